@@ -1,0 +1,270 @@
+"""Emits `_generated/decoder.py`: the fast path from bytes to the payload's dataclasses.
+
+msgspec decodes most dataclasses directly, their annotations hold the schema's constraints.
+Where an annotation cannot say what the schema says, a private struct mirrors the dataclass:
+for unions (msgspec tells only structs apart by a tag), open objects, clamped numbers, constants,
+and properties that may be absent but not null. What was decoded into a mirror is then moved to
+the dataclass.
+
+The fast path must be sound: it takes nothing that the schema refuses. It need not be complete:
+what it refuses goes to the validator.
+"""
+
+from codegen.emit_types import constraints
+from codegen.model import Field, Model, ObjectType, UnionType, Value
+
+ENTRY_POINTS = ("UnisightsPayload", "UnisightsData")
+"""What is decoded from bytes: a whole request, and the plaintext of an encrypted one."""
+
+HEADER = '''"""Decodes bytes straight into the dataclasses: the fast path."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, DecodeError, Meta, Struct, UnsetType, ValidationError, field
+from msgspec.json import Decoder
+
+from unisights import types
+
+REFUSALS = (DecodeError, ValidationError, RecursionError)
+"""What the decoders raise: the bytes are not JSON, or not what the fast path takes."""
+
+_new = object.__new__
+'''
+
+
+def emit_decoder(model: Model) -> str:
+    """Return the module's source, not yet formatted."""
+    return _Emitter(model).emit()
+
+
+class _Emitter:
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._mirrored = {n for n, obj in model.objects.items() if self._needs_mirror(obj)}
+        # A type that holds a mirrored one needs a mirror too.
+        while True:
+            holders = {
+                name
+                for name, obj in model.objects.items()
+                if name not in self._mirrored
+                and any(_target(f.value) in self._mirrored for f in obj.fields)
+            }
+            if not holders:
+                break
+            self._mirrored |= holders
+
+    def emit(self) -> str:
+        reached = self._reached()
+        parts = [HEADER]
+        for name, union in self._model.unions.items():
+            if name in reached:
+                parts += [self._member(tag, member) for tag, member in union.members.items()]
+        for name in reached:
+            obj = self._model.objects.get(name)
+            if obj is not None and name in self._mirrored and not obj.is_open:
+                parts.append(self._mirror(obj))
+        for name in reached:
+            if name in self._model.unions:
+                parts.append(self._move_union(self._model.unions[name]))
+            elif name in self._mirrored:
+                parts.append(self._move(self._model.objects[name]))
+        parts += [self._entry_point(name) for name in ENTRY_POINTS]
+        return "\n\n".join(parts)
+
+    def _needs_mirror(self, obj: ObjectType) -> bool:
+        return obj.is_open or any(
+            f.omissible
+            or (f.value.kind == "float" and f.value.clamp is not None)
+            or (f.value.kind == "const" and isinstance(f.value.wire["const"], bool))
+            or (f.value.item is not None and f.value.item.kind == "union")
+            for f in obj.fields
+        )
+
+    def _reached(self) -> list[str]:
+        """What the entry points hold, each before its holder."""
+        order: list[str] = []
+
+        def visit(name: str) -> None:
+            if name in order:
+                return
+            if name in self._model.unions:
+                for member in self._model.unions[name].members.values():
+                    for f in self._model.objects[member].fields:
+                        if target := _target(f.value):
+                            visit(target)
+            else:
+                for f in self._model.objects[name].fields:
+                    if target := _target(f.value):
+                        visit(target)
+            order.append(name)
+
+        for name in ENTRY_POINTS:
+            visit(name)
+        return order
+
+    # The mirrors.
+
+    def _member(self, tag: str, name: str) -> str:
+        obj = self._model.objects[name]
+        lines = [self._mirror_field(f) for f in _untagged(obj)]
+        body = "\n".join(f"    {line}" for line in lines) or "    pass"
+        return (
+            f'class _{name}(Struct, tag_field="type", tag={tag!r}, kw_only=True, gc=False):\n{body}'
+        )
+
+    def _mirror(self, obj: ObjectType) -> str:
+        lines = [self._mirror_field(f) for f in obj.fields]
+        return f"class _{obj.name}(Struct, kw_only=True):\n" + "\n".join(
+            f"    {line}" for line in lines
+        )
+
+    def _mirror_field(self, f: Field) -> str:
+        hint = self._hint(f.value)
+        if f.required:
+            return f"{f.name}: {hint}"
+        if f.omissible or (f.value.kind == "object" and self._is_struct(f.value.name)):
+            return f"{f.name}: {hint} | UnsetType = UNSET"
+        if f.value.kind == "object":
+            factory = "dict" if f.value.name in self._mirrored else f"types.{f.value.name}"
+            return f"{f.name}: {hint} = field(default_factory={factory})"
+        if f.value.kind == "array":
+            return f"{f.name}: {hint} = field(default_factory=list)"
+        return f"{f.name}: {hint} = {f.default!r}"
+
+    def _is_struct(self, name: str) -> bool:
+        return name in self._mirrored and not self._model.objects[name].is_open
+
+    def _hint(self, value: Value) -> str:
+        match value.kind:
+            case "object" if value.name not in self._mirrored:
+                return f"types.{value.name}"
+            case "object" if self._model.objects[value.name].is_open:
+                return "dict[str, str]"
+            case "object":
+                return f"_{value.name}"
+            case "union":
+                members = self._model.unions[value.name].members.values()
+                return " | ".join(f"_{member}" for member in members)
+            case "array":
+                assert value.item is not None
+                return f"list[{self._hint(value.item)}]"
+            case "null":
+                return "None"
+            case "const":
+                constant = value.wire["const"]
+                return "bool" if isinstance(constant, bool) else f"Literal[{constant!r}]"
+            case _:
+                hint: str = value.kind
+                if "enum" in value.wire:
+                    hint = f"Literal[{', '.join(map(repr, value.wire['enum']))}]"
+                meta = "" if value.kind == "float" and value.clamp else constraints(value)
+                if value.kind == "float" and value.clamp is not None:
+                    # The clamp is applied on the way to the dataclass; only the rest binds here.
+                    meta = f"Meta(ge={value.wire['minimum']!r})" if "minimum" in value.wire else ""
+                hint = f"Annotated[{hint}, {meta}]" if meta else hint
+                return f"{hint} | None" if value.nullable else hint
+
+    # From the mirrors to the dataclasses.
+
+    def _move(self, obj: ObjectType) -> str:
+        if obj.is_open:
+            pops = [f'{f.name}=mirror.pop("{f.name}", {f.default!r})' for f in obj.fields]
+            return (
+                f"def _to_{obj.name}(mirror: dict[str, str]) -> types.{obj.name}:\n"
+                f"    if not mirror:\n        return types.{obj.name}()\n"
+                f"    return types.{obj.name}({', '.join(pops)}, extra=mirror)"
+            )
+        checks = [
+            f"    if mirror.{f.name} is not {f.value.wire['const']!r}:\n"
+            f'        raise ValidationError("{f.name}")'
+            for f in obj.fields
+            if f.value.kind == "const"
+        ]
+        arguments = [
+            f"{f.name}={self._moved(f, f'mirror.{f.name}')}"
+            for f in obj.fields
+            if f.value.kind not in {"const", "null"}
+        ]
+        lines = [
+            f"def _to_{obj.name}(mirror: _{obj.name}) -> types.{obj.name}:",
+            *checks,
+            f"    return types.{obj.name}({', '.join(arguments)})",
+        ]
+        return "\n".join(lines)
+
+    def _move_union(self, union: UnionType) -> str:
+        """A loop with one branch a member: each is a place that the interpreter specialises."""
+        hint = self._hint(Value("union", {}, name=union.name))
+        lines = [
+            f"def _to_{union.name}_list(mirrors: list[{hint}]) -> list[types.{union.name}]:",
+            f"    out: list[types.{union.name}] = []",
+            "    append = out.append",
+            "    for mirror in mirrors:",
+        ]
+        for number, (tag, name) in enumerate(union.members.items()):
+            obj = self._model.objects[name]
+            variable = _snake(name)
+            condition = f"{'el' if number else ''}if isinstance(mirror, _{name}):"
+            if number == len(union.members) - 1:
+                condition = "else:"
+            lines += [
+                f"        {condition}",
+                f"            {variable} = _new(types.{name})",
+                f"            {variable}.type = {tag!r}",
+                *(
+                    f"            {variable}.{f.name} = {self._moved(f, f'mirror.{f.name}')}"
+                    for f in _untagged(obj)
+                ),
+                f"            append({variable})",
+            ]
+        lines.append("    return out")
+        return "\n".join(lines)
+
+    def _moved(self, f: Field, expression: str) -> str:
+        value = f.value
+        converted = self._converted(value, expression)
+        if f.omissible:
+            return f"None if {expression} is UNSET else {converted}"
+        if not f.required and value.kind == "object" and self._is_struct(value.name):
+            return f"types.{value.name}() if {expression} is UNSET else {converted}"
+        return converted
+
+    def _converted(self, value: Value, expression: str) -> str:
+        if value.kind == "object" and value.name in self._mirrored:
+            return f"_to_{value.name}({expression})"
+        if value.kind == "array":
+            assert value.item is not None
+            if value.item.kind == "union":
+                return f"_to_{value.item.name}_list({expression})"
+            if value.item.name in self._mirrored:
+                return f"[_to_{value.item.name}(item) for item in {expression}]"
+        if value.kind == "float" and value.clamp is not None:
+            return f"min({expression}, {float(value.clamp)!r})"
+        return expression
+
+    def _entry_point(self, name: str) -> str:
+        mirrored = name in self._mirrored
+        target = f"_{name}" if mirrored else f"types.{name}"
+        decoded = f"_{_snake(name)}.decode(body)"
+        result = f"_to_{name}({decoded})" if mirrored else decoded
+        return (
+            f"_{_snake(name)} = Decoder({target})\n\n\n"
+            f"def decode_{name}(body: bytes) -> types.{name}:\n    return {result}"
+        )
+
+
+def _target(value: Value) -> str:
+    if value.kind == "array":
+        assert value.item is not None
+        return value.item.name
+    return value.name
+
+
+def _untagged(obj: ObjectType) -> list[Field]:
+    return [f for f in obj.fields if f.name != "type"]
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")

@@ -1,0 +1,228 @@
+"""Emits `unisights/types.py`: the payload's dataclasses, by datamodel-code-generator.
+
+The generator is given a Python view of the schema, in which the decoded form is the form:
+timestamps are integers, what has a default is never null. A template adds to its classes the
+constraints that the byte decoder reads, and `to_dict` and `from_dict`.
+"""
+
+import json
+import textwrap
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from datamodel_code_generator import InputFileType, generate
+from datamodel_code_generator.enums import DataModelType
+from datamodel_code_generator.format import PythonVersion
+from datamodel_code_generator.parser import LiteralType
+
+from codegen.model import Field, Model, ObjectType, Value
+from codegen.schema import DRAFT_07
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+PAYLOAD = "UnisightsPayload"
+"""The decoded payload; it alone carries what is not on the wire."""
+
+RAW_DOC = (
+    "The request's body, byte for byte as it was received; empty when the payload was not made "
+    "from bytes. Not part of the wire, nor of equality."
+)
+ENCRYPTED_DOC = (
+    "Whether the session came encrypted. Not part of equality: the same session sent plain and "
+    "sent encrypted makes equal payloads."
+)
+EXTRA_DOC = "The properties that the schema does not name."
+
+HEADER = '''"""The types of a payload: what handlers receive, and what `to_dict` writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta
+
+from unisights._from_object import from_object
+'''
+
+
+def emit_types(model: Model) -> str:
+    """Return the module's source, not yet formatted."""
+    body = generate(
+        json.dumps(_python_view(model)),
+        input_file_type=InputFileType.JsonSchema,
+        output_model_type=DataModelType.DataclassesDataclass,
+        target_python_version=PythonVersion.PY_311,
+        custom_template_dir=TEMPLATES,
+        extra_template_data=_template_data(model),
+        enum_field_as_literal=LiteralType.All,
+        strict_nullable=True,
+        keyword_only=True,
+        formatters=[],
+        disable_timestamp=True,
+        custom_file_header="# body",
+    )
+    if not isinstance(body, str):
+        raise TypeError("the generator returned more than one module")
+    declarations = body[body.index("\n@dataclass") :]
+    exports = sorted([*model.objects, *model.unions])
+    return f"{HEADER}\n__all__ = {exports!r}\n{declarations}"
+
+
+def constraints(value: Value) -> str:
+    """The `Meta(...)` that makes the byte decoder take no more than the schema does.
+
+    It may take less: what it refuses goes to the validator, which has the last word.
+    """
+    wire = value.wire
+    arguments = []
+    if "minimum" in wire:
+        arguments.append(f"ge={wire['minimum']!r}")
+    bounds = [bound for bound in (wire.get("maximum"), value.clamp) if bound is not None]
+    if bounds:
+        arguments.append(f"le={min(bounds)!r}")
+    if "minLength" in wire:
+        arguments.append(f"min_length={wire['minLength']!r}")
+    if "maxLength" in wire:
+        arguments.append(f"max_length={wire['maxLength']!r}")
+    if "pattern" in wire:
+        arguments.append(f"pattern={wire['pattern']!r}")
+    return f"Meta({', '.join(arguments)})" if arguments else ""
+
+
+def _python_view(model: Model) -> dict[str, Any]:
+    """The schema of the decoded form."""
+    definitions: dict[str, Any] = {}
+    for name, obj in model.objects.items():
+        members = {f.name: _view(f.value) for f in _attributes(obj)}
+        if obj.is_open:
+            members["extra"] = {"type": "object", "additionalProperties": {"type": "string"}}
+        if name == PAYLOAD:
+            members["raw"] = {"type": "string", "format": "binary"}
+        omissible = {f.name for f in obj.fields if f.omissible}
+        for key in omissible:
+            members[key] = {**members[key], "type": [members[key]["type"], "null"]}
+        # Everything is required in the decoded form: the defaults are the template's to write.
+        definitions[name] = {"type": "object", "properties": members, "required": [*members]}
+    for name, union in model.unions.items():
+        branches = [{"$ref": f"#/definitions/{member}"} for member in union.members.values()]
+        definitions[name] = {"oneOf": branches}
+    return {"$schema": DRAFT_07, "definitions": definitions}
+
+
+def _view(value: Value) -> dict[str, Any]:
+    match value.kind:
+        case "object" | "union":
+            return {"$ref": f"#/definitions/{value.name}"}
+        case "array":
+            assert value.item is not None
+            return {"type": "array", "items": _view(value.item)}
+        case "const":
+            constant = value.wire["const"]
+            return {"type": "boolean"} if isinstance(constant, bool) else {"const": constant}
+        case _ if "enum" in value.wire:
+            return {"enum": value.wire["enum"]}
+        case _:
+            names = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
+            declared = names[value.kind]
+            return {"type": [declared, "null"] if value.nullable else declared}
+
+
+def _template_data(model: Model) -> defaultdict[str, dict[str, Any]]:
+    data: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for name, obj in model.objects.items():
+        details = {
+            f.name: {
+                "meta": constraints(f.value),
+                "default": _default(f),
+                "doc": _docstring(_description(f), 4),
+            }
+            for f in _attributes(obj)
+        }
+        if obj.is_open:
+            default = " = field(default_factory=dict)"
+            details["extra"] = {"meta": "", "default": default, "doc": _docstring(EXTRA_DOC, 4)}
+        if name == PAYLOAD:
+            default = ' = field(default=b"", compare=False, repr=False)'
+            details["raw"] = {"meta": "", "default": default, "doc": _docstring(RAW_DOC, 4)}
+        definition = model.schema.definitions[name]
+        data[f"#/definitions/{name}"]["plan"] = {
+            "doc": _docstring(definition["description"], 4),
+            "fields": details,
+            "to_dict": _to_dict(obj),
+            "to_dict_doc": "Return the payload in its plain wire form, ready for JSON."
+            if name == PAYLOAD
+            else "Return the JSON object that decodes to an equal value.",
+        }
+    return data
+
+
+def _attributes(obj: ObjectType) -> list[Field]:
+    return [f for f in obj.fields if f.value.kind != "null"]
+
+
+def _description(f: Field) -> str:
+    if f.value.kind == "const" and isinstance(f.value.wire["const"], bool):
+        return ENCRYPTED_DOC
+    return str(f.value.wire.get("description", ""))
+
+
+def _default(f: Field) -> str:
+    """The assignment behind an attribute's annotation."""
+    if f.value.kind == "const":
+        constant = f.value.wire["const"]
+        if isinstance(constant, bool):
+            return f" = field(default={constant!r}, compare=False)"
+        return f" = {constant!r}"
+    if f.required:
+        return ""
+    if f.value.kind == "object":
+        if f.default:
+            raise ValueError(f"{f.name}: an object's default can only be {{}}")
+        return f" = field(default_factory=lambda: {f.value.name}())"
+    if f.value.kind == "array":
+        return " = field(default_factory=list)"
+    return f" = {f.default!r}"
+
+
+def _to_dict(obj: ObjectType) -> list[str]:
+    pairs = [f'"{f.name}": {_encoded(f)}' for f in _attributes(obj) if not f.omissible]
+    if obj.is_open:
+        pairs.insert(0, "**self.extra")
+    omissible = [f for f in obj.fields if f.omissible]
+    literal = "{" + ", ".join(pairs) + "}"
+    if not omissible:
+        return [f"return {literal}"]
+    lines = [f"out: dict[str, Any] = {literal}"]
+    for f in omissible:
+        lines += [f"if self.{f.name} is not None:", f'    out["{f.name}"] = {_encoded(f)}']
+    return [*lines, "return out"]
+
+
+def _encoded(f: Field) -> str:
+    attribute = f"self.{f.name}"
+    value = f.value
+    if value.kind == "const":
+        return repr(value.wire["const"])
+    if value.kind == "object":
+        return f"{attribute}.to_dict()"
+    if value.kind == "array":
+        assert value.item is not None
+        if value.item.kind in {"object", "union"}:
+            return f"[item.to_dict() for item in {attribute}]"
+        return f"list({attribute})"
+    return attribute
+
+
+def _docstring(text: str, indent: int) -> str:
+    """A wrapped docstring literal, its lines after the first indented."""
+    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    if text.endswith('"'):
+        text += " "
+    width = 99 - indent
+    if len(text) + 6 <= width:
+        return f'"""{text}"""'
+    margin = " " * indent
+    lines = textwrap.wrap(f'"""{text}', width, break_on_hyphens=False)
+    return f"\n{margin}".join([*lines, '"""'])

@@ -1,0 +1,184 @@
+"""The schema as the emitters see it: object types with their fields, and tagged unions.
+
+Every emitter reads this model, so that what they generate cannot drift apart.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from codegen.schema import Schema, SchemaError, reference_name, resolve
+
+Kind = Literal["str", "int", "float", "bool", "const", "null", "object", "union", "array"]
+
+
+@dataclass(frozen=True)
+class Value:
+    """What one place of the schema holds.
+
+    Attributes:
+        kind: the type that it decodes to; a number that decoders make whole is an `int`.
+        wire: its JSON Schema, references resolved.
+        nullable: whether null is valid too.
+        name: the definition's name, for objects and unions.
+        item: what the array's items hold, for arrays.
+    """
+
+    kind: Kind
+    wire: dict[str, Any]
+    nullable: bool = False
+    name: str = ""
+    item: "Value | None" = None
+
+    @property
+    def clamp(self) -> int | float | None:
+        """The greatest value decoders yield, where they clamp."""
+        maximum: int | float | None = self.wire.get("x-decode", {}).get("maximum")
+        return maximum
+
+    @property
+    def is_wire_integer(self) -> bool:
+        """Whether fractions are invalid, not only rounded down."""
+        return self.kind == "int" and "integer" in _types(self.wire)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A property of an object type.
+
+    Attributes:
+        default: what it decodes to when absent; None also where it has no default.
+        omissible: optional, with neither a default nor null among its valid values. It
+            decodes to None when absent, and is left out again when encoded.
+    """
+
+    name: str
+    value: Value
+    required: bool
+    default: Any
+    omissible: bool
+
+
+@dataclass(frozen=True)
+class ObjectType:
+    """A definition that becomes a dataclass.
+
+    Attributes:
+        is_open: whether properties the schema does not name are kept, all of them strings.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class UnionType:
+    """A definition that is one of several object types, told apart by their `type`."""
+
+    name: str
+    members: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Model:
+    """All that the emitters need to know."""
+
+    schema: Schema
+    objects: dict[str, ObjectType]
+    unions: dict[str, UnionType]
+
+    def batches(self, name: str) -> list[tuple[tuple[str, ...], str]]:
+        """The arrays of unions inside an object type: the path to each, and its union's name."""
+        found: list[tuple[tuple[str, ...], str]] = []
+        for f in self.objects[name].fields:
+            value = f.value
+            if value.kind == "object":
+                found += [((f.name, *path), union) for path, union in self.batches(value.name)]
+            elif value.item is not None and value.item.kind == "union":
+                members = self.unions[value.item.name].members.values()
+                if any(self.batches(member) for member in members):
+                    raise SchemaError(f"#/definitions/{value.item.name}: a batch in a batch")
+                found.append(((f.name,), value.item.name))
+            elif (
+                value.item is not None
+                and value.item.kind == "object"
+                and self.batches(value.item.name)
+            ):
+                raise SchemaError(f"#/definitions/{name}/properties/{f.name}: holds a batch")
+        return found
+
+
+def build_model(schema: Schema) -> Model:
+    """Turn a checked schema into the emitters' model."""
+    objects: dict[str, ObjectType] = {}
+    unions: dict[str, UnionType] = {}
+    for name, definition in schema.definitions.items():
+        if "oneOf" in definition:
+            unions[name] = _union(schema, name, definition)
+        elif definition.get("type") == "object":
+            objects[name] = _object(schema, name, definition)
+    return Model(schema, objects, unions)
+
+
+def _union(schema: Schema, name: str, definition: dict[str, Any]) -> UnionType:
+    members = {}
+    for branch in definition["oneOf"]:
+        member = reference_name(branch)
+        members[schema.definitions[member]["properties"]["type"]["const"]] = member
+    return UnionType(name, members)
+
+
+def _object(schema: Schema, name: str, definition: dict[str, Any]) -> ObjectType:
+    required = set(definition.get("required", ()))
+    is_open = isinstance(definition.get("additionalProperties"), dict)
+    fields = []
+    for key, subschema in definition.get("properties", {}).items():
+        if is_open and key == "extra":
+            raise SchemaError(f"#/definitions/{name}/properties/extra: the name is taken")
+        value = _value(schema, subschema)
+        if value.kind == "union":
+            raise SchemaError(f"#/definitions/{name}/properties/{key}: unions only in arrays")
+        if value.kind == "float" and value.nullable and value.clamp is not None:
+            raise SchemaError(f"#/definitions/{name}/properties/{key}: null cannot be clamped")
+        has_default = "default" in value.wire
+        is_optional = key not in required
+        default = value.wire.get("default")
+        fields.append(
+            Field(
+                name=key,
+                value=value,
+                required=not is_optional,
+                default=float(default)
+                if value.kind == "float" and default is not None
+                else default,
+                omissible=is_optional and not has_default and not value.nullable,
+            )
+        )
+    return ObjectType(name, tuple(fields), is_open)
+
+
+def _value(schema: Schema, subschema: dict[str, Any]) -> Value:
+    wire = resolve(schema.document, subschema)
+    if "oneOf" in wire:
+        return Value("union", wire, name=reference_name(subschema))
+    if "const" in wire:
+        return Value("const", wire)
+    types = _types(wire)
+    nullable = "null" in types
+    if types == ["null"]:
+        return Value("null", wire, nullable=True)
+    (declared,) = (name for name in types if name != "null")
+    if declared == "object":
+        return Value("object", wire, name=reference_name(subschema))
+    if declared == "array":
+        return Value("array", wire, item=_value(schema, wire["items"]))
+    if declared == "number":
+        whole = wire.get("x-decode", {}).get("integer", False)
+        return Value("int" if whole else "float", wire, nullable)
+    kinds: dict[str, Kind] = {"integer": "int", "string": "str", "boolean": "bool"}
+    return Value(kinds[declared], wire, nullable)
+
+
+def _types(wire: dict[str, Any]) -> list[str]:
+    declared = wire.get("type", [])
+    return declared if isinstance(declared, list) else [declared]

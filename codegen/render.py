@@ -1,0 +1,61 @@
+"""Renders every generated file as text; comparing and writing are left to the caller."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from codegen.emit_builder import emit_builder
+from codegen.emit_contract import emit_contract
+from codegen.emit_decoder import emit_decoder
+from codegen.emit_types import emit_types
+from codegen.emit_validator import emit_findings, emit_verdict
+from codegen.model import Model, build_model
+from codegen.schema import ROOT, Schema
+
+BANNER = """\
+# GENERATED from schema/unisights.schema.json, version {version}, SHA-256
+# {digest}
+# Do not edit:
+#   1. change the schema (or, for another shape of the code, codegen/);
+#   2. run `make generate`;
+#   3. commit the schema and what changed here together.
+"""
+
+PYTHON_EMITTERS = {
+    "unisights/types.py": emit_types,
+    "unisights/_generated/verdict.py": emit_verdict,
+    "unisights/_generated/findings.py": emit_findings,
+    "unisights/_generated/builder.py": emit_builder,
+    "unisights/_generated/decoder.py": emit_decoder,
+    "unisights/_generated/contract.py": emit_contract,
+}
+
+SCHEMA_COPY = "unisights/_generated/unisights.schema.json"
+"""The schema itself, where the installed package finds it."""
+
+
+def render(schema: Schema) -> dict[str, str]:
+    """Return `{path: text}` of every generated file, paths relative to the repository's root."""
+    model = build_model(schema)
+    files = {path: _finish(model, emit(model)) for path, emit in PYTHON_EMITTERS.items()}
+    files[SCHEMA_COPY] = schema.text
+    return files
+
+
+def _finish(model: Model, source: str) -> str:
+    banner = BANNER.format(version=model.schema.version, digest=model.schema.digest)
+    return _format(f"{banner}\n{source}", ROOT)
+
+
+def _format(source: str, root: Path) -> str:
+    finished = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--stdin-filename", "generated.py", "-"],
+        cwd=root,
+        input=source,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode:
+        raise RuntimeError(f"the generated source cannot be formatted:\n{finished.stderr}")
+    return finished.stdout

@@ -1,0 +1,244 @@
+"""Reads the canonical schema, and refuses what a back end could not honour."""
+
+import hashlib
+import json
+import keyword
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMA_PATH = ROOT / "schema" / "unisights.schema.json"
+
+DRAFT_07 = "http://json-schema.org/draft-07/schema#"
+
+ANNOTATIONS = {"title", "description", "examples", "default"}
+ROOT_ANNOTATIONS = {"$schema", "$id", "x-version", "definitions"}
+"""Keywords of the root alone."""
+
+# What each kind of subschema may say. Whatever is not named here is refused: a keyword that
+# only some of the judges honour would make them disagree about the same payload.
+OBJECT_KEYWORDS = {"type", "required", "properties", "additionalProperties"}
+UNION_KEYWORDS = {"oneOf"}
+REFERENCE_KEYWORDS = {"$ref"}
+CONST_KEYWORDS = {"const"}
+ARRAY_KEYWORDS = {"type", "items"}
+STRING_KEYWORDS = {"type", "enum", "minLength", "maxLength", "pattern", "x-expects"}
+NUMBER_KEYWORDS = {"type", "minimum", "maximum", "x-decode"}
+BOOLEAN_KEYWORDS = {"type"}
+
+DECODE_DIRECTIVES = {"integer", "maximum"}
+"""What `x-decode` may ask of decoders: round down to a whole number, clamp to a maximum."""
+
+
+class SchemaError(Exception):
+    """The schema is not one that every back end can honour; says where and why."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The canonical schema: its bytes, its parsed document, and what identifies it."""
+
+    text: str
+    document: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file's bytes, in hexadecimal: what `sha256sum` prints."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def version(self) -> str:
+        """The schema's semantic version, its `x-version`."""
+        return str(self.document["x-version"])
+
+    @property
+    def definitions(self) -> dict[str, Any]:
+        """The named subschemas."""
+        return dict(self.document["definitions"])
+
+
+def read_schema(path: Path = SCHEMA_PATH) -> Schema:
+    """Read, meta-validate and gate the schema.
+
+    Raises:
+        SchemaError: the file is not JSON, not a draft-07 schema, or uses a keyword that one
+            of the back ends cannot honour. The message holds the JSON Pointer of the place.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise SchemaError(f"{path.name} is not JSON: {error}") from error
+    _check_document(document)
+    return Schema(text, document)
+
+
+def resolve(document: dict[str, Any], subschema: dict[str, Any]) -> dict[str, Any]:
+    """Follow a subschema's `$ref`; the place of use overrides the target's annotations."""
+    if "$ref" not in subschema:
+        return subschema
+    target = document["definitions"][reference_name(subschema)]
+    own = {key: value for key, value in subschema.items() if key != "$ref"}
+    return {**resolve(document, target), **own}
+
+
+def reference_name(subschema: dict[str, Any]) -> str:
+    """The definition that a `$ref` names."""
+    return str(subschema["$ref"]).rpartition("/")[2]
+
+
+def _check_document(document: Any) -> None:
+    if not isinstance(document, dict) or document.get("$schema") != DRAFT_07:
+        raise SchemaError(f"#/$schema: must be {DRAFT_07!r}")
+    try:
+        jsonschema.Draft7Validator.check_schema(document)
+    except jsonschema.SchemaError as error:
+        place = "/".join(str(part) for part in error.absolute_path)
+        raise SchemaError(f"#/{place}: not valid draft-07: {error.message}") from error
+    if not re.fullmatch(r"\d+\.\d+\.\d+", str(document.get("x-version"))):
+        raise SchemaError("#/x-version: must be a semantic version such as '1.2.3'")
+    _only(document, ROOT_ANNOTATIONS | ANNOTATIONS | UNION_KEYWORDS, "#")
+    for branch in document.get("oneOf", ()):
+        _check_reference(document, branch, "#/oneOf")
+    for name, definition in document.get("definitions", {}).items():
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise SchemaError(f"#/definitions/{name}: not usable as a class name")
+        _check(document, definition, f"#/definitions/{name}", top=True)
+
+
+def _check(document: dict[str, Any], subschema: Any, place: str, *, top: bool = False) -> None:
+    if not isinstance(subschema, dict):
+        raise SchemaError(f"{place}: a boolean schema cannot be turned into a type")
+    if "$ref" in subschema:
+        _check_reference(document, subschema, place)
+    elif "oneOf" in subschema:
+        _check_union(document, subschema, place, top=top)
+    elif "const" in subschema:
+        _only(subschema, CONST_KEYWORDS | ANNOTATIONS, place)
+        if not isinstance(subschema["const"], str | bool):
+            raise SchemaError(f"{place}/const: must be a string or a boolean")
+    else:
+        _check_typed(document, subschema, place, top=top)
+
+
+def _check_typed(
+    document: dict[str, Any], subschema: dict[str, Any], place: str, *, top: bool
+) -> None:
+    declared = subschema.get("type")
+    names = declared if isinstance(declared, list) else [declared]
+    kinds = [name for name in names if name != "null"]
+    if declared == "null":
+        _only(subschema, BOOLEAN_KEYWORDS | ANNOTATIONS, place)
+    elif len(kinds) != 1:
+        raise SchemaError(f"{place}/type: must be one type, or one type and 'null'")
+    elif kinds[0] == "object":
+        _check_object(document, subschema, place, top=top)
+    elif kinds[0] == "array":
+        _only(subschema, ARRAY_KEYWORDS | ANNOTATIONS, place)
+        if declared != "array":
+            raise SchemaError(f"{place}/type: an array cannot be nullable; give it a default")
+        if "items" not in subschema:
+            raise SchemaError(f"{place}: an array must say what its items are")
+        _check(document, subschema["items"], f"{place}/items")
+    elif kinds[0] == "string":
+        _only(subschema, STRING_KEYWORDS | ANNOTATIONS, place)
+        _check_string(subschema, place)
+    elif kinds[0] in {"number", "integer"}:
+        _only(subschema, NUMBER_KEYWORDS | ANNOTATIONS, place)
+        if unknown := set(subschema.get("x-decode", {})) - DECODE_DIRECTIVES:
+            raise SchemaError(f"{place}/x-decode: unknown directive {min(unknown)!r}")
+    else:
+        _only(subschema, BOOLEAN_KEYWORDS | ANNOTATIONS, place)
+
+
+def _check_object(
+    document: dict[str, Any], subschema: dict[str, Any], place: str, *, top: bool
+) -> None:
+    if not top:
+        raise SchemaError(f"{place}: move the object to #/definitions, its key is the class's name")
+    if subschema["type"] != "object":
+        raise SchemaError(f"{place}/type: an object cannot be nullable; give it a default")
+    _only(subschema, OBJECT_KEYWORDS | ANNOTATIONS, place)
+    properties = subschema.get("properties", {})
+    for name in subschema.get("required", ()):
+        if name not in properties:
+            raise SchemaError(f"{place}/required: {name!r} is not among the properties")
+    for name, member in properties.items():
+        if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+            raise SchemaError(f"{place}/properties/{name}: not usable as an attribute's name")
+        _check(document, member, f"{place}/properties/{name}")
+    extra = subschema.get("additionalProperties", True)
+    if extra is False:
+        raise SchemaError(
+            f"{place}/additionalProperties: unknown properties must stay allowed, "
+            "an older receiver has to survive a newer client"
+        )
+    if extra is not True:
+        if extra.get("type") != "string":
+            raise SchemaError(f"{place}/additionalProperties: only strings are supported")
+        _check_open(subschema, place)
+
+
+def _check_open(subschema: dict[str, Any], place: str) -> None:
+    """An open object is decoded as one map of strings, so its properties must be strings too."""
+    for name, member in subschema.get("properties", {}).items():
+        if set(member) - ANNOTATIONS != {"type"} or member["type"] != "string":
+            raise SchemaError(f"{place}/properties/{name}: must be a plain string, as the rest is")
+        if "default" not in member:
+            raise SchemaError(f"{place}/properties/{name}: needs a default")
+
+
+def _check_string(subschema: dict[str, Any], place: str) -> None:
+    pattern = subschema.get("pattern", "")
+    # Python's `$` also matches before a closing newline, ECMA's does not, and the compiler
+    # rewrites it: bounds on the length say the same without a disagreement.
+    if re.search(r"(?<!\\)\$", pattern):
+        raise SchemaError(f"{place}/pattern: '$' differs between regex dialects, use maxLength")
+    if any(not isinstance(value, str) for value in subschema.get("enum", ())):
+        raise SchemaError(f"{place}/enum: must list strings only")
+    if "enum" in subschema and isinstance(subschema["type"], list):
+        raise SchemaError(f"{place}/enum: cannot be nullable")
+
+
+def _check_union(
+    document: dict[str, Any], subschema: dict[str, Any], place: str, *, top: bool
+) -> None:
+    if not top:
+        raise SchemaError(f"{place}: move the union to #/definitions, its key is its name")
+    _only(subschema, UNION_KEYWORDS | ANNOTATIONS, place)
+    tags: dict[str, str] = {}
+    for branch in subschema["oneOf"]:
+        _check_reference(document, branch, f"{place}/oneOf")
+        name = reference_name(branch)
+        member = document["definitions"][name]
+        tag = member.get("properties", {}).get("type", {}).get("const")
+        if not isinstance(tag, str) or "type" not in member.get("required", ()):
+            raise SchemaError(
+                f"{place}/oneOf: {name} must require a 'type' that is a constant string, "
+                "so that the union can be told apart by it"
+            )
+        if tag in tags:
+            raise SchemaError(f"{place}/oneOf: {name} and {tags[tag]} share the type {tag!r}")
+        tags[tag] = name
+
+
+def _check_reference(document: dict[str, Any], subschema: dict[str, Any], place: str) -> None:
+    _only(subschema, REFERENCE_KEYWORDS | ANNOTATIONS, place)
+    target = subschema.get("$ref", "")
+    if not target.startswith("#/definitions/") or reference_name(subschema) not in document.get(
+        "definitions", {}
+    ):
+        raise SchemaError(f"{place}/$ref: {target!r} is not one of #/definitions")
+
+
+def _only(subschema: dict[str, Any], allowed: set[str], place: str) -> None:
+    for key in subschema:
+        if key not in allowed:
+            raise SchemaError(
+                f"{place}/{key}: the generators cannot all honour this keyword here; "
+                f"allowed are {', '.join(sorted(allowed))}"
+            )

@@ -1,0 +1,75 @@
+"""Opens encrypted payloads: from what the wire holds to the plaintext."""
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass
+
+from unisights.encryption import decrypt
+from unisights.errors import DecryptionError, Problem
+from unisights.types import EncryptedEnvelope, EncryptedEnvelopePayload, EncryptedPayload
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where an encrypted form keeps its values, as JSON Pointers: problems name them."""
+
+    ciphertext: str
+    tag: str
+    site_id: str
+
+
+AT_ROOT = Places("/data", "/tag", "/site_id")
+IN_ENVELOPE = Places("/envelope/ciphertext", "/envelope/tag", "/envelope/site_id")
+
+
+def envelope_of(
+    payload: EncryptedPayload | EncryptedEnvelopePayload,
+) -> tuple[EncryptedEnvelope, Places]:
+    """Bring both encrypted forms to one."""
+    if isinstance(payload, EncryptedEnvelopePayload):
+        return payload.envelope, IN_ENVELOPE
+    envelope = EncryptedEnvelope(
+        site_id=payload.site_id,
+        ua_hash=payload.ua_hash,
+        bucket=payload.bucket,
+        tag=payload.tag,
+        ciphertext=payload.data,
+    )
+    return envelope, AT_ROOT
+
+
+def open_envelope(
+    envelope: EncryptedEnvelope, places: Places, server_secret: str | bytes | None
+) -> bytes:
+    """Verify and decrypt.
+
+    Raises:
+        DecryptionError: a value is not base64, or the tag does not match.
+    """
+    ciphertext = _decode_base64(envelope.ciphertext, places.ciphertext)
+    tag = _decode_base64(envelope.tag, places.tag)
+    try:
+        return decrypt(
+            ciphertext,
+            tag,
+            site_id=envelope.site_id,
+            bucket=envelope.bucket,
+            ua_hash=envelope.ua_hash,
+            server_secret=server_secret,
+        )
+    except DecryptionError as error:
+        (problem,) = error.problems
+        raise refused(places.tag, problem.rule, problem.message) from None
+
+
+def refused(pointer: str, rule: str, message: str) -> DecryptionError:
+    """The error for an envelope with one thing wrong."""
+    return DecryptionError([Problem(pointer, rule, message)])
+
+
+def _decode_base64(text: str, pointer: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        name = pointer.rpartition("/")[2]
+        raise refused(pointer, "base64", f"{name} must be standard, padded base64") from None

@@ -1,0 +1,152 @@
+# GENERATED from schema/unisights.schema.json, version 1.0.0, SHA-256
+# 76669b7a4ce7afea5b7186fa877e8d6cdc95be8b177cb93ace208a15d18606c0
+# Do not edit:
+#   1. change the schema (or, for another shape of the code, codegen/);
+#   2. run `make generate`;
+#   3. commit the schema and what changed here together.
+
+"""Decodes bytes straight into the dataclasses: the fast path."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, DecodeError, Meta, Struct, UnsetType, ValidationError, field
+from msgspec.json import Decoder
+
+from unisights import types
+
+REFUSALS = (DecodeError, ValidationError, RecursionError)
+"""What the decoders raise: the bytes are not JSON, or not what the fast path takes."""
+
+_new = object.__new__
+
+
+class _PageViewEvent(Struct, tag_field="type", tag="page_view", kw_only=True, gc=False):
+    data: types.PageViewEventData
+
+
+class _ClickEvent(Struct, tag_field="type", tag="click", kw_only=True, gc=False):
+    data: types.ClickEventData
+
+
+class _WebVitalEvent(Struct, tag_field="type", tag="web_vital", kw_only=True, gc=False):
+    data: types.WebVitalEventData
+
+
+class _CustomEvent(Struct, tag_field="type", tag="custom", kw_only=True, gc=False):
+    data: types.CustomEventData
+
+
+class _ErrorEvent(Struct, tag_field="type", tag="error", kw_only=True, gc=False):
+    data: types.ErrorEventData
+
+
+class _UnisightsData(Struct, kw_only=True):
+    asset_id: Annotated[str, Meta(min_length=1)]
+    session_id: Annotated[
+        str,
+        Meta(
+            min_length=36,
+            max_length=36,
+            pattern="^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
+        ),
+    ]
+    page_url: Annotated[
+        str,
+        Meta(pattern="^(?:https?://[^ /?#]+(?![^/?#])|(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:[^ ])"),
+    ]
+    entry_page: str | None = None
+    exit_page: str | None = None
+    utm_params: dict[str, str] = field(default_factory=dict)
+    device_info: types.DeviceInfo = field(default_factory=types.DeviceInfo)
+    scroll_depth: Annotated[float, Meta(ge=0)] = 0.0
+    time_on_page: Annotated[float, Meta(ge=0)] = 0.0
+    events: list[_PageViewEvent | _ClickEvent | _WebVitalEvent | _CustomEvent | _ErrorEvent]
+
+
+class _UnisightsPayload(Struct, kw_only=True):
+    data: _UnisightsData
+    encrypted: bool = False
+
+
+def _to_UtmParams(mirror: dict[str, str]) -> types.UtmParams:
+    if not mirror:
+        return types.UtmParams()
+    return types.UtmParams(
+        utm_source=mirror.pop("utm_source", ""),
+        utm_medium=mirror.pop("utm_medium", ""),
+        utm_campaign=mirror.pop("utm_campaign", ""),
+        utm_term=mirror.pop("utm_term", ""),
+        utm_content=mirror.pop("utm_content", ""),
+        extra=mirror,
+    )
+
+
+def _to_Event_list(
+    mirrors: list[_PageViewEvent | _ClickEvent | _WebVitalEvent | _CustomEvent | _ErrorEvent],
+) -> list[types.Event]:
+    out: list[types.Event] = []
+    append = out.append
+    for mirror in mirrors:
+        if isinstance(mirror, _PageViewEvent):
+            page_view_event = _new(types.PageViewEvent)
+            page_view_event.type = "page_view"
+            page_view_event.data = mirror.data
+            append(page_view_event)
+        elif isinstance(mirror, _ClickEvent):
+            click_event = _new(types.ClickEvent)
+            click_event.type = "click"
+            click_event.data = mirror.data
+            append(click_event)
+        elif isinstance(mirror, _WebVitalEvent):
+            web_vital_event = _new(types.WebVitalEvent)
+            web_vital_event.type = "web_vital"
+            web_vital_event.data = mirror.data
+            append(web_vital_event)
+        elif isinstance(mirror, _CustomEvent):
+            custom_event = _new(types.CustomEvent)
+            custom_event.type = "custom"
+            custom_event.data = mirror.data
+            append(custom_event)
+        else:
+            error_event = _new(types.ErrorEvent)
+            error_event.type = "error"
+            error_event.data = mirror.data
+            append(error_event)
+    return out
+
+
+def _to_UnisightsData(mirror: _UnisightsData) -> types.UnisightsData:
+    return types.UnisightsData(
+        asset_id=mirror.asset_id,
+        session_id=mirror.session_id,
+        page_url=mirror.page_url,
+        entry_page=mirror.entry_page,
+        exit_page=mirror.exit_page,
+        utm_params=_to_UtmParams(mirror.utm_params),
+        device_info=mirror.device_info,
+        scroll_depth=min(mirror.scroll_depth, 100.0),
+        time_on_page=mirror.time_on_page,
+        events=_to_Event_list(mirror.events),
+    )
+
+
+def _to_UnisightsPayload(mirror: _UnisightsPayload) -> types.UnisightsPayload:
+    if mirror.encrypted is not False:
+        raise ValidationError("encrypted")
+    return types.UnisightsPayload(data=_to_UnisightsData(mirror.data))
+
+
+_unisights_payload = Decoder(_UnisightsPayload)
+
+
+def decode_UnisightsPayload(body: bytes) -> types.UnisightsPayload:
+    return _to_UnisightsPayload(_unisights_payload.decode(body))
+
+
+_unisights_data = Decoder(_UnisightsData)
+
+
+def decode_UnisightsData(body: bytes) -> types.UnisightsData:
+    return _to_UnisightsData(_unisights_data.decode(body))

@@ -1,0 +1,126 @@
+"""Between bytes and parsed JSON, for what the fast path refuses."""
+
+import json
+import math
+import re
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import msgspec
+
+from unisights.errors import InvalidJSONError, Problem, ValidationError
+
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_MAX_DIGITS = 400
+"""More digits than any double has before its decimal point; int() of more is quadratic."""
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse a request's body.
+
+    Lone surrogates in strings become U+FFFD: they are legal JSON, but no store takes them.
+
+    Raises:
+        InvalidJSONError: the body is not UTF-8 or not JSON, is nested too deeply, or holds a
+            number that no double can hold.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # The standard library says what is wrong, and takes lone surrogates.
+        return _parse_slowly(body)
+
+
+def _parse_slowly(body: bytes) -> Any:
+    if not body.strip():
+        raise InvalidJSONError("the body is empty")
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidJSONError(f"the body is not UTF-8: byte {error.start}") from None
+    try:
+        parsed = json.loads(
+            text, parse_int=_parse_int, parse_float=_parse_float, parse_constant=_parse_constant
+        )
+        return _replace_surrogates(parsed) if _SURROGATE_ESCAPE.search(body) else parsed
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InvalidJSONError(f"the body is not JSON: {error.msg} at {place}") from None
+    except RecursionError:
+        raise InvalidJSONError("the body is nested too deeply") from None
+
+
+def _parse_int(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise InvalidJSONError(f"the body holds a number of {len(digits)} digits")
+    _parse_float(digits)
+    return int(digits)
+
+
+def _parse_float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise InvalidJSONError("the body holds a number that is out of range")
+    return value
+
+
+def _parse_constant(name: str) -> NoReturn:
+    raise InvalidJSONError(f"the body is not JSON: {name} is not a JSON value")
+
+
+def _replace_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_replace_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_replace_surrogates(k): _replace_surrogates(v) for k, v in value.items()}
+    return value
+
+
+def check_parsed(obj: Any) -> Any:
+    """Bring an object that the caller parsed to what `parse_json` would have returned.
+
+    Raises:
+        ValidationError: it holds numbers that JSON has not (NaN, infinities, out of range), or
+            it is nested too deeply; all such numbers are named.
+    """
+    problems: list[Problem] = []
+    try:
+        checked = _checked(obj, "", problems)
+    except RecursionError:
+        raise ValidationError([Problem("", "json", "the object is nested too deeply")]) from None
+    if problems:
+        raise ValidationError(problems)
+    return checked
+
+
+def _checked(value: Any, pointer: str, problems: list[Problem]) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value) if _SURROGATE.search(value) else value
+    if isinstance(value, dict):
+        return {
+            _checked(key, pointer, problems): _checked(
+                item, f"{pointer}/{escape(str(key))}", problems
+            )
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_checked(item, f"{pointer}/{index}", problems) for index, item in enumerate(value)]
+    if isinstance(value, int | float | Decimal) and not _is_finite(value):
+        problems.append(Problem(pointer, "json", f"{pointer} is a number that JSON cannot hold"))
+    return value
+
+
+def _is_finite(value: float | Decimal) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+def escape(token: str) -> str:
+    """Escape a key for a JSON Pointer."""
+    return token.replace("~", "~0").replace("/", "~1")

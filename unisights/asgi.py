@@ -1,0 +1,184 @@
+"""ASGI: an app of its own, to be mounted in another, or middleware around another."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from unisights.collector import Collector
+from unisights.config import UnisightsOptions
+from unisights.delivery import InlineDelivery
+from unisights.reply import Reply
+from unisights.request import RequestInfo, merge_headers
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+MakeRequest = Callable[[Scope, RequestInfo, bytes], Any]
+
+OFFLOAD_SIZE = 64 * 1024
+"""Bodies larger than what a beacon can hold are decoded in a thread, in bytes."""
+
+LINGER_SIZE = 512 * 1024 * 1024
+LINGER_SECONDS = 10.0
+"""How much of a refused body is read and dropped, so that its sender gets to read the answer."""
+
+
+def unisights_asgi(
+    options: UnisightsOptions | None = None, app: ASGIApp | None = None
+) -> "UnisightsASGI":
+    """Make an ASGI app of the endpoint.
+
+    Args:
+        options: how events are received.
+        app: the app to leave all other paths to; without one they are answered 404.
+    """
+    return UnisightsASGI(app, options)
+
+
+class UnisightsASGI:
+    """The endpoint as an ASGI app; with another app inside, as middleware around it.
+
+    Mounted in another app, it answers on its options' path below the place where it is mounted.
+    It also has the shape that `add_middleware` of Starlette and FastAPI wants:
+    `app.add_middleware(UnisightsASGI, options=options)`.
+
+    The handler's second argument is the `RequestInfo`.
+    """
+
+    def __init__(self, app: ASGIApp | None = None, options: UnisightsOptions | None = None) -> None:
+        options = options or UnisightsOptions()
+        self._app = app
+        self._path = options.path.rstrip("/")
+        self._endpoint = ASGIEndpoint(options, _info_as_request)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the server's lifespan."""
+        if scope["type"] == "http" and self._is_ours(scope):
+            await self._endpoint(scope, receive, send)
+        elif self._app is not None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _serve_lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await _send(send, Reply(404, (("Content-Type", "text/plain"),), b"Not Found"))
+
+    def _is_ours(self, scope: Scope) -> bool:
+        """Whether the path is the endpoint's: as a whole, or below where the app is mounted.
+
+        A trailing slash makes no difference: a redirect would lose the beacon.
+        """
+        path: str = scope["path"].rstrip("/")
+        mount: str = scope.get("root_path", "").rstrip("/")
+        return path in {self._path, mount + self._path}
+
+
+class ASGIEndpoint:
+    """Serves the endpoint's requests, on whatever path they come."""
+
+    def __init__(self, options: UnisightsOptions, make_request: MakeRequest) -> None:
+        self._collector = Collector(options)
+        self._delivery = InlineDelivery(self._collector)
+        self._make_request = make_request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        info = _read_info(scope)
+        try:
+            reply = await self._answer(scope, info, receive)
+        except ClientDisconnectedError:
+            return  # Half a body is not an event, and nobody waits for the answer.
+        await _send(send, reply)
+
+    async def _answer(self, scope: Scope, info: RequestInfo, receive: Receive) -> Reply:
+        if (refusal := self._collector.screen(info)) is not None:
+            # A sender that asked before sending its body is answered before it does.
+            if "expect" not in info.headers:
+                await _linger(receive)
+            return refusal
+        body = await _read_body(receive, self._collector.limit)
+        if body is None:
+            await _linger(receive)
+            return self._collector.too_large(info)
+        if len(body) > OFFLOAD_SIZE:
+            outcome = await asyncio.to_thread(self._collector.accept, info, body)
+        else:
+            outcome = self._collector.accept(info, body)
+        if isinstance(outcome, Reply):
+            return outcome
+        return await self._delivery.deliver(
+            info, outcome, lambda: self._make_request(scope, info, body)
+        )
+
+
+def _info_as_request(_scope: Scope, info: RequestInfo, _body: bytes) -> RequestInfo:
+    """ASGI has no request object of its own."""
+    return info
+
+
+class ClientDisconnectedError(Exception):
+    """The client went away before its body had arrived."""
+
+
+def _read_info(scope: Scope) -> RequestInfo:
+    client = scope.get("client")
+    return RequestInfo(
+        method=scope["method"],
+        path=scope["path"],
+        headers=merge_headers(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+        ),
+        client=client[0] if client else None,
+    )
+
+
+async def _read_body(receive: Receive, limit: int) -> bytes | None:
+    """Read a whole body; None as soon as it is larger than the limit."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnectedError
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            return None
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _linger(receive: Receive) -> None:
+    """Read and drop the rest of a body, within bounds."""
+    deadline = time.monotonic() + LINGER_SECONDS
+    size = 0
+    while size < LINGER_SIZE and (left := deadline - time.monotonic()) > 0:
+        try:
+            message = await asyncio.wait_for(receive(), left)
+        except TimeoutError:
+            return
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return
+        size += len(message.get("body", b""))
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers]
+    if reply.status != 204:
+        headers.append((b"content-length", str(len(reply.body)).encode()))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _serve_lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,91 @@
+"""The core: decides about requests. It does no I/O and knows no framework.
+
+An adapter reads, asks, and writes:
+
+    reply = collector.screen(info)            # before the body is read
+    if reply is None:
+        body = …                              # at most collector.limit bytes, or too_large
+        outcome = collector.accept(info, body)
+        reply = outcome if it is a Reply else deliver the payload
+"""
+
+import logging
+
+from unisights._cors import Cors
+from unisights.config import UnisightsOptions
+from unisights.errors import InvalidJSONError, ValidationError
+from unisights.reply import Replies, Reply
+from unisights.request import RequestInfo
+from unisights.types import UnisightsPayload
+from unisights.validator import Checks, decode_unisights_payload
+
+logger = logging.getLogger("unisights")
+
+_LOGGED_BYTES = 2048
+"""At most so much of a refused body is logged in debug mode."""
+
+
+class Collector:
+    """Decides about the requests of one endpoint.
+
+    Attributes:
+        options: the endpoint's options.
+        replies: makes its answers.
+        limit: the greatest body that is taken, in bytes.
+    """
+
+    def __init__(self, options: UnisightsOptions) -> None:
+        self.options = options
+        self._cors = Cors(options.allow_origins)
+        self.replies = Replies(self._cors, debug=options.debug)
+        self.limit = options.max_payload_size
+        self._checks = Checks(
+            values=options.validate_schema, required=options.validate_required_fields
+        )
+
+    def screen(self, info: RequestInfo) -> Reply | None:
+        """Answer what can be answered before the body is read; None if it is to be read."""
+        if not self._cors.allows(info):
+            return self._log_refusal(self.replies.forbidden_origin(info))
+        if info.method == "OPTIONS":
+            return self.replies.preflight(info)
+        if info.method != "POST":
+            return self.replies.wrong_method(info)
+        if not _is_json(info.headers.get("content-type", "")):
+            return self._log_refusal(self.replies.wrong_content_type(info))
+        declared = info.headers.get("content-length", "")
+        # int() of a long digit string is costly; so long a one is over any limit.
+        if declared.isdecimal() and (len(declared) > 18 or int(declared) > self.limit):
+            return self.too_large(info)
+        return None
+
+    def too_large(self, info: RequestInfo) -> Reply:
+        """Answer a body that is over the limit."""
+        return self._log_refusal(self.replies.too_large(info, self.limit))
+
+    def accept(self, info: RequestInfo, body: bytes) -> UnisightsPayload | Reply:
+        """Decode, decrypt and validate a body; the payload, or why it is refused."""
+        try:
+            payload = decode_unisights_payload(
+                body, server_secret=self.options.server_secret, checks=self._checks
+            )
+        except (InvalidJSONError, ValidationError) as error:
+            return self._log_refusal(self.replies.refused(info, error), body)
+        if self.options.debug:
+            logger.info("received %d bytes: %r", len(body), payload)
+        return payload
+
+    def _log_refusal(self, reply: Reply, body: bytes = b"") -> Reply:
+        if self.options.debug:
+            logger.warning(
+                "refused with %d: %r; the body: %r", reply.status, reply.body, body[:_LOGGED_BYTES]
+            )
+        else:
+            logger.info("refused a request with %d", reply.status)
+        return reply
+
+
+def _is_json(content_type: str) -> bool:
+    """Whether a Content-Type says JSON; a missing one is taken as JSON."""
+    essence = content_type.partition(";")[0].strip().lower()
+    return essence in {"application/json", ""}

@@ -1,0 +1,134 @@
+"""The options that every framework's adapter takes."""
+
+import inspect
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from unisights.errors import ConfigurationError
+
+Handler = Callable[[Any, Any], Any]
+"""A function or other callable, sync or async, of the payload and the framework's request."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnisightsOptions:
+    """How events are received; the same for every framework.
+
+    Attributes:
+        path: the endpoint's path, beginning with a slash. Django takes it from the URLconf.
+        handler: what is called with each payload and the framework's request: a function, sync
+            or async, a lambda, a partial, a bound method, or an object with `__call__`. Without
+            one, payloads are validated and acknowledged, and go nowhere.
+        validate_schema: refuse payloads whose values break the schema (types, bounds, patterns).
+            When off, the handler gets them as they came; a payload is then still refused if it
+            is not made of the objects, arrays and event types that the dataclasses need.
+        validate_required_fields: refuse payloads that lack what the schema requires. When off,
+            a missing value is None.
+        max_payload_size: the greatest body that is taken, in bytes.
+        allow_origins: the origins whose pages may send events, as browsers write them:
+            `https://example.com`, no trailing slash. `["*"]` allows every origin. Requests
+            without an Origin header (servers, curl) pass in any case.
+        debug: say in a 500 answer why the handler failed, and log what payloads hold.
+        server_secret: the secret of server-side senders that encrypt with one. With it set,
+            encrypted payloads made without it are refused.
+
+    Raises:
+        ConfigurationError: an option has a value that cannot work.
+    """
+
+    path: str = "/events"
+    handler: Handler | None = None
+    validate_schema: bool = True
+    validate_required_fields: bool = True
+    max_payload_size: int = 1024 * 1024
+    allow_origins: Collection[str] = ("*",)
+    debug: bool = False
+    server_secret: str | bytes | None = None
+
+    def __post_init__(self) -> None:
+        _check_path(self.path)
+        _check_handler(self.handler)
+        for name in ("validate_schema", "validate_required_fields", "debug"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"{name} must be True or False")
+        _check_size(self.max_payload_size)
+        _check_origins(self.allow_origins)
+        _check_secret(self.server_secret)
+
+
+def _check_path(path: object) -> None:
+    if not isinstance(path, str) or not re.fullmatch(r"/[^\s?#{}]*", path):
+        raise ConfigurationError(
+            f"path must begin with a slash and hold no blanks, braces, '?' or '#', such as "
+            f"'/events', not {path!r}"
+        )
+
+
+def _check_handler(handler: object) -> None:
+    if handler is None:
+        return
+    if not callable(handler):
+        raise ConfigurationError(f"handler must be callable, not {type(handler).__name__}")
+    try:
+        signature = inspect.signature(handler)
+    except (TypeError, ValueError):
+        return  # Some callables of C have no signature to look at.
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        raise ConfigurationError(
+            f"handler must take two arguments, (payload, request); this one takes {signature}"
+        ) from None
+
+
+def _check_size(size: object) -> None:
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise ConfigurationError("max_payload_size must be a positive number of bytes")
+
+
+def _check_secret(secret: object) -> None:
+    if secret is not None and (not isinstance(secret, str | bytes) or not secret):
+        raise ConfigurationError("server_secret must be a non-empty str or bytes, or None")
+
+
+def _check_origins(origins: object) -> None:
+    if isinstance(origins, str) or not isinstance(origins, Collection):
+        raise ConfigurationError(f'allow_origins must be a list such as ["*"], not {origins!r}')
+    for origin in origins:
+        _check_origin(origin)
+
+
+def _check_origin(origin: object) -> None:
+    if origin in {"*", "null"}:
+        return
+    wanted = 'write it as browsers do, such as "https://example.com"'
+    if not isinstance(origin, str):
+        raise ConfigurationError(f"allow_origins holds {origin!r}, which is not a string")
+    if "*" in origin:
+        raise ConfigurationError(f'allow_origins holds {origin!r}: only "*" alone is a wildcard')
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError(f"allow_origins holds {origin!r}: {wanted}") from None
+    if not parts.scheme or not parts.netloc or "@" in parts.netloc:
+        raise ConfigurationError(f"allow_origins holds {origin!r}: {wanted}")
+    if parts.path or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"allow_origins holds {origin!r}: an origin has no path and no trailing slash; {wanted}"
+        )
+    if port is not None and port == _DEFAULT_PORTS.get(parts.scheme):
+        raise ConfigurationError(
+            f"allow_origins holds {origin!r}: browsers leave the default port out; {wanted}"
+        )
+    if origin != origin.lower():
+        raise ConfigurationError(f"allow_origins holds {origin!r}: browsers write it in lower case")
+    if not origin.isascii():
+        raise ConfigurationError(
+            f"allow_origins holds {origin!r}: browsers write it in Punycode (xn--…)"
+        )

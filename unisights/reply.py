@@ -1,0 +1,87 @@
+"""The answers that the collector gives."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from unisights._cors import Cors, Headers
+from unisights.errors import InvalidJSONError, UnisightsError, ValidationError
+from unisights.request import RequestInfo
+from unisights.types import UnisightsPayload
+
+MAX_LISTED = 100
+"""At most so many problems are listed in an answer."""
+
+_JSON: Headers = (("Content-Type", "application/json"),)
+_ALLOW: Headers = (("Allow", "POST, OPTIONS"),)
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, for an adapter to write.
+
+    Attributes:
+        status: the status code.
+        headers: name-value pairs, without Content-Length.
+        body: the body, empty or JSON.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+
+
+class Replies:
+    """Makes the answers, each with the headers that its request's origin needs."""
+
+    def __init__(self, cors: Cors, *, debug: bool) -> None:
+        self._cors = cors
+        self._debug = debug
+
+    def received(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
+        """200: the handler has run, or there is none."""
+        return self._json(info, 200, {"status": "received", "session_id": payload.data.session_id})
+
+    def preflight(self, info: RequestInfo) -> Reply:
+        """204: the answer to OPTIONS."""
+        return Reply(204, (*self._cors.preflight_headers(info), *_ALLOW))
+
+    def forbidden_origin(self, info: RequestInfo) -> Reply:
+        """403: pages of this origin may not send."""
+        return self._error(info, 403, "this origin is not allowed; see allow_origins")
+
+    def wrong_method(self, info: RequestInfo) -> Reply:
+        """405: only POST, and OPTIONS for preflights."""
+        reply = self._error(info, 405, "only POST is allowed")
+        return Reply(405, (*reply.headers, *_ALLOW), reply.body)
+
+    def too_large(self, info: RequestInfo, limit: int) -> Reply:
+        """413: the body is over the limit, in bytes."""
+        return self._error(info, 413, f"the body is larger than {limit} bytes")
+
+    def wrong_content_type(self, info: RequestInfo) -> Reply:
+        """415: not JSON by its own words."""
+        return self._error(info, 415, "the content type must be application/json")
+
+    def refused(self, info: RequestInfo, error: UnisightsError) -> Reply:
+        """400 or 422: the body is not JSON, or not a valid payload."""
+        if isinstance(error, InvalidJSONError):
+            return self._error(info, 400, str(error))
+        assert isinstance(error, ValidationError)
+        listed = [problem.to_dict() for problem in error.problems[:MAX_LISTED]]
+        return self._json(info, 422, {"error": error.problems[0].message, "errors": listed})
+
+    def handler_failed(self, info: RequestInfo, error: Exception) -> Reply:
+        """500: the handler raised; the reason only in debug mode."""
+        content = {"error": "the handler failed"}
+        if self._debug:
+            content["detail"] = f"{type(error).__name__}: {error}"
+        return self._json(info, 500, content)
+
+    def _error(self, info: RequestInfo, status: int, message: str) -> Reply:
+        return self._json(info, status, {"error": message})
+
+    def _json(self, info: RequestInfo, status: int, content: object) -> Reply:
+        return Reply(status, (*_JSON, *self._cors.headers(info)), _encode(content))

@@ -1,0 +1,41 @@
+"""What the collector knows of a request, whichever framework brought it."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestInfo:
+    """An immutable snapshot of a request, without its body; it outlives the request.
+
+    Attributes:
+        method: the HTTP method, in upper case.
+        path: the request's path, without the query.
+        headers: the request's headers, their names in lower case; a header that came several
+            times is joined by commas.
+        client: the peer's address as the server knows it (behind a proxy, the proxy's, unless
+            the server was told to trust its headers), or None.
+        received_at: when the request came, in milliseconds since the Unix epoch, by this host's
+            clock.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    client: str | None = None
+    received_at: int = field(default_factory=_now)
+
+
+def merge_headers(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Build `RequestInfo.headers` from name-value pairs in any case."""
+    merged: dict[str, str] = {}
+    for name, value in pairs:
+        key = name.lower()
+        merged[key] = f"{merged[key]}, {value}" if key in merged else value
+    return MappingProxyType(merged)

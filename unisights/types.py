@@ -1,0 +1,726 @@
+# GENERATED from schema/unisights.schema.json, version 1.0.0, SHA-256
+# 76669b7a4ce7afea5b7186fa877e8d6cdc95be8b177cb93ace208a15d18606c0
+# Do not edit:
+#   1. change the schema (or, for another shape of the code, codegen/);
+#   2. run `make generate`;
+#   3. commit the schema and what changed here together.
+
+"""The types of a payload: what handlers receive, and what `to_dict` writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta
+
+from unisights._from_object import from_object
+
+__all__ = [
+    "ClickEvent",
+    "ClickEventData",
+    "CustomEvent",
+    "CustomEventData",
+    "DeviceInfo",
+    "EncryptedEnvelope",
+    "EncryptedEnvelopePayload",
+    "EncryptedPayload",
+    "ErrorEvent",
+    "ErrorEventData",
+    "Event",
+    "PageViewEvent",
+    "PageViewEventData",
+    "UnisightsData",
+    "UnisightsPayload",
+    "UtmParams",
+    "WebVitalEvent",
+    "WebVitalEventData",
+]
+
+
+@dataclass(slots=True, kw_only=True)
+class EncryptedPayload:
+    """A session as the browser client sends it encrypted, everything at the root. The cipher's key
+    is derived from public values: this is obfuscation, not secrecy.
+    """
+
+    encrypted: bool = field(default=True, compare=False)
+    """Whether the session came encrypted. Not part of equality: the same session sent plain and
+    sent encrypted makes equal payloads.
+    """
+
+    data: str
+    """The ciphertext of the data object's JSON, in standard padded base64. Example:
+    "jDmmKIIlOXy2AFRy". Source: browser client.
+    """
+
+    tag: str
+    """HMAC-SHA256 of the ciphertext bytes, 32 bytes in standard padded base64. Source: browser
+    client.
+    """
+
+    bucket: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """The send time divided by 30,000 ms, rounded down; part of the key. Unit: 30 s since the Unix
+    epoch. Source: browser client.
+    """
+
+    site_id: Annotated[str, Meta(min_length=1)]
+    """The asset the session belongs to; part of the key, and equal to the decrypted data.asset_id.
+    May be non-ASCII. Source: browser client.
+    """
+
+    ua_hash: str = ""
+    """A hash of the user agent, part of the key. Today's client always sends the empty string.
+    Source: browser client.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {
+            "encrypted": True,
+            "data": self.data,
+            "tag": self.tag,
+            "bucket": self.bucket,
+            "site_id": self.site_id,
+            "ua_hash": self.ua_hash,
+        }
+
+    @classmethod
+    def from_dict(cls, obj: object) -> EncryptedPayload:
+        """Validate parsed JSON against the schema's EncryptedPayload and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class EncryptedEnvelope:
+    """The ciphertext and what its key is derived from."""
+
+    site_id: Annotated[str, Meta(min_length=1)]
+    """The asset the session belongs to; part of the key, and equal to the decrypted data.asset_id.
+    Source: non-browser senders.
+    """
+
+    ua_hash: str = ""
+    """A hash of the user agent, part of the key; may be empty. Source: non-browser senders."""
+
+    bucket: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """The send time divided by 30,000 ms, rounded down; part of the key. Unit: 30 s since the Unix
+    epoch. Source: non-browser senders.
+    """
+
+    tag: str
+    """HMAC-SHA256 of the ciphertext bytes, 32 bytes in standard padded base64. Source: non-browser
+    senders.
+    """
+
+    ciphertext: str
+    """The ciphertext of the data object's JSON, in standard padded base64. Example:
+    "jDmmKIIlOXy2AFRy". Source: non-browser senders.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {
+            "site_id": self.site_id,
+            "ua_hash": self.ua_hash,
+            "bucket": self.bucket,
+            "tag": self.tag,
+            "ciphertext": self.ciphertext,
+        }
+
+    @classmethod
+    def from_dict(cls, obj: object) -> EncryptedEnvelope:
+        """Validate parsed JSON against the schema's EncryptedEnvelope and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class UtmParams:
+    """Campaign parameters. Values can hold U+0000 and U+FFFD. Other keys than these five may come
+    and are kept.
+    """
+
+    utm_source: str = ""
+    """Where the visitor came from; empty when not given. Source: browser client."""
+
+    utm_medium: str = ""
+    """The channel; empty when not given. Source: browser client."""
+
+    utm_campaign: str = ""
+    """The campaign's name; empty when not given. Source: browser client."""
+
+    utm_term: str = ""
+    """The search term paid for; empty when not given. Source: browser client."""
+
+    utm_content: str = ""
+    """Which of several ads or links it was; empty when not given. Source: browser client."""
+
+    extra: dict[str, str] = field(default_factory=dict)
+    """The properties that the schema does not name."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {
+            **self.extra,
+            "utm_source": self.utm_source,
+            "utm_medium": self.utm_medium,
+            "utm_campaign": self.utm_campaign,
+            "utm_term": self.utm_term,
+            "utm_content": self.utm_content,
+        }
+
+    @classmethod
+    def from_dict(cls, obj: object) -> UtmParams:
+        """Validate parsed JSON against the schema's UtmParams and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class DeviceInfo:
+    """The visitor's device and browser. The browser client sends its seven keys without browser;
+    the Node types name browser, os and device_type. Both shapes are taken, and a missing value is
+    empty or 0.
+    """
+
+    browser: str = ""
+    """The browser's name; the browser client does not send it. Source: Node types."""
+
+    os: str = ""
+    """The operating system's name. Source: browser client, Node types."""
+
+    device_type: str = ""
+    """Desktop, Mobile or Tablet; an open set. Source: browser client, Node types."""
+
+    user_agent: str = ""
+    """The User-Agent string as the page saw it. Source: browser client (navigator.userAgent)."""
+
+    platform: str = ""
+    """The platform string as the page saw it. Source: browser client (navigator.platform)."""
+
+    referrer: str = ""
+    """The referring URL, or "direct" if there was none. Source: browser client."""
+
+    screen_width: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """The screen's width. Unit: CSS pixels; decoders round down to whole ones. Source: browser
+    client (screen.width).
+    """
+
+    screen_height: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """The screen's height. Unit: CSS pixels; decoders round down to whole ones. Source: browser
+    client (screen.height).
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {
+            "browser": self.browser,
+            "os": self.os,
+            "device_type": self.device_type,
+            "user_agent": self.user_agent,
+            "platform": self.platform,
+            "referrer": self.referrer,
+            "screen_width": self.screen_width,
+            "screen_height": self.screen_height,
+        }
+
+    @classmethod
+    def from_dict(cls, obj: object) -> DeviceInfo:
+        """Validate parsed JSON against the schema's DeviceInfo and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class PageViewEventData:
+    """What was viewed, and when."""
+
+    location: str
+    """The URL that was viewed. Source: browser client."""
+
+    title: str | None = None
+    """The document's title; may be empty, and null from senders that have none. Source: browser
+    client.
+    """
+
+    timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """When the event happened, by the visitor's clock. Unit: milliseconds since the Unix epoch.
+    The plain form writes 1795366034371 and the encrypted one 1795366034371.0: decoders make it a
+    whole number. Source: browser client (Date.now()).
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {"location": self.location, "title": self.title, "timestamp": self.timestamp}
+
+    @classmethod
+    def from_dict(cls, obj: object) -> PageViewEventData:
+        """Validate parsed JSON against the schema's PageViewEventData and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class ClickEventData:
+    """Where a click was, and when."""
+
+    x: float
+    """The horizontal position. Unit: CSS pixels from the left of the viewport; -8 to 1,000,000
+    were seen. Source: browser client.
+    """
+
+    y: float
+    """The vertical position. Unit: CSS pixels from the top of the viewport; -8 to 1,000,000 were
+    seen. Source: browser client.
+    """
+
+    timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """When the event happened, by the visitor's clock. Unit: milliseconds since the Unix epoch.
+    The plain form writes 1795366034371 and the encrypted one 1795366034371.0: decoders make it a
+    whole number. Source: browser client (Date.now()).
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {"x": self.x, "y": self.y, "timestamp": self.timestamp}
+
+    @classmethod
+    def from_dict(cls, obj: object) -> ClickEventData:
+        """Validate parsed JSON against the schema's ClickEventData and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class WebVitalEventData:
+    """One web vital, as the web-vitals library reports it."""
+
+    name: str
+    """Which vital: CLS, FCP, INP, LCP, TTFB, and FID from older clients; an open set. Source:
+    browser client.
+    """
+
+    value: float
+    """The measured value. Unit: milliseconds, except CLS, which has none. Source: browser client.
+    """
+
+    rating: Literal["good", "needs-improvement", "poor"]
+    """The library's verdict on the value. Source: browser client."""
+
+    delta: float
+    """The change since this vital was last reported. Unit: as value. Source: browser client."""
+
+    id: str
+    """Names this measurement within the page load, so that later reports of it can replace earlier
+    ones. Source: browser client.
+    """
+
+    entries: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """How many performance entries the value was computed from. Source: browser client."""
+
+    navigation_type: str
+    """How the page was reached: navigate, reload, back-forward, back-forward-cache, prerender,
+    restore, navigation; an open set. Source: browser client.
+    """
+
+    timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """When the event happened, by the visitor's clock. Unit: milliseconds since the Unix epoch.
+    The plain form writes 1795366034371 and the encrypted one 1795366034371.0: decoders make it a
+    whole number. Source: browser client (Date.now()).
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {
+            "name": self.name,
+            "value": self.value,
+            "rating": self.rating,
+            "delta": self.delta,
+            "id": self.id,
+            "entries": self.entries,
+            "navigation_type": self.navigation_type,
+            "timestamp": self.timestamp,
+        }
+
+    @classmethod
+    def from_dict(cls, obj: object) -> WebVitalEventData:
+        """Validate parsed JSON against the schema's WebVitalEventData and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class CustomEventData:
+    """A custom event's name and content."""
+
+    name: str
+    """The event's name; may be empty. Source: browser client."""
+
+    data: str
+    """A string that holds any JSON text. It may hold \\ud83d escapes, so that parsing it can yield
+    lone surrogates, which no UTF-8 encoder takes. Source: browser client (JSON.stringify).
+    """
+
+    timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """When the event happened, by the visitor's clock. Unit: milliseconds since the Unix epoch.
+    The plain form writes 1795366034371 and the encrypted one 1795366034371.0: decoders make it a
+    whole number. Source: browser client (Date.now()).
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {"name": self.name, "data": self.data, "timestamp": self.timestamp}
+
+    @classmethod
+    def from_dict(cls, obj: object) -> CustomEventData:
+        """Validate parsed JSON against the schema's CustomEventData and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class ErrorEventData:
+    """What went wrong in the page's JavaScript, where, and when."""
+
+    message: str
+    """The error's message. Source: Node types."""
+
+    source: str | None = None
+    """The URL of the script; null when the browser hides it. Source: Node types."""
+
+    lineno: Annotated[int, Meta(ge=-9007199254740991, le=9007199254740991)] | None = None
+    """The line in the script; null when the browser hides it. Source: Node types."""
+
+    colno: Annotated[int, Meta(ge=-9007199254740991, le=9007199254740991)] | None = None
+    """The column in the script; null when the browser hides it. Source: Node types."""
+
+    stack: str | None = None
+    """The stack trace; null or absent where the sender has none. Source: the product's page
+    ("JavaScript error with stack trace").
+    """
+
+    timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """When the event happened, by the visitor's clock. Unit: milliseconds since the Unix epoch.
+    The plain form writes 1795366034371 and the encrypted one 1795366034371.0: decoders make it a
+    whole number. Source: browser client (Date.now()).
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {
+            "message": self.message,
+            "source": self.source,
+            "lineno": self.lineno,
+            "colno": self.colno,
+            "stack": self.stack,
+            "timestamp": self.timestamp,
+        }
+
+    @classmethod
+    def from_dict(cls, obj: object) -> ErrorEventData:
+        """Validate parsed JSON against the schema's ErrorEventData and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class EncryptedEnvelopePayload:
+    """A session as other senders encrypt it, the cipher's values inside one envelope object.
+    Obfuscation, not secrecy, as with the other form.
+    """
+
+    encrypted: bool = field(default=True, compare=False)
+    """Whether the session came encrypted. Not part of equality: the same session sent plain and
+    sent encrypted makes equal payloads.
+    """
+
+    envelope: EncryptedEnvelope
+    """The ciphertext and what its key is derived from. Source: non-browser senders."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {"encrypted": True, "envelope": self.envelope.to_dict()}
+
+    @classmethod
+    def from_dict(cls, obj: object) -> EncryptedEnvelopePayload:
+        """Validate parsed JSON against the schema's EncryptedEnvelopePayload and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class PageViewEvent:
+    """The visitor opened a page, or a single-page app changed its route."""
+
+    type: Literal["page_view"] = "page_view"
+    """Marks a page view. Source: browser client."""
+
+    data: PageViewEventData
+    """What was viewed. Source: browser client."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {"type": "page_view", "data": self.data.to_dict()}
+
+    @classmethod
+    def from_dict(cls, obj: object) -> PageViewEvent:
+        """Validate parsed JSON against the schema's PageViewEvent and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class ClickEvent:
+    """The visitor clicked or tapped."""
+
+    type: Literal["click"] = "click"
+    """Marks a click. Source: browser client."""
+
+    data: ClickEventData
+    """Where it was. Source: browser client."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {"type": "click", "data": self.data.to_dict()}
+
+    @classmethod
+    def from_dict(cls, obj: object) -> ClickEvent:
+        """Validate parsed JSON against the schema's ClickEvent and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class WebVitalEvent:
+    """A performance measurement of the page."""
+
+    type: Literal["web_vital"] = "web_vital"
+    """Marks a web vital. Source: browser client."""
+
+    data: WebVitalEventData
+    """The measurement. Source: browser client."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {"type": "web_vital", "data": self.data.to_dict()}
+
+    @classmethod
+    def from_dict(cls, obj: object) -> WebVitalEvent:
+        """Validate parsed JSON against the schema's WebVitalEvent and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class CustomEvent:
+    """An event of the site's own. Today's browser client also sends its JavaScript errors this
+    way, named js_error and unhandled_rejection.
+    """
+
+    type: Literal["custom"] = "custom"
+    """Marks a custom event. Source: browser client."""
+
+    data: CustomEventData
+    """Its name and content. Source: browser client."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {"type": "custom", "data": self.data.to_dict()}
+
+    @classmethod
+    def from_dict(cls, obj: object) -> CustomEvent:
+        """Validate parsed JSON against the schema's CustomEvent and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class ErrorEvent:
+    """A JavaScript error."""
+
+    type: Literal["error"] = "error"
+    """Marks an error. Source: Node types."""
+
+    data: ErrorEventData
+    """What went wrong, and where. Source: Node types."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {"type": "error", "data": self.data.to_dict()}
+
+    @classmethod
+    def from_dict(cls, obj: object) -> ErrorEvent:
+        """Validate parsed JSON against the schema's ErrorEvent and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+Event: TypeAlias = PageViewEvent | ClickEvent | WebVitalEvent | CustomEvent | ErrorEvent
+
+
+@dataclass(slots=True, kw_only=True)
+class UnisightsData:
+    """One session's state at the moment of sending, and the events since the beacon before. In the
+    encrypted forms, the plaintext is this object alone.
+    """
+
+    asset_id: Annotated[str, Meta(min_length=1)]
+    """The site or app the session belongs to, as configured in the client. May be non-ASCII.
+    Source: browser client.
+    """
+
+    session_id: Annotated[
+        str,
+        Meta(
+            min_length=36,
+            max_length=36,
+            pattern="^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
+        ),
+    ]
+    """The session's UUID; the browser client sends a lowercase version 4, any version and case is
+    taken. Source: browser client.
+    """
+
+    page_url: Annotated[
+        str,
+        Meta(pattern="^(?:https?://[^ /?#]+(?![^/?#])|(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:[^ ])"),
+    ]
+    """The absolute URL of the page that sent the beacon; http and https need a host, other schemes
+    (file:, about:, an app's own) are taken as they are. 30,029 characters were seen. Source:
+    browser client (location.href).
+    """
+
+    entry_page: str | None = None
+    """The URL the session began on; null when page-view tracking is off. Source: browser client.
+    """
+
+    exit_page: str | None = None
+    """The URL the page was hidden or left on; null until then, a string on every later beacon.
+    Source: browser client.
+    """
+
+    utm_params: UtmParams = field(default_factory=lambda: UtmParams())
+    """The campaign parameters of the entry URL; empty when there were none. Source: browser
+    client.
+    """
+
+    device_info: DeviceInfo = field(default_factory=lambda: DeviceInfo())
+    """The visitor's device and browser. Source: browser client, Node types."""
+
+    scroll_depth: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    """How far down the page was scrolled at most. Unit: per cent of the page. Clients send more
+    than 100 (0 to 16,666 were seen; an ordinary page with margins gives 101.38): decoders clamp to
+    100. Source: browser client.
+    """
+
+    time_on_page: Annotated[float, Meta(ge=0)] = 0.0
+    """How long the page has been open. Unit: seconds, fractional. Source: browser client."""
+
+    events: list[Event]
+    """The batch, oldest first. The browser never sends an empty one, other senders may. Source:
+    browser client.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that decodes to an equal value."""
+        return {
+            "asset_id": self.asset_id,
+            "session_id": self.session_id,
+            "page_url": self.page_url,
+            "entry_page": self.entry_page,
+            "exit_page": self.exit_page,
+            "utm_params": self.utm_params.to_dict(),
+            "device_info": self.device_info.to_dict(),
+            "scroll_depth": self.scroll_depth,
+            "time_on_page": self.time_on_page,
+            "events": [item.to_dict() for item in self.events],
+        }
+
+    @classmethod
+    def from_dict(cls, obj: object) -> UnisightsData:
+        """Validate parsed JSON against the schema's UnisightsData and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)
+
+
+@dataclass(slots=True, kw_only=True)
+class UnisightsPayload:
+    """A session sent plain. A session sent encrypted decodes to the same type, and to an equal
+    value.
+    """
+
+    data: UnisightsData
+    """The session and its batch of events. Source: browser client."""
+
+    encrypted: bool = field(default=False, compare=False)
+    """Whether the session came encrypted. Not part of equality: the same session sent plain and
+    sent encrypted makes equal payloads.
+    """
+
+    raw: bytes = field(default=b"", compare=False, repr=False)
+    """The request's body, byte for byte as it was received; empty when the payload was not made
+    from bytes. Not part of the wire, nor of equality.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the payload in its plain wire form, ready for JSON."""
+        return {"data": self.data.to_dict(), "encrypted": False}
+
+    @classmethod
+    def from_dict(cls, obj: object) -> UnisightsPayload:
+        """Validate parsed JSON against the schema's UnisightsPayload and build one from it.
+
+        Raises:
+            ValidationError: with every problem, its pointers relative to `obj`.
+        """
+        return from_object(cls, obj)

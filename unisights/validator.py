@@ -1,0 +1,139 @@
+"""Validation: from bytes, or from parsed JSON, to a typed payload.
+
+Two engines stand behind it, made from the same schema. Bytes are first decoded straight into the
+dataclasses; that path takes nothing that is invalid, but refuses some of what is valid. What it
+refuses goes to the compiled validator, which has the last word and names every problem.
+"""
+
+from typing import Any, TypeVar
+
+from unisights._authority import ALL_CHECKS, Checks, find_problems
+from unisights._envelope import envelope_of, open_envelope, refused
+from unisights._generated.builder import BUILDERS
+from unisights._generated.decoder import REFUSALS, decode_UnisightsData, decode_UnisightsPayload
+from unisights._json import check_parsed, parse_json
+from unisights.errors import InvalidJSONError, ValidationError
+from unisights.types import (
+    EncryptedEnvelopePayload,
+    EncryptedPayload,
+    UnisightsData,
+    UnisightsPayload,
+)
+
+__all__ = [
+    "Checks",
+    "ValidationError",
+    "decode_unisights_payload",
+    "validate_as",
+    "validate_unisights_payload",
+]
+
+T = TypeVar("T")
+
+
+def validate_unisights_payload(
+    obj: object, *, server_secret: str | bytes | None = None
+) -> UnisightsPayload:
+    """Validate parsed JSON, plain or encrypted, and return the typed payload.
+
+    Args:
+        obj: what `json.loads` returned; it is not changed.
+        server_secret: the secret that encrypted payloads were made with, if any.
+
+    Raises:
+        ValidationError: with every problem.
+        DecryptionError: a ValidationError, for an encrypted payload that cannot be decrypted.
+    """
+    return _from_parsed(check_parsed(obj), server_secret, ALL_CHECKS)
+
+
+def decode_unisights_payload(
+    body: bytes, *, server_secret: str | bytes | None = None, checks: Checks = ALL_CHECKS
+) -> UnisightsPayload:
+    """Decode and validate a request's body, plain or encrypted: the fast path.
+
+    Args:
+        body: JSON in UTF-8.
+        server_secret: the secret that encrypted payloads were made with, if any.
+        checks: which rules are enforced. With fewer than all, attributes can hold values that
+            their types do not name, and None where a required property is missing.
+
+    Returns:
+        The payload; its `raw` is the body.
+
+    Raises:
+        InvalidJSONError: the body is not JSON.
+        ValidationError: it is, but not a valid payload; with every problem.
+        DecryptionError: a ValidationError, for an encrypted payload that cannot be decrypted.
+    """
+    payload = _decode_fast(body)
+    if payload is None:
+        payload = _from_parsed(parse_json(body), server_secret, checks)
+    payload.raw = body
+    return payload
+
+
+def validate_as(cls: type[T], obj: object) -> T:
+    """Validate parsed JSON as one of the payload's types, by the definition of that name.
+
+    Raises:
+        ValidationError: with every problem, its pointers relative to `obj`.
+    """
+    parsed = check_parsed(obj)
+    if problems := find_problems(cls.__name__, parsed):
+        raise ValidationError(problems)
+    built: T = BUILDERS[cls.__name__](parsed)
+    return built
+
+
+def _decode_fast(body: bytes) -> UnisightsPayload | None:
+    try:
+        _require_utf8(body)
+        return decode_UnisightsPayload(body)
+    except (*REFUSALS, UnicodeDecodeError):
+        return None
+
+
+def _from_parsed(obj: Any, server_secret: str | bytes | None, checks: Checks) -> UnisightsPayload:
+    """Validate and build, whichever of the three forms the object has."""
+    if not (isinstance(obj, dict) and obj.get("encrypted") is True):
+        return _build(UnisightsPayload, obj, "", checks)
+    # How a payload is encrypted is not for options to relax: it must be decrypted.
+    if obj.get("envelope") is not None:
+        envelope, places = envelope_of(_build(EncryptedEnvelopePayload, obj, "", ALL_CHECKS))
+    else:
+        envelope, places = envelope_of(_build(EncryptedPayload, obj, "", ALL_CHECKS))
+    plaintext = open_envelope(envelope, places, server_secret)
+    data = _decode_data(plaintext, places.ciphertext, checks)
+    if data.asset_id != envelope.site_id:
+        message = "site_id must equal the encrypted data.asset_id"
+        raise refused(places.site_id, "site_id", message)
+    return UnisightsPayload(data=data, encrypted=True)
+
+
+def _decode_data(plaintext: bytes, pointer: str, checks: Checks) -> UnisightsData:
+    """Decode the data object; its problems are named as they would be had it come plain."""
+    try:
+        _require_utf8(plaintext)
+        return decode_UnisightsData(plaintext)
+    except (*REFUSALS, UnicodeDecodeError):
+        pass
+    try:
+        parsed = parse_json(plaintext)
+    except InvalidJSONError as error:
+        message = f"once decrypted, {error}".replace("the body", "it", 1)
+        raise refused(pointer, "json", message) from None
+    return _build(UnisightsData, parsed, "/data", checks)
+
+
+def _require_utf8(body: bytes) -> None:
+    """Raise UnicodeDecodeError: what the fast decoder skips, it does not check."""
+    if not body.isascii():
+        body.decode()
+
+
+def _build(cls: type[T], obj: Any, pointer: str, checks: Checks) -> T:
+    if problems := find_problems(cls.__name__, obj, pointer, checks):
+        raise ValidationError(problems)
+    built: T = BUILDERS[cls.__name__](obj)
+    return built
