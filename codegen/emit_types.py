@@ -8,6 +8,7 @@ constraints that the byte decoder reads, and `to_dict` and `from_dict`.
 import json
 import textwrap
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,30 @@ TEMPLATES = Path(__file__).parent / "templates"
 PAYLOAD = "UnisightsPayload"
 """The decoded payload; it alone carries what is not on the wire."""
 
-RAW_DOC = (
-    "The request's body, byte for byte as it was received; empty when the payload was not made "
-    "from bytes. Not part of the wire, nor of equality."
-)
+
+@dataclass(frozen=True)
+class _Receipt:
+    """An attribute of the payload that is not on the wire, nor part of equality."""
+
+    view: dict[str, str]
+    default: str
+    doc: str
+
+
+RECEIPTS = {
+    "raw": _Receipt(
+        {"type": "string", "format": "binary"},
+        'field(default=b"", compare=False, repr=False)',
+        "The request's body, byte for byte as it was received; empty when the payload was not "
+        "made from bytes. Not part of the wire, nor of equality.",
+    ),
+    "received_at": _Receipt(
+        {"type": "integer"},
+        "field(default=0, compare=False)",
+        "When the request came, by the receiver's clock. Unit: milliseconds since the Unix epoch; "
+        "0 when the payload came by no request. Not part of the wire, nor of equality.",
+    ),
+}
 ENCRYPTED_DOC = (
     "Whether the session came encrypted. Not part of equality: the same session sent plain and "
     "sent encrypted makes equal payloads."
@@ -99,7 +120,7 @@ def _python_view(model: Model) -> dict[str, Any]:
         if obj.is_open:
             members["extra"] = {"type": "object", "additionalProperties": {"type": "string"}}
         if name == PAYLOAD:
-            members["raw"] = {"type": "string", "format": "binary"}
+            members |= {key: receipt.view for key, receipt in RECEIPTS.items()}
         omissible = {f.name for f in obj.fields if f.omissible}
         for key in omissible:
             members[key] = {**members[key], "type": [members[key]["type"], "null"]}
@@ -144,8 +165,10 @@ def _template_data(model: Model) -> defaultdict[str, dict[str, Any]]:
             default = " = field(default_factory=dict)"
             details["extra"] = {"meta": "", "default": default, "doc": _docstring(EXTRA_DOC, 4)}
         if name == PAYLOAD:
-            default = ' = field(default=b"", compare=False, repr=False)'
-            details["raw"] = {"meta": "", "default": default, "doc": _docstring(RAW_DOC, 4)}
+            details |= {
+                key: {"meta": "", "default": f" = {r.default}", "doc": _docstring(r.doc, 4)}
+                for key, r in RECEIPTS.items()
+            }
         definition = model.schema.definitions[name]
         data[f"#/definitions/{name}"]["plan"] = {
             "doc": _docstring(definition["description"], 4),

@@ -71,6 +71,7 @@ class Collector:
             )
         except (InvalidJSONError, ValidationError) as error:
             return self._log_refusal(self.replies.refused(info, error), body)
+        payload.received_at = info.received_at
         if self.options.debug:
             logger.info("received %d bytes: %r", len(body), payload)
         return payload

@@ -712,6 +712,11 @@ class UnisightsPayload:
     from bytes. Not part of the wire, nor of equality.
     """
 
+    received_at: int = field(default=0, compare=False)
+    """When the request came, by the receiver's clock. Unit: milliseconds since the Unix epoch; 0
+    when the payload came by no request. Not part of the wire, nor of equality.
+    """
+
     def to_dict(self) -> dict[str, Any]:
         """Return the payload in its plain wire form, ready for JSON."""
         return {"data": self.data.to_dict(), "encrypted": False}

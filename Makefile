@@ -1,0 +1,56 @@
+# The front door: `make` or `make help` lists what can be done.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+run: $(VENV)/.run ## Receive events into unisights.sqlite3 (ARGS="--port 9000" for its options)
+	@$(BIN)/unisights serve $(ARGS)
+
+test: $(VENV)/.dev ## Run the tests (ARGS="-k cors" for pytest's options)
+	@$(BIN)/pytest $(ARGS)
+
+generate: $(VENV)/.dev ## Regenerate the code from schema/unisights.schema.json
+	@$(BIN)/python -m codegen
+
+check-generated: $(VENV)/.dev ## Fail if the generated code differs from the schema
+	@$(BIN)/python -m codegen --check
+
+lint: $(VENV)/.dev ## Check style and common mistakes
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+typecheck: $(VENV)/.dev ## Check the types, strictly, generated code too
+	@$(BIN)/mypy
+
+check: check-generated lint typecheck ## All checks except the tests
+
+build: $(VENV)/.dev ## Build the wheel and the source distribution into dist/
+	@$(BIN)/python -m build
+
+clean: ## Remove the virtual environment, caches and what was built
+	rm -rf $(VENV) dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "unisights needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[serve]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.run
+
+.PHONY: help run test generate check-generated lint format typecheck check build clean

@@ -1,0 +1,123 @@
+"""`unisights serve`: a collector of its own, on uvicorn, that stores to SQLite."""
+
+import shlex
+import signal
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from unisights.asgi import unisights_asgi
+from unisights.config import UnisightsOptions
+from unisights.errors import UnisightsError
+from unisights.sinks import SQLiteSink
+from unisights.types import UnisightsPayload
+
+DRAIN_SECONDS = 10
+"""How long requests that are under way may take to end once the server was told to stop."""
+
+
+class ServeError(UnisightsError):
+    """The server cannot start; the message says why."""
+
+
+@dataclass
+class CountingHandler:
+    """Stores payloads and counts what was stored, for the closing line."""
+
+    sink: SQLiteSink
+    payloads: int = 0
+    events: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, payload: UnisightsPayload, request: Any) -> None:
+        """Store a payload."""
+        self.sink(payload, request)
+        with self._lock:
+            self.payloads += 1
+            self.events += len(payload.data.events)
+
+
+def serve(options: UnisightsOptions, *, host: str, port: int, db: Path) -> None:
+    """Receive events until SIGINT or SIGTERM, then end what is under way and close the file.
+
+    Args:
+        options: how events are received; the handler is set here.
+        host: the address to listen on.
+        port: the port to listen on; 0 takes a free one.
+        db: the SQLite file.
+
+    Raises:
+        ServeError: uvicorn is missing, or the address is not to be had.
+        StoreError: the file cannot be used.
+    """
+    try:
+        import uvicorn  # noqa: PLC0415  # an extra, and only this command needs it
+    except ImportError as error:
+        raise ServeError("`serve` needs uvicorn: pip install 'unisights[serve]'") from error
+
+    sink = SQLiteSink(db)
+    sink.open()
+    handler = CountingHandler(sink)
+    app = unisights_asgi(_with_handler(options, handler))
+    listener = _listen(host, port)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    _print_banner(options, host, listener.getsockname()[1], db)
+    # uvicorn drains on these signals, then hands them on to whoever had them before.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    uvicorn.Server(config).run(sockets=[listener])
+    sink.close()
+    print(f"\nStopped. {handler.payloads} payloads with {handler.events} events went to {db}.")
+
+
+def _with_handler(options: UnisightsOptions, handler: CountingHandler) -> UnisightsOptions:
+    fields = {name: getattr(options, name) for name in options.__slots__}
+    return UnisightsOptions(**{**fields, "handler": handler})
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ServeError(f"cannot listen on {host} port {port}: {reason}; try --port") from error
+
+
+def _print_banner(options: UnisightsOptions, host: str, port: int, db: Path) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{port}{options.path}"
+    now = time.time_ns() // 1_000_000
+    page = "https://example.com/"
+    body = {
+        "data": {
+            "asset_id": "demo",
+            "session_id": "550e8400-e29b-41d4-a716-446655440000",
+            "page_url": page,
+            "events": [
+                {"type": "page_view", "data": {"location": page, "title": "Home", "timestamp": now}}
+            ],
+        }
+    }
+    json = msgspec.json.encode(body).decode()
+    query = "SELECT type, count(*) FROM events GROUP BY type"
+    print(
+        f"Receiving events at  {url}\n"
+        f"Storing them in      {db.resolve()}\n"
+        f"Origins              {', '.join(options.allow_origins)}\n\n"
+        f"Send one:   curl -i {url} -H 'Content-Type: application/json' -d '{json}'\n"
+        f"Look:       sqlite3 {shlex.quote(str(db))} {shlex.quote(query)}\n"
+        f"Stop:       Ctrl-C",
+        flush=True,
+    )
