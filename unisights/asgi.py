@@ -1,7 +1,7 @@
 """ASGI: an app of its own, to be mounted in another, or middleware around another."""
 
 import asyncio
-import time
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -23,7 +23,7 @@ OFFLOAD_SIZE = 64 * 1024
 
 LINGER_SIZE = 512 * 1024 * 1024
 LINGER_SECONDS = 10.0
-"""How much of a refused body is read and dropped, so that its sender gets to read the answer."""
+"""How much of a refused body is read and dropped, and for how long."""
 
 
 def unisights_asgi(
@@ -96,14 +96,15 @@ class ASGIEndpoint:
         await _send(send, reply)
 
     async def _answer(self, scope: Scope, info: RequestInfo, receive: Receive) -> Reply:
+        reader = _BodyReader(receive)
         if (refusal := self._collector.screen(info)) is not None:
             # A sender that asked before sending its body is answered before it does.
             if "expect" not in info.headers:
-                await _linger(receive)
+                await reader.linger()
             return refusal
-        body = await _read_body(receive, self._collector.limit)
+        body = await reader.read(self._collector.limit)
         if body is None:
-            await _linger(receive)
+            await reader.linger()
             return self._collector.too_large(info)
         if len(body) > OFFLOAD_SIZE:
             outcome = await asyncio.to_thread(self._collector.accept, info, body)
@@ -137,35 +138,40 @@ def _read_info(scope: Scope) -> RequestInfo:
     )
 
 
-async def _read_body(receive: Receive, limit: int) -> bytes | None:
-    """Read a whole body; None as soon as it is larger than the limit."""
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
+class _BodyReader:
+    """Reads one request's body, within bounds."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ended = False
+
+    async def read(self, limit: int) -> bytes | None:
+        """Read the whole body; None as soon as it is larger than the limit."""
+        chunks: list[bytes] = []
+        size = 0
+        while not self._ended:
+            chunk = await self._next_chunk()
+            size += len(chunk)
+            if size > limit:
+                return None
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def linger(self) -> None:
+        """Read and drop the rest of the body, so that its sender gets to read the answer."""
+        size = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while not self._ended and size < LINGER_SIZE:
+                    size += len(await self._next_chunk())
+
+    async def _next_chunk(self) -> bytes:
+        message = await self._receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnectedError
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            return None
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-async def _linger(receive: Receive) -> None:
-    """Read and drop the rest of a body, within bounds."""
-    deadline = time.monotonic() + LINGER_SECONDS
-    size = 0
-    while size < LINGER_SIZE and (left := deadline - time.monotonic()) > 0:
-        try:
-            message = await asyncio.wait_for(receive(), left)
-        except TimeoutError:
-            return
-        if message["type"] == "http.disconnect" or not message.get("more_body", False):
-            return
-        size += len(message.get("body", b""))
+        self._ended = not message.get("more_body", False)
+        chunk: bytes = message.get("body", b"")
+        return chunk
 
 
 async def _send(send: Send, reply: Reply) -> None:

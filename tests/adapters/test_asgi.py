@@ -1,0 +1,188 @@
+"""What ASGI alone has: lifespans, mounting, other paths, WebSockets, middleware."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.adapters.drivers import Call, call_asgi
+from tests.support import make_body
+from unisights import RequestInfo, UnisightsOptions
+from unisights.asgi import UnisightsASGI, unisights_asgi
+
+JSON = {"content-type": "application/json"}
+
+
+async def _inner(scope: Any, receive: Any, send: Any) -> None:
+    """An app that answers every request with 299 and its path, and serves the lifespan."""
+    if scope["type"] == "lifespan":
+        assert (await receive())["type"] == "lifespan.startup"
+        await send({"type": "lifespan.startup.complete"})
+        return
+    await send({"type": "http.response.start", "status": 299, "headers": []})
+    await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+
+def _lifespan(app: Any, *messages: str) -> list[Any]:
+    """Send an app the lifespan's messages; return what it answers."""
+    incoming = [{"type": message} for message in messages]
+    answers: list[Any] = []
+
+    async def receive() -> Any:
+        return incoming.pop(0)
+
+    async def send(message: Any) -> None:
+        answers.append(message["type"])
+
+    asyncio.run(app({"type": "lifespan"}, receive, send))
+    return answers
+
+
+def test_the_lifespan_is_served() -> None:
+    """Alone, the app starts and stops when the server says so."""
+    answers = _lifespan(unisights_asgi(), "lifespan.startup", "lifespan.shutdown")
+    assert answers == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_the_lifespan_reaches_the_wrapped_app() -> None:
+    """As middleware, the app leaves the lifespan to the app inside."""
+    assert _lifespan(unisights_asgi(app=_inner), "lifespan.startup") == [
+        "lifespan.startup.complete"
+    ]
+
+
+def test_other_paths_reach_the_wrapped_app() -> None:
+    """As middleware, only the endpoint's path is taken."""
+    app = unisights_asgi(UnisightsOptions(path="/events"), _inner)
+    assert call_asgi(app, Call(chunks=(make_body(),))).status == 200
+    for path in ("/", "/event", "/events/x", "/eventsx", "/api/events"):
+        answer = call_asgi(app, Call(path=path))
+        assert (answer.status, answer.body) == (299, path.encode())
+
+
+def test_other_paths_are_404_alone() -> None:
+    """Without an app inside, other paths are not found."""
+    assert call_asgi(unisights_asgi(), Call(path="/other")).status == 404
+
+
+def test_websockets_are_closed() -> None:
+    """Without an app inside, a WebSocket is turned away."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    asyncio.run(unisights_asgi()({"type": "websocket", "path": "/events"}, receive, send))
+    assert sent == ["websocket.close"]
+
+
+@pytest.mark.parametrize("path", ["/events", "/events/"])
+def test_a_trailing_slash_makes_no_difference(connect: Any, path: str) -> None:
+    """A redirect would lose the beacon, so both spellings are the endpoint."""
+    assert connect().call(Call(path=path, headers=JSON, chunks=(make_body(),))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("mount", "path", "posted"),
+    [
+        ("/collect", "/events", "/collect/events"),
+        ("/collect", "/v1/events", "/collect/v1/events"),
+        ("/events", "/events", "/events/"),
+        ("/collect", "/", "/collect/"),
+    ],
+)
+def test_it_can_be_mounted(mount: str, path: str, posted: str) -> None:
+    """Mounted in Starlette, it answers on its path below the mount, or on its own path."""
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    endpoint = unisights_asgi(UnisightsOptions(path=path))
+    app = Starlette(routes=[Mount(mount, app=endpoint)])
+    assert call_asgi(app, Call(path=posted, headers=JSON, chunks=(make_body(),))).status == 200
+
+
+def test_it_is_middleware_for_starlette() -> None:
+    """`add_middleware` takes it as it takes any middleware."""
+    from starlette.applications import Starlette
+
+    app = Starlette()
+    app.add_middleware(UnisightsASGI, options=UnisightsOptions(path="/beacon"))  # type: ignore[arg-type]
+    call = Call(path="/beacon", headers=JSON, chunks=(make_body(),))
+    assert call_asgi(app, call).status == 200
+    assert call_asgi(app, Call(path="/other")).status == 404
+
+
+def test_the_request_is_an_immutable_snapshot(recorder: Any) -> None:
+    """The handler's second argument is a RequestInfo that nobody can change."""
+    app = unisights_asgi(UnisightsOptions(handler=recorder))
+    call_asgi(app, Call(headers={**JSON, "X-Trace": "abc"}, chunks=(make_body(),)))
+    (info,) = recorder.requests
+    assert isinstance(info, RequestInfo)
+    assert (info.method, info.path, info.client) == ("POST", "/events", "192.0.2.7")
+    assert info.headers["x-trace"] == "abc"
+    assert info.received_at == recorder.payloads[0].received_at
+    with pytest.raises(AttributeError):
+        info.method = "GET"
+    with pytest.raises(TypeError):
+        info.headers["x-trace"] = "other"
+
+
+def test_an_expecting_sender_is_refused_before_it_sends() -> None:
+    """With `Expect: 100-continue`, a refusal comes without asking for the body."""
+    asked = False
+
+    async def receive() -> Any:
+        nonlocal asked
+        asked = True
+        return {"type": "http.request", "body": b""}
+
+    statuses: list[int] = []
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status", 0))
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/events",
+        "headers": [(b"content-length", b"9999999"), (b"expect", b"100-continue")],
+    }
+    asyncio.run(unisights_asgi()(scope, receive, send))
+    assert statuses[0] == 413
+    assert not asked
+
+
+def test_the_event_loop_stays_responsive_under_large_ciphertexts() -> None:
+    """While a megabyte is decrypted, the loop goes on serving others."""
+    import json
+    import time
+
+    from tests.support import click, make_data, seal
+
+    data = make_data(events=[click(timestamp=number) for number in range(9_000)])
+    body = json.dumps(seal(json.dumps(data).encode())).encode()
+    app = unisights_asgi(UnisightsOptions(max_payload_size=4 * 1024 * 1024))
+    gaps: list[float] = []
+
+    async def watch() -> None:
+        last = time.perf_counter()
+        while True:
+            await asyncio.sleep(0.001)
+            now = time.perf_counter()
+            gaps.append(now - last)
+            last = now
+
+    async def main() -> int:
+        from tests.adapters.drivers import acall_asgi
+
+        watcher = asyncio.create_task(watch())
+        answer = await acall_asgi(app, Call(headers=JSON, chunks=(body,)))
+        watcher.cancel()
+        return answer.status
+
+    assert asyncio.run(main()) == 200
+    # The loop got its turn again and again, rather than once at the end.
+    assert len(gaps) >= 3

@@ -1,0 +1,120 @@
+"""What FastAPI alone has: routers, dependencies, OpenAPI, its own middleware."""
+
+from typing import Annotated, Any
+
+import pytest
+
+pytest.importorskip("fastapi")
+
+from fastapi import BackgroundTasks, Depends, FastAPI, Header, HTTPException, Request
+from fastapi.middleware.cors import CORSMiddleware
+
+from tests.adapters.drivers import Call, call_asgi
+from tests.support import make_body
+from unisights import UnisightsOptions
+from unisights.fastapi import unisights_fastapi
+
+JSON = {"content-type": "application/json"}
+
+
+def _post(app: Any, path: str = "/events", **headers: str) -> Any:
+    return call_asgi(app, Call(path=path, headers={**JSON, **headers}, chunks=(make_body(),)))
+
+
+def test_the_router_takes_a_prefix() -> None:
+    """`include_router(prefix=…)` goes before the options' path."""
+    app = FastAPI()
+    app.include_router(unisights_fastapi(UnisightsOptions(path="/events")), prefix="/api")
+    assert _post(app, "/api/events").status == 200
+    assert _post(app, "/events").status == 404
+
+
+def test_dependencies_run_first() -> None:
+    """Dependencies of `include_router` decide before the endpoint does, and may add tasks."""
+    ran: list[str] = []
+
+    def guard(tasks: BackgroundTasks, x_key: Annotated[str, Header()] = "") -> None:
+        if x_key != "open":
+            raise HTTPException(401)
+        tasks.add_task(ran.append, "task")
+
+    app = FastAPI()
+    app.include_router(unisights_fastapi(), dependencies=[Depends(guard)])
+    assert _post(app).status == 401
+    assert _post(app, **{"x-key": "open"}).status == 200
+    assert ran == ["task"]
+
+
+def test_the_handler_gets_fastapis_request() -> None:
+    """The second argument is FastAPI's own request, and its body can be read again."""
+    seen: list[Any] = []
+
+    async def handler(payload: Any, request: Request) -> None:
+        seen.append((request, await request.body()))
+
+    app = FastAPI()
+    app.include_router(unisights_fastapi(UnisightsOptions(handler=handler)))
+    assert _post(app).status == 200
+    ((request, body),) = seen
+    assert isinstance(request, Request)
+    assert request.app is app
+    assert body == make_body()
+
+
+def test_openapi_shows_the_request_schema() -> None:
+    """openapi.json documents one operation, with the whole payload and every answer."""
+    app = FastAPI()
+    app.include_router(unisights_fastapi(UnisightsOptions(path="/api/events")))
+    document = app.openapi()
+    assert list(document["paths"]) == ["/api/events"]
+    (operation,) = document["paths"]["/api/events"].values()
+    plain, sealed, enveloped = operation["requestBody"]["content"]["application/json"]["schema"][
+        "oneOf"
+    ]
+    assert plain["properties"]["data"]["properties"]["session_id"]["minLength"] == 36
+    assert len(plain["properties"]["data"]["properties"]["events"]["items"]["oneOf"]) == 5
+    assert "tag" in sealed["properties"]
+    assert "ciphertext" in enveloped["properties"]["envelope"]["properties"]
+    assert {"200", "400", "403", "413", "415", "422", "500"} <= set(operation["responses"])
+    assert "$ref" not in str(document)
+
+
+def test_the_documentation_page_is_served() -> None:
+    """/docs and /openapi.json answer, with the endpoint in them."""
+    app = FastAPI()
+    app.include_router(unisights_fastapi())
+    assert call_asgi(app, Call("GET", "/docs", headers={})).status == 200
+    assert b"unisights" in call_asgi(app, Call("GET", "/openapi.json", headers={})).body
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"allow_origins": ["*"]},
+        {"allow_origins": ["https://page.example"], "allow_credentials": True},
+        {"allow_origins": ["*"], "allow_credentials": True},
+        {"allow_origins": ["https://other.example"]},
+    ],
+)
+def test_there_is_one_origin_header_beside_corsmiddleware(settings: dict[str, Any]) -> None:
+    """An app that also runs CORSMiddleware sends the header once, on answers and preflights."""
+    app = FastAPI()
+    app.add_middleware(CORSMiddleware, **settings)
+    app.include_router(unisights_fastapi())
+    origin = "https://page.example"
+    answer = _post(app, origin=origin)
+    assert answer.status == 200
+    assert answer.header("access-control-allow-origin") in {origin, "*"}
+    preflight = call_asgi(
+        app, Call("OPTIONS", headers={"origin": origin, "access-control-request-method": "POST"})
+    )
+    preflight.header("access-control-allow-origin")  # fails if it came twice
+
+
+def test_two_endpoints_live_in_one_app() -> None:
+    """Each router has its own options."""
+    app = FastAPI()
+    app.include_router(unisights_fastapi(UnisightsOptions(path="/a", max_payload_size=10)))
+    app.include_router(unisights_fastapi(UnisightsOptions(path="/b")))
+    assert _post(app, "/a").status == 413
+    assert _post(app, "/b").status == 200
