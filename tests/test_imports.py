@@ -1,0 +1,47 @@
+"""What importing the package costs, and what it needs."""
+
+import subprocess
+
+import pytest
+
+from tests.processes import PYTHON
+from tests.support import ROOT
+
+FRAMEWORKS = ["fastapi", "starlette", "flask", "werkzeug", "django", "uvicorn", "pydantic"]
+GENERATORS = ["fastjsonschema", "datamodel_code_generator", "jsonschema", "ruff"]
+
+
+def _run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PYTHON, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_importing_loads_no_framework() -> None:
+    """`import unisights` loads no web framework."""
+    finished = _run(f"import sys, unisights; print([m for m in {FRAMEWORKS} if m in sys.modules])")
+    assert finished.stdout.strip() == "[]"
+
+
+def test_the_generators_are_not_needed() -> None:
+    """With the generators blocked from import, payloads are decoded, validated and explained."""
+    finished = _run(
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({GENERATORS}))\n"
+        "import unisights\n"
+        "try:\n"
+        "    unisights.decode_unisights_payload(b'{}')\n"
+        "except unisights.ValidationError as error:\n"
+        "    print(error.problems[0].rule)\n"
+    )
+    assert finished.stdout.strip() == "required", finished.stderr
+
+
+@pytest.mark.parametrize("framework", ["fastapi"])
+def test_a_missing_framework_is_a_clear_error(framework: str) -> None:
+    """An adapter without its framework says which extra to install."""
+    finished = _run(f"import sys; sys.modules[{framework!r}] = None\nimport unisights.{framework}")
+    assert finished.returncode == 1
+    last = finished.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError")
+    assert f"unisights[{framework}]" in last

@@ -1,0 +1,85 @@
+"""UnisightsOptions: a wrong value fails when it is given, and the message names it."""
+
+from typing import Any
+
+import pytest
+
+from unisights import ConfigurationError, UnisightsOptions
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("path", "events"),
+        ("path", ""),
+        ("path", "/a b"),
+        ("path", "/a?b"),
+        ("path", "/{id}"),
+        ("path", None),
+        ("handler", "print"),
+        ("handler", lambda payload: None),
+        ("handler", lambda a, b, c: None),
+        ("validate_schema", 1),
+        ("validate_required_fields", None),
+        ("debug", "yes"),
+        ("max_payload_size", 0),
+        ("max_payload_size", -1),
+        ("max_payload_size", 1.5),
+        ("max_payload_size", True),
+        ("allow_origins", "*"),
+        ("allow_origins", None),
+        ("allow_origins", [1]),
+        ("allow_origins", ["https://a.example/"]),
+        ("allow_origins", ["https://a.example/path"]),
+        ("allow_origins", ["a.example"]),
+        ("allow_origins", ["https://*.example"]),
+        ("allow_origins", ["https://a.example:443"]),
+        ("allow_origins", ["https://A.example"]),
+        ("allow_origins", ["https://bücher.example"]),
+        ("allow_origins", ["https://user@a.example"]),
+        ("allow_origins", ["https://a.example:port"]),
+        ("server_secret", ""),
+        ("server_secret", 5),
+    ],
+)
+def test_a_wrong_value_is_refused(name: str, value: Any) -> None:
+    """The error comes at construction and names the option."""
+    with pytest.raises(ConfigurationError, match=name):
+        UnisightsOptions(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("path", "/"),
+        ("path", "/api/v1/events"),
+        ("handler", print),
+        ("handler", max),
+        ("allow_origins", []),
+        ("allow_origins", ("null", "https://a.example", "http://localhost:3000")),
+        ("allow_origins", {"https://xn--bcher-kva.example"}),
+        ("allow_origins", ["http://[::1]:8000"]),
+        ("server_secret", b"\x00"),
+    ],
+)
+def test_a_right_value_is_taken(name: str, value: Any) -> None:
+    """What can work is taken as it is."""
+    assert getattr(UnisightsOptions(**{name: value}), name) == value
+
+
+def test_the_defaults() -> None:
+    """The defaults are those of the product's page."""
+    options = UnisightsOptions()
+    assert options.path == "/events"
+    assert options.handler is None
+    assert options.validate_schema is True
+    assert options.validate_required_fields is True
+    assert options.max_payload_size == 1024 * 1024
+    assert list(options.allow_origins) == ["*"]
+    assert options.debug is False
+
+
+def test_options_cannot_change() -> None:
+    """Options that a running endpoint uses cannot change under it."""
+    with pytest.raises(AttributeError):
+        UnisightsOptions().path = "/other"  # type: ignore[misc]
