@@ -8,6 +8,7 @@ from unisights.errors import (
     DecryptionError,
     InvalidJSONError,
     Problem,
+    UndeliveredError,
     UnisightsError,
     ValidationError,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "PageViewEvent",
     "Problem",
     "RequestInfo",
+    "UndeliveredError",
     "UnisightsData",
     "UnisightsError",
     "UnisightsOptions",

@@ -14,7 +14,7 @@ _VARY: Headers = (("Vary", "Origin"),)
 
 _PREFLIGHT: Headers = (
     ("Access-Control-Allow-Methods", "POST"),
-    ("Access-Control-Allow-Headers", "content-type"),
+    ("Access-Control-Allow-Headers", "content-type, content-encoding"),
     # Longer than most pages live: one preflight serves a page's beacons.
     ("Access-Control-Max-Age", "600"),
 )

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
+from unisights._body import BodyBuffer, BodyTooLargeError
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
-from unisights.delivery import InlineDelivery
+from unisights.delivery import make_courier
 from unisights.reply import Reply
 from unisights.request import RequestInfo, merge_headers
 
@@ -58,15 +59,25 @@ class UnisightsASGI:
         """Serve one connection, or the server's lifespan."""
         if scope["type"] == "http" and self._is_ours(scope):
             await self._endpoint(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._serve_lifespan(scope, receive, send)
         elif self._app is not None:
             await self._app(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await _serve_lifespan(receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1000})
         else:
             await _send(send, Reply(404, (("Content-Type", "text/plain"),), b"Not Found"))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
+        """Deliver what is waiting in the background before the app around this one ends.
+
+        Frameworks do not tell a mounted app that they start or end: run this in the lifespan of
+        the outermost app. Needed for background delivery only.
+        """
+        async with self._endpoint.lifespan():
+            yield
 
     def _is_ours(self, scope: Scope) -> bool:
         """Whether the path is the endpoint's: as a whole, or below where the app is mounted.
@@ -77,14 +88,47 @@ class UnisightsASGI:
         mount: str = scope.get("root_path", "").rstrip("/")
         return path in {self._path, mount + self._path}
 
+    async def _serve_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._endpoint.lifespan())
+
+            async def receive_after_drain() -> Message:
+                message = await receive()
+                if message["type"] == "lifespan.shutdown":
+                    # What handlers use may belong to the app inside: it must not end first.
+                    await stack.aclose()
+                return message
+
+            await (self._app or _idle)(scope, receive_after_drain, send)
+
+
+async def _idle(_scope: Scope, receive: Receive, send: Send) -> None:
+    """The lifespan of an app that has nothing to set up."""
+    message: Message = {}
+    while message.get("type") != "lifespan.shutdown":
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+
 
 class ASGIEndpoint:
     """Serves the endpoint's requests, on whatever path they come."""
 
     def __init__(self, options: UnisightsOptions, make_request: MakeRequest) -> None:
         self._collector = Collector(options)
-        self._delivery = InlineDelivery(self._collector)
+        self._courier = make_courier(self._collector, "inline")
         self._make_request = make_request
+        # Until a server says by the lifespan protocol that it will tell of its end.
+        self._courier.holds_signals = True
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
+        """Open for as long as the app lives; drain at its end."""
+        self._courier.holds_signals = False
+        self._courier.open()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self._courier.close)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -102,18 +146,20 @@ class ASGIEndpoint:
             if "expect" not in info.headers:
                 await reader.linger()
             return refusal
-        body = await reader.read(self._collector.limit)
-        if body is None:
+        buffer = self._collector.buffer(info)
+        try:
+            await reader.read_into(buffer)
+        except BodyTooLargeError:
             await reader.linger()
             return self._collector.too_large(info)
-        if len(body) > OFFLOAD_SIZE:
-            outcome = await asyncio.to_thread(self._collector.accept, info, body)
+        if buffer.size > OFFLOAD_SIZE:
+            outcome = await asyncio.to_thread(self._collector.accept, info, buffer)
         else:
-            outcome = self._collector.accept(info, body)
+            outcome = self._collector.accept(info, buffer)
         if isinstance(outcome, Reply):
             return outcome
-        return await self._delivery.deliver(
-            info, outcome, lambda: self._make_request(scope, info, body)
+        return await self._courier.deliver(
+            info, outcome, lambda: self._make_request(scope, info, outcome.raw)
         )
 
 
@@ -145,17 +191,10 @@ class _BodyReader:
         self._receive = receive
         self._ended = False
 
-    async def read(self, limit: int) -> bytes | None:
-        """Read the whole body; None as soon as it is larger than the limit."""
-        chunks: list[bytes] = []
-        size = 0
+    async def read_into(self, buffer: BodyBuffer) -> None:
+        """Read the whole body; raises BodyTooLargeError as soon as it is over the limit."""
         while not self._ended:
-            chunk = await self._next_chunk()
-            size += len(chunk)
-            if size > limit:
-                return None
-            chunks.append(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            buffer.add(await self._next_chunk())
 
     async def linger(self) -> None:
         """Read and drop the rest of the body, so that its sender gets to read the answer."""
@@ -180,11 +219,3 @@ async def _send(send: Send, reply: Reply) -> None:
         headers.append((b"content-length", str(len(reply.body)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
-
-
-async def _serve_lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

@@ -2,15 +2,16 @@
 
 An adapter reads, asks, and writes:
 
-    reply = collector.screen(info)            # before the body is read
+    reply = collector.screen(info)        # before the body is read
     if reply is None:
-        body = …                              # at most collector.limit bytes, or too_large
-        outcome = collector.accept(info, body)
+        buffer = collector.buffer(info)   # is fed the body, and bounds it
+        outcome = collector.accept(info, buffer)
         reply = outcome if it is a Reply else deliver the payload
 """
 
 import logging
 
+from unisights._body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
 from unisights._cors import Cors
 from unisights.config import UnisightsOptions
 from unisights.errors import InvalidJSONError, ValidationError
@@ -53,22 +54,32 @@ class Collector:
             return self.replies.wrong_method(info)
         if not _is_json(info.headers.get("content-type", "")):
             return self._log_refusal(self.replies.wrong_content_type(info))
+        if content_encoding(info) not in ENCODINGS:
+            return self._log_refusal(self.replies.wrong_content_encoding(info))
         declared = info.headers.get("content-length", "")
         # int() of a long digit string is costly; so long a one is over any limit.
         if declared.isdecimal() and (len(declared) > 18 or int(declared) > self.limit):
             return self.too_large(info)
         return None
 
+    def buffer(self, info: RequestInfo) -> BodyBuffer:
+        """Make what the body of a screened request is read into."""
+        return BodyBuffer(self.limit, content_encoding(info))
+
     def too_large(self, info: RequestInfo) -> Reply:
         """Answer a body that is over the limit."""
         return self._log_refusal(self.replies.too_large(info, self.limit))
 
-    def accept(self, info: RequestInfo, body: bytes) -> UnisightsPayload | Reply:
-        """Decode, decrypt and validate a body; the payload, or why it is refused."""
+    def accept(self, info: RequestInfo, buffer: BodyBuffer) -> UnisightsPayload | Reply:
+        """Inflate, decode, decrypt and validate a body; the payload, or why it is refused."""
+        body = b""
         try:
+            body = buffer.finish()
             payload = decode_unisights_payload(
                 body, server_secret=self.options.server_secret, checks=self._checks
             )
+        except BodyTooLargeError:
+            return self.too_large(info)
         except (InvalidJSONError, ValidationError) as error:
             return self._log_refusal(self.replies.refused(info, error), body)
         payload.received_at = info.received_at

@@ -4,13 +4,19 @@ import inspect
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from unisights.errors import ConfigurationError
 
 Handler = Callable[[Any, Any], Any]
 """A function or other callable, sync or async, of the payload and the framework's request."""
+
+ErrorHandler = Callable[[Any, Exception], Any]
+"""A function or other callable, sync or async, of a payload and why it was not handled."""
+
+Delivery = Literal["inline", "background"]
+"""Whether the handler runs before the answer or after it."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -37,6 +43,18 @@ class UnisightsOptions:
         server_secret: the secret of server-side senders that encrypt with one. With it set,
             encrypted payloads made without it are refused.
 
+        delivery: when the handler runs: `"inline"`, before the answer, which then is 200 or,
+            if it failed, 500; or `"background"`, from a queue, after an answer of 202. None
+            means the framework's own default: background for Flask, inline for the others.
+        on_error: what is called with a payload that was not handled, and the exception: the
+            handler's own, or UndeliveredError when the process ended before its turn came.
+            Sync or async. Such failures are logged in any case.
+        queue_size: how many payloads may wait in the background; when it is full, 503.
+        queue_bytes: how many bytes, as received, may wait in the background; likewise.
+        max_concurrency: how many handlers may run at once in the background, in each process.
+        drain_timeout: how long the end of the process may be held up by waiting payloads, in
+            seconds.
+
     Raises:
         ConfigurationError: an option has a value that cannot work.
     """
@@ -49,14 +67,24 @@ class UnisightsOptions:
     allow_origins: Collection[str] = ("*",)
     debug: bool = False
     server_secret: str | bytes | None = None
+    delivery: Delivery | None = None
+    on_error: ErrorHandler | None = None
+    queue_size: int = 1000
+    queue_bytes: int = 64 * 1024 * 1024
+    max_concurrency: int = 10
+    drain_timeout: float = 10.0
 
     def __post_init__(self) -> None:
         _check_path(self.path)
-        _check_handler(self.handler)
+        _check_callable("handler", self.handler, "(payload, request)")
+        _check_callable("on_error", self.on_error, "(payload, error)")
         for name in ("validate_schema", "validate_required_fields", "debug"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigurationError(f"{name} must be True or False")
-        _check_size(self.max_payload_size)
+        for name in ("max_payload_size", "queue_size", "queue_bytes", "max_concurrency"):
+            _check_size(name, getattr(self, name))
+        _check_delivery(self.delivery)
+        _check_seconds("drain_timeout", self.drain_timeout)
         _check_origins(self.allow_origins)
         _check_secret(self.server_secret)
 
@@ -69,26 +97,37 @@ def _check_path(path: object) -> None:
         )
 
 
-def _check_handler(handler: object) -> None:
-    if handler is None:
+def _check_callable(name: str, value: object, arguments: str) -> None:
+    if value is None:
         return
-    if not callable(handler):
-        raise ConfigurationError(f"handler must be callable, not {type(handler).__name__}")
+    if not callable(value):
+        raise ConfigurationError(f"{name} must be callable, not {type(value).__name__}")
     try:
-        signature = inspect.signature(handler)
+        signature = inspect.signature(value)
     except (TypeError, ValueError):
         return  # Some callables of C have no signature to look at.
     try:
         signature.bind(None, None)
     except TypeError:
         raise ConfigurationError(
-            f"handler must take two arguments, (payload, request); this one takes {signature}"
+            f"{name} must take two arguments, {arguments}; this one takes {signature}"
         ) from None
 
 
-def _check_size(size: object) -> None:
+def _check_size(name: str, size: object) -> None:
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-        raise ConfigurationError("max_payload_size must be a positive number of bytes")
+        raise ConfigurationError(f"{name} must be a positive whole number")
+
+
+def _check_seconds(name: str, seconds: object) -> None:
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds >= 0:
+        raise ConfigurationError(f"{name} must be a number of seconds, 0 or more")
+
+
+def _check_delivery(delivery: object) -> None:
+    if delivery is not None and delivery not in get_args(Delivery):
+        allowed = " or ".join(repr(name) for name in get_args(Delivery))
+        raise ConfigurationError(f"delivery must be {allowed}, not {delivery!r}")
 
 
 def _check_secret(secret: object) -> None:

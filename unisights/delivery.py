@@ -1,61 +1,170 @@
 """From an accepted payload to the handler, and to the answer."""
 
-import asyncio
-import functools
-import inspect
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from unisights._calling import call_async, call_sync
+from unisights._queue import Job, Outcome, WorkQueue
 from unisights.collector import Collector
-from unisights.config import Handler
+from unisights.config import Delivery
 from unisights.reply import Reply
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
 logger = logging.getLogger("unisights")
 
+MakeRequest = Callable[[], Any]
+"""Makes the framework's request, the handler's second argument."""
 
-class InlineDelivery:
+
+class Courier(ABC):
+    """Delivers the payloads of one endpoint.
+
+    Attributes:
+        holds_signals: whether nothing but a signal will say that the process is about to end.
+    """
+
+    holds_signals = False
+
+    @abstractmethod
+    async def deliver(
+        self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
+    ) -> Reply:
+        """Deliver, on an event loop."""
+
+    @abstractmethod
+    def deliver_sync(
+        self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
+    ) -> Reply:
+        """Deliver, in a thread."""
+
+    def open(self) -> None:  # noqa: B027  # what delivers at once has nothing to open
+        """Be ready to deliver, again if need be."""
+
+    def close(self) -> None:  # noqa: B027  # nor to close
+        """Deliver what is waiting, as far as time allows; take no more."""
+
+
+def make_courier(collector: Collector, default: Delivery) -> Courier:
+    """The courier that the options ask for, or the framework's own default."""
+    delivery = collector.options.delivery or default
+    return BackgroundCourier(collector) if delivery == "background" else InlineCourier(collector)
+
+
+class InlineCourier(Courier):
     """Runs the handler before the answer is given."""
 
     def __init__(self, collector: Collector) -> None:
         self._handler = collector.options.handler
-        self._is_async = self._handler is not None and is_async(self._handler)
+        self._on_error = collector.options.on_error
         self._replies = collector.replies
 
     async def deliver(
-        self, info: RequestInfo, payload: UnisightsPayload, make_request: Callable[[], Any]
+        self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
     ) -> Reply:
-        """Run the handler and answer 200, or 500 if it raises.
-
-        Args:
-            info: the request, for the answer.
-            payload: what the handler gets.
-            make_request: makes the framework's request, the handler's second argument.
-        """
-        if self._handler is not None:
+        """Run the handler and answer 200, or 500 if it raises."""
+        try:
+            if self._handler is not None:
+                await call_async(self._handler, payload, make_request())
+        except Exception as error:
+            logger.exception("the handler failed")
             try:
-                await self._run(self._handler, payload, make_request())
-            except Exception as error:
-                logger.exception("the handler failed")
-                return self._replies.handler_failed(info, error)
+                if self._on_error is not None:
+                    await call_async(self._on_error, payload, error)
+            except Exception:
+                logger.exception("on_error failed")
+            return self._replies.handler_failed(info, error)
         return self._replies.received(info, payload)
 
-    async def _run(self, handler: Handler, payload: UnisightsPayload, request: Any) -> None:
-        if self._is_async:
-            result = handler(payload, request)
-        else:
-            # A sync handler may block: it must not block the event loop.
-            result = await asyncio.to_thread(handler, payload, request)
-        if inspect.isawaitable(result):
-            await result
+    def deliver_sync(
+        self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
+    ) -> Reply:
+        """Run the handler and answer 200, or 500 if it raises."""
+        try:
+            if self._handler is not None:
+                call_sync(self._handler, payload, make_request())
+        except Exception as error:
+            logger.exception("the handler failed")
+            report(self._on_error, payload, error)
+            return self._replies.handler_failed(info, error)
+        return self._replies.received(info, payload)
 
 
-def is_async(handler: Handler) -> bool:
-    """Whether calling the handler makes a coroutine, as far as can be seen without calling it."""
-    while isinstance(handler, functools.partial):
-        handler = handler.func
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004  # its method, not whether it has one
-    )
+class BackgroundCourier(Courier):
+    """Queues the payload, answers, and runs the handler afterwards.
+
+    The handler's second argument is the `RequestInfo`: the framework's request does not outlive
+    its answer.
+    """
+
+    def __init__(self, collector: Collector) -> None:
+        options = collector.options
+        self._handler = options.handler or _discard
+        self._on_error = options.on_error
+        self._replies = collector.replies
+        self._queue = WorkQueue(
+            self._run,
+            self._give_up,
+            max_jobs=options.queue_size,
+            max_bytes=options.queue_bytes,
+            workers=options.max_concurrency,
+            drain_timeout=options.drain_timeout,
+        )
+
+    async def deliver(
+        self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
+    ) -> Reply:
+        """Queue the payload and answer 202, or 503 if it cannot be queued."""
+        return self.deliver_sync(info, payload, make_request)
+
+    def deliver_sync(
+        self,
+        info: RequestInfo,
+        payload: UnisightsPayload,
+        make_request: MakeRequest,  # noqa: ARG002
+    ) -> Reply:
+        """Queue the payload and answer 202, or 503 if it cannot be queued."""
+        match self._queue.submit(Job(payload, info), holds_signals=self.holds_signals):
+            case Outcome.QUEUED:
+                return self._replies.queued(info, payload)
+            case Outcome.FULL:
+                logger.warning("refused a payload: the queue is full")
+                return self._replies.unavailable(info, "the queue is full")
+            case Outcome.CLOSED:
+                logger.warning("refused a payload: shutting down")
+                return self._replies.unavailable(info, "shutting down")
+
+    def open(self) -> None:
+        """Take payloads, again if need be."""
+        self._queue.open()
+
+    def close(self) -> None:
+        """Handle what is waiting, for at most `drain_timeout`; then hand it to `on_error`."""
+        self._queue.close()
+
+    def _run(self, job: Job) -> None:
+        try:
+            call_sync(self._handler, job.payload, job.info)
+        except Exception as error:
+            logger.exception("the handler failed")
+            report(self._on_error, job.payload, error)
+
+    def _give_up(self, job: Job, error: Exception) -> None:
+        logger.error("a payload was not handled: %s", error)
+        report(self._on_error, job.payload, error)
+
+
+def _discard(_payload: UnisightsPayload, _request: Any) -> None:
+    """The handler of those who have none."""
+
+
+def report(on_error: Any, payload: UnisightsPayload, error: Exception) -> None:
+    """Hand a payload that was not handled to the user's `on_error`."""
+    if on_error is None:
+        return
+    try:
+        call_sync(on_error, payload, error)
+    except Exception:
+        logger.exception("on_error failed")

@@ -56,5 +56,9 @@ class ValidationError(UnisightsError, ValueError):
         return f"{first} (and {rest} more problem{'s' if rest > 1 else ''})"
 
 
+class UndeliveredError(UnisightsError):
+    """The process ended before a payload was handled; `on_error` gets the payload."""
+
+
 class DecryptionError(ValidationError):
     """An encrypted payload cannot be decrypted, or is not what it claims to be: answered 422."""

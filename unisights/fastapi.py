@@ -29,7 +29,7 @@ def unisights_fastapi(options: UnisightsOptions | None = None) -> APIRouter:
     async def collect() -> Response:
         return _EndpointResponse(endpoint)
 
-    router = APIRouter()
+    router = APIRouter(lifespan=endpoint.lifespan)
     router.add_api_route(
         options.path,
         collect,

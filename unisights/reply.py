@@ -44,6 +44,15 @@ class Replies:
         """200: the handler has run, or there is none."""
         return self._json(info, 200, {"status": "received", "session_id": payload.data.session_id})
 
+    def queued(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
+        """202: the handler will run in the background."""
+        return self._json(info, 202, {"status": "queued", "session_id": payload.data.session_id})
+
+    def unavailable(self, info: RequestInfo, reason: str) -> Reply:
+        """503: there is no room, or no time left."""
+        reply = self._error(info, 503, reason)
+        return Reply(503, (*reply.headers, ("Retry-After", "1")), reply.body)
+
     def preflight(self, info: RequestInfo) -> Reply:
         """204: the answer to OPTIONS."""
         return Reply(204, (*self._cors.preflight_headers(info), *_ALLOW))
@@ -60,6 +69,15 @@ class Replies:
     def too_large(self, info: RequestInfo, limit: int) -> Reply:
         """413: the body is over the limit, in bytes."""
         return self._error(info, 413, f"the body is larger than {limit} bytes")
+
+    def wrong_content_encoding(self, info: RequestInfo) -> Reply:
+        """415: compressed in a way that is not known."""
+        reply = self._error(info, 415, "the content encoding must be gzip, deflate or identity")
+        return Reply(415, (*reply.headers, ("Accept-Encoding", "gzip, deflate")), reply.body)
+
+    def cut_body(self, info: RequestInfo) -> Reply:
+        """400: the client went away before the body had ended."""
+        return self._error(info, 400, "the body ended before its declared length")
 
     def wrong_content_type(self, info: RequestInfo) -> Reply:
         """415: not JSON by its own words."""

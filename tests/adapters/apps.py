@@ -3,11 +3,12 @@
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from tests.adapters.drivers import Answer, Call, call_asgi
+from tests.adapters.drivers import Answer, Call, call_asgi, call_wsgi
 from unisights import UnisightsOptions
 
 
@@ -20,12 +21,14 @@ class Adapter:
         needs: the packages that must be importable.
         make_app: makes the app.
         call: makes one request of it.
+        is_async: whether its requests are served on an event loop.
     """
 
     name: str
     needs: tuple[str, ...]
     make_app: Callable[[UnisightsOptions], Any]
     call: Callable[[Any, Call], Answer]
+    is_async: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,95 @@ def _fastapi(options: UnisightsOptions) -> Any:
     return app
 
 
+def _flask(options: UnisightsOptions) -> Any:
+    from flask import Flask
+
+    from unisights.flask import unisights_flask
+
+    app = Flask("conformance")
+    # Neither the framework's limit nor its debugger must have a say.
+    app.config["MAX_CONTENT_LENGTH"] = 10
+    app.register_blueprint(unisights_flask(options))
+    return app
+
+
+def set_up_django() -> None:
+    """Configure Django, once for the process."""
+    import django
+    from django.conf import settings
+
+    if settings.configured:
+        return
+    settings.configure(
+        ALLOWED_HOSTS=["*"],
+        SECRET_KEY="not secret",
+        ROOT_URLCONF=ModuleType("urls"),
+        MIDDLEWARE=[
+            "django.middleware.security.SecurityMiddleware",
+            "django.middleware.common.CommonMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
+            "django.middleware.clickjacking.XFrameOptionsMiddleware",
+        ],
+        # The framework's limit must not have a say.
+        DATA_UPLOAD_MAX_MEMORY_SIZE=10,
+        LOGGING_CONFIG=None,
+    )
+    django.setup()
+
+
+def django_app(view: Any, handler: str, path: str = "events") -> Any:
+    """An app of one view, with or without a trailing slash, behind a WSGI or ASGI handler."""
+    from django.core.handlers.asgi import ASGIHandler
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.test import override_settings
+    from django.urls import re_path
+
+    urls = ModuleType("urls")
+    urls.urlpatterns = [re_path(rf"^{path.strip('/')}/?$", view)]  # type: ignore[attr-defined]
+    inner = WSGIHandler() if handler == "wsgi" else ASGIHandler()
+
+    def call_with_urls(*arguments: Any) -> Any:
+        with override_settings(ROOT_URLCONF=urls):
+            return inner(*arguments)
+
+    async def acall_with_urls(*arguments: Any) -> Any:
+        with override_settings(ROOT_URLCONF=urls):
+            return await inner(*arguments)
+
+    return call_with_urls if handler == "wsgi" else acall_with_urls
+
+
+def _django(handler: str, factory: str) -> Callable[[UnisightsOptions], Any]:
+    def make(options: UnisightsOptions) -> Any:
+        set_up_django()
+        import unisights.django
+
+        return django_app(getattr(unisights.django, factory)(options), handler, options.path)
+
+    return make
+
+
 ADAPTERS = [
     Adapter("asgi", (), _asgi, call_asgi),
     Adapter("asgi-middleware", (), _asgi_middleware, call_asgi),
     Adapter("starlette", ("starlette",), _starlette, call_asgi),
     Adapter("fastapi", ("fastapi",), _fastapi, call_asgi),
+    Adapter("flask", ("flask",), _flask, call_wsgi, is_async=False),
+    Adapter("django", ("django",), _django("wsgi", "unisights_django"), call_wsgi, is_async=False),
+    Adapter("django-async", ("django",), _django("asgi", "unisights_django_async"), call_asgi),
+    Adapter("django-on-asgi", ("django",), _django("asgi", "unisights_django"), call_asgi),
+    Adapter(
+        "django-async-on-wsgi", ("django",), _django("wsgi", "unisights_django_async"), call_wsgi
+    ),
 ]
 
 
 def make_client(adapter: Adapter, **options: Any) -> Client:
-    """Make an app of the adapter; skip the test if its framework is missing."""
+    """Make an app of the adapter; skip the test if its framework is missing.
+
+    Delivery is inline unless the options say otherwise: the defaults differ.
+    """
     for package in adapter.needs:
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
-    return Client(adapter, adapter.make_app(UnisightsOptions(**options)))
+    return Client(adapter, adapter.make_app(UnisightsOptions(**{"delivery": "inline", **options})))

@@ -18,6 +18,18 @@ def connect(request: pytest.FixtureRequest) -> Callable[..., Client]:
     return connect_with
 
 
+@pytest.fixture(
+    params=[adapter for adapter in ADAPTERS if adapter.is_async], ids=lambda adapter: adapter.name
+)
+def connect_async(request: pytest.FixtureRequest) -> Callable[..., Client]:
+    """Likewise, of the adapters whose requests are served on an event loop."""
+
+    def connect_with(**options: Any) -> Client:
+        return make_client(request.param, **options)
+
+    return connect_with
+
+
 class Recorder:
     """A handler that keeps what it was given."""
 

@@ -1,7 +1,9 @@
 """Drives apps in process, below any HTTP client: every byte and every disconnect is the test's."""
 
 import asyncio
+import io
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,6 +86,79 @@ async def acall_asgi(app: Any, call: Call) -> Answer:
     headers = [(name.decode().lower(), value.decode()) for name, value in sent[0]["headers"]]
     body = b"".join(message.get("body", b"") for message in sent[1:])
     return Answer(sent[0]["status"], headers, body)
+
+
+def call_wsgi(app: Any, call: Call) -> Answer:
+    """Make one request of a WSGI app."""
+    started: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
+        started.append((int(status.split(maxsplit=1)[0]), headers))
+
+    answer = app(_environ(call), start_response)
+    try:
+        body = b"".join(answer)
+    finally:
+        if hasattr(answer, "close"):
+            answer.close()
+    status, headers = started[0]
+    return Answer(status, [(name.lower(), value) for name, value in headers], body)
+
+
+class _Stream(io.RawIOBase):
+    """A body as a server presents it: read ends with nothing."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = chunk
+        piece, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def _environ(call: Call) -> dict[str, Any]:
+    parts = urlsplit(call.path)
+    environ = {
+        "REQUEST_METHOD": call.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": parts.path,
+        "QUERY_STRING": parts.query,
+        "SERVER_NAME": "testserver",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "192.0.2.7",
+        "HTTP_HOST": "testserver",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BufferedReader(_Stream(call.chunks)),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in call.headers.items():
+        key = name.upper().replace("-", "_")
+        environ[
+            key if key.startswith("CONTENT_") and key != "CONTENT_ENCODING" else f"HTTP_{key}"
+        ] = value
+    if call.method == "POST" and "CONTENT_LENGTH" not in environ:
+        if call.is_chunked:
+            environ["HTTP_TRANSFER_ENCODING"] = "chunked"
+            environ["wsgi.input_terminated"] = True
+        else:
+            missing = 10 if call.disconnects else 0
+            environ["CONTENT_LENGTH"] = str(sum(map(len, call.chunks)) + missing)
+    return environ
 
 
 def _scope(call: Call) -> dict[str, Any]:

@@ -94,14 +94,14 @@ def test_every_kind_of_handler_runs(connect: Any, kind: str) -> None:
     assert len(kinds.done) == 1
 
 
-def test_a_sync_handler_does_not_run_on_the_event_loop(connect: Any) -> None:
+def test_a_sync_handler_does_not_run_on_the_event_loop(connect_async: Any) -> None:
     """A handler that blocks must not block other requests: it runs in another thread."""
     threads: list[threading.Thread] = []
 
     def handler(payload: Any, request: Any) -> None:
         threads.append(threading.current_thread())
 
-    assert connect(handler=handler).post(make_body()).status == 200
+    assert connect_async(handler=handler).post(make_body()).status == 200
     assert threads[0] is not threading.main_thread()
 
 

@@ -1,0 +1,88 @@
+"""A request's body: collected and inflated, and never larger than the limit."""
+
+import zlib
+
+from unisights.errors import InvalidJSONError
+from unisights.request import RequestInfo
+
+ENCODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate"})
+"""The content encodings that are taken."""
+
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_RAW_WINDOW = -zlib.MAX_WBITS
+
+
+class BodyTooLargeError(Exception):
+    """The body is over the limit, as sent or once inflated."""
+
+
+def content_encoding(info: RequestInfo) -> str:
+    """The encoding that a request's body is in by its own words."""
+    return info.headers.get("content-encoding", "").strip().lower() or "identity"
+
+
+class BodyBuffer:
+    """Collects one request's body; a compressed one is inflated at the end.
+
+    Args:
+        limit: the greatest body, in bytes: as sent, and once inflated.
+        encoding: one of `ENCODINGS`.
+    """
+
+    def __init__(self, limit: int, encoding: str) -> None:
+        self._limit = limit
+        self._encoding = encoding
+        self._chunks: list[bytes] = []
+        self.size = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next piece of the body as sent.
+
+        Raises:
+            BodyTooLargeError: the body is over the limit; nothing of this piece is kept.
+        """
+        if self.size + len(chunk) > self._limit:
+            self._chunks.clear()
+            raise BodyTooLargeError
+        self.size += len(chunk)
+        self._chunks.append(chunk)
+
+    def finish(self) -> bytes:
+        """Return the whole body, inflated.
+
+        Raises:
+            BodyTooLargeError: it is over the limit once inflated.
+            InvalidJSONError: it is not in the encoding that it claims.
+        """
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        if self._encoding == "identity":
+            return body
+        try:
+            return self._inflate(body)
+        except zlib.error:
+            raise InvalidJSONError(f"the body is not valid {self._encoding}") from None
+
+    def _inflate(self, body: bytes) -> bytes:
+        inflated: list[bytes] = []
+        left = self._limit
+        while True:
+            inflater = zlib.decompressobj(self._window(body))
+            # One byte more than is allowed shows that there is more.
+            piece = inflater.decompress(body, left + 1)
+            left -= len(piece)
+            if left < 0:
+                raise BodyTooLargeError
+            inflated.append(piece)
+            if not inflater.eof:
+                raise InvalidJSONError(f"the body is cut: its {self._encoding} does not end")
+            if not inflater.unused_data:
+                return b"".join(inflated)
+            # gzip may be several members, one after the other.
+            body = inflater.unused_data
+
+    def _window(self, body: bytes) -> int:
+        if self._encoding != "deflate":
+            return _GZIP_WINDOW
+        # Some senders of "deflate" leave out the zlib header that the standard asks for.
+        has_header = len(body) > 1 and body[0] & 0x0F == 8 and (body[0] * 256 + body[1]) % 31 == 0
+        return zlib.MAX_WBITS if has_header else _RAW_WINDOW

@@ -1,0 +1,35 @@
+"""Calls the user's callables, of whatever kind, from async and from sync code."""
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from unisights._loop import shared_loop
+
+
+async def call_async(function: Callable[..., Any], *arguments: Any) -> None:
+    """Call from an event loop; what is not async runs in a thread, as it may block."""
+    if is_async(function):
+        result = function(*arguments)
+    else:
+        result = await asyncio.to_thread(function, *arguments)
+    if inspect.isawaitable(result):
+        await result
+
+
+def call_sync(function: Callable[..., Any], *arguments: Any) -> None:
+    """Call from a thread; what is async runs on the process's event loop."""
+    result = function(*arguments)
+    if inspect.isawaitable(result):
+        shared_loop().run(result)
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling makes a coroutine, as far as can be seen without calling."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004  # its method, not whether it has one
+    )

@@ -1,0 +1,160 @@
+"""The bounded queue of background delivery, and the threads that work it off.
+
+Nothing runs until the first payload comes, so that a server may fork in between. Each process
+that receives has its own queue and threads.
+"""
+
+import enum
+import logging
+import os
+import queue
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from unisights._shutdown import before_exit, hold_signals
+from unisights.errors import UndeliveredError
+from unisights.request import RequestInfo
+from unisights.types import UnisightsPayload
+
+logger = logging.getLogger("unisights")
+
+
+class Outcome(enum.Enum):
+    """What became of a job that was submitted."""
+
+    QUEUED = enum.auto()
+    FULL = enum.auto()
+    CLOSED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One payload to be handled."""
+
+    payload: UnisightsPayload
+    info: RequestInfo
+
+    @property
+    def size(self) -> int:
+        """What the payload weighs, in bytes as received."""
+        return len(self.payload.raw)
+
+
+class WorkQueue:
+    """A bounded queue with threads that start when they are first needed, in each process.
+
+    Args:
+        run: handles a job, in one of the threads; must not raise.
+        give_up: gets a job that was not handled when the queue closed, and why.
+        max_jobs: how many jobs may wait or run.
+        max_bytes: how many bytes of jobs may wait or run; one job alone may have more.
+        workers: how many jobs run at once.
+        drain_timeout: how long closing may wait for jobs, in seconds.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Job], None],
+        give_up: Callable[[Job, Exception], None],
+        *,
+        max_jobs: int,
+        max_bytes: int,
+        workers: int,
+        drain_timeout: float,
+    ) -> None:
+        self._run = run
+        self._give_up = give_up
+        self._max_jobs = max_jobs
+        self._max_bytes = max_bytes
+        self._workers = workers
+        self._drain_timeout = drain_timeout
+        self.reset()
+        _queues.add(self)
+
+    def reset(self) -> None:
+        """Begin anew: in a forked child, the parent's jobs are the parent's to do."""
+        self._changed = threading.Condition()
+        self._waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._open_jobs: dict[int, Job] = {}
+        self._bytes = 0
+        self._threads = 0
+        self._is_hooked = False
+        self._is_closed = False
+
+    def submit(self, job: Job, *, holds_signals: bool = False) -> Outcome:
+        """Queue a job, if there is room.
+
+        Args:
+            job: what is to be handled.
+            holds_signals: from the first job on, drain before the server hears of SIGTERM.
+        """
+        with self._changed:
+            if self._is_closed:
+                return Outcome.CLOSED
+            size = job.size
+            is_full = len(self._open_jobs) >= self._max_jobs or (
+                self._open_jobs and self._bytes + size > self._max_bytes
+            )
+            if is_full:
+                return Outcome.FULL
+            self._open_jobs[id(job)] = job
+            self._bytes += size
+            self._waiting.put(job)
+            starts = self._threads < min(self._workers, len(self._open_jobs))
+            self._threads += starts
+            hooks = not self._is_hooked
+            self._is_hooked = True
+        if starts:
+            threading.Thread(target=self._work, name="unisights-worker", daemon=True).start()
+        if hooks:
+            before_exit(self.close)
+            if holds_signals:
+                hold_signals(self.close)
+        return Outcome.QUEUED
+
+    def open(self) -> None:
+        """Take jobs again after having been closed."""
+        with self._changed:
+            self._is_closed = False
+
+    def close(self) -> None:
+        """Take no more jobs, wait for those that are there, give up those that do not end."""
+        deadline = time.monotonic() + self._drain_timeout
+        with self._changed:
+            self._is_closed = True
+            if self._open_jobs:
+                logger.info("waiting for %d payloads to be handled", len(self._open_jobs))
+            while self._open_jobs and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(left)
+            abandoned = list(self._open_jobs.values())
+            self._open_jobs.clear()
+            self._bytes = 0
+        for job in abandoned:
+            self._give_up(job, UndeliveredError("the process ended before it was handled"))
+
+    def _work(self) -> None:
+        while True:
+            job = self._waiting.get()
+            with self._changed:
+                is_wanted = id(job) in self._open_jobs
+            if not is_wanted:
+                continue  # It was given up.
+            self._run(job)
+            with self._changed:
+                if self._open_jobs.pop(id(job), None) is not None:
+                    self._bytes -= job.size
+                self._changed.notify_all()
+
+
+_queues: "weakref.WeakSet[WorkQueue]" = weakref.WeakSet()
+
+
+def _reset_all() -> None:
+    for work_queue in _queues:
+        work_queue.reset()
+
+
+os.register_at_fork(after_in_child=_reset_all)

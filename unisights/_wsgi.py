@@ -1,0 +1,121 @@
+"""What the adapters of synchronous frameworks share: reading a WSGI request, and answering."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from unisights._body import BodyBuffer, BodyTooLargeError
+from unisights.collector import Collector
+from unisights.config import Delivery, UnisightsOptions
+from unisights.delivery import make_courier
+from unisights.reply import Reply
+from unisights.request import RequestInfo, merge_headers
+from unisights.types import UnisightsPayload
+
+Read = Callable[[int], bytes]
+"""Reads at most so many bytes of a body; none at its end."""
+
+CHUNK_SIZE = 64 * 1024
+
+LINGER_SIZE = 512 * 1024 * 1024
+LINGER_SECONDS = 10.0
+"""How much of a refused body is read and dropped, and for how long."""
+
+
+class SyncEndpoint:
+    """Serves the endpoint's requests, in the thread that brings them."""
+
+    def __init__(self, options: UnisightsOptions, default: Delivery) -> None:
+        self.collector = Collector(options)
+        self.courier = make_courier(self.collector, default)
+
+    def answer(self, info: RequestInfo, read: Read, make_request: Callable[[bytes], Any]) -> Reply:
+        """Answer a request.
+
+        Args:
+            info: the request.
+            read: reads its body.
+            make_request: makes the framework's request, given the body that was read.
+        """
+        outcome = self.receive(info, read)
+        if isinstance(outcome, Reply):
+            return outcome
+        return self.courier.deliver_sync(info, outcome, lambda: make_request(outcome.raw))
+
+    def receive(self, info: RequestInfo, read: Read) -> UnisightsPayload | Reply:
+        """Read and decide: the payload, or why it is refused."""
+        if (refusal := self.collector.screen(info)) is not None:
+            _linger(info, read)
+            return refusal
+        buffer = self.collector.buffer(info)
+        try:
+            is_whole = _read_into(buffer, info, read)
+        except BodyTooLargeError:
+            _linger(info, read)
+            return self.collector.too_large(info)
+        if not is_whole:
+            return self.collector.replies.cut_body(info)
+        return self.collector.accept(info, buffer)
+
+
+def read_info(environ: Mapping[str, Any], path: str) -> RequestInfo:
+    """Take a snapshot of a request from its WSGI environment, or what Django makes of ASGI's."""
+    headers = [
+        (key[5:].replace("_", "-"), value)
+        for key, value in environ.items()
+        if key.startswith("HTTP_")
+    ]
+    headers += [
+        (key.replace("_", "-"), environ[key])
+        for key in ("CONTENT_TYPE", "CONTENT_LENGTH")
+        if environ.get(key)
+    ]
+    return RequestInfo(
+        method=environ["REQUEST_METHOD"],
+        path=path,
+        headers=merge_headers(headers),
+        client=environ.get("REMOTE_ADDR") or None,
+    )
+
+
+def body_reader(environ: Mapping[str, Any]) -> Read:
+    """The reader of a WSGI request's body, past every limit that a framework puts before it."""
+    read: Read = environ["wsgi.input"].read
+    if environ.get("wsgi.input_terminated") or _declared(environ.get("CONTENT_LENGTH")) is not None:
+        return read
+    # Neither a length nor a server that ends the stream: reading could wait forever.
+    return lambda _size: b""
+
+
+def _declared(length: str | None) -> int | None:
+    return int(length) if length and length.isdecimal() and len(length) < 19 else None
+
+
+def _read_into(buffer: BodyBuffer, info: RequestInfo, read: Read) -> bool:
+    """Read the whole body; False if it ended before its declared length."""
+    declared = _declared(info.headers.get("content-length"))
+    try:
+        while declared is None or buffer.size < declared:
+            left = CHUNK_SIZE if declared is None else min(CHUNK_SIZE, declared - buffer.size)
+            chunk = read(left)
+            if not chunk:
+                return declared is None
+            buffer.add(chunk)
+    except OSError:
+        return False  # The client went away; servers raise what they like of this kind.
+    return True
+
+
+def _linger(info: RequestInfo, read: Read) -> None:
+    """Read and drop the rest of a body, so that its sender gets to read the answer."""
+    declared = _declared(info.headers.get("content-length"))
+    left = LINGER_SIZE if declared is None else min(LINGER_SIZE, declared)
+    deadline = time.monotonic() + LINGER_SECONDS
+    try:
+        while left > 0 and time.monotonic() < deadline:
+            chunk = read(min(CHUNK_SIZE, left))
+            if not chunk:
+                return
+            left -= len(chunk)
+    except OSError:
+        return

@@ -1,0 +1,106 @@
+"""Django: the endpoint as a view, sync or async. Its path is the URLconf's."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+try:
+    from django.http import HttpRequest, HttpResponse
+except ImportError as error:
+    raise ImportError("unisights.django needs Django: pip install 'unisights[django]'") from error
+
+from unisights._wsgi import Read, SyncEndpoint, body_reader, read_info
+from unisights.asgi import OFFLOAD_SIZE
+from unisights.config import UnisightsOptions
+from unisights.reply import Reply
+from unisights.request import RequestInfo
+
+View = TypeVar("View", bound=Callable[..., object])
+
+
+def unisights_django(
+    options: UnisightsOptions | None = None,
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Make a sync view that serves the endpoint; exempt from CSRF, as beacons bring no token.
+
+    The handler's second argument is Django's request, whose `body` can be read; with
+    `delivery="background"`, it is the `RequestInfo`.
+    """
+    endpoint = SyncEndpoint(options or UnisightsOptions(), "inline")
+
+    def collect(request: HttpRequest) -> HttpResponse:
+        reply = endpoint.answer(
+            _read_info(request), _body_reader(request), lambda body: _rewind(request, body)
+        )
+        return _to_response(reply)
+
+    return _exempt_from_csrf(collect)
+
+
+def unisights_django_async(
+    options: UnisightsOptions | None = None,
+) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
+    """Make an async view that serves the endpoint, for ASGI; exempt from CSRF likewise.
+
+    Async handlers run on the server's event loop, sync ones in a thread.
+    """
+    endpoint = SyncEndpoint(options or UnisightsOptions(), "inline")
+    # Django does not speak the lifespan protocol.
+    endpoint.courier.holds_signals = True
+
+    async def collect(request: HttpRequest) -> HttpResponse:
+        info = _read_info(request)
+        read = _body_reader(request)
+        # Under ASGI, Django has the whole body before it calls a view: reading does not block.
+        if _may_be_large(info):
+            outcome = await asyncio.to_thread(endpoint.receive, info, read)
+        else:
+            outcome = endpoint.receive(info, read)
+        if isinstance(outcome, Reply):
+            return _to_response(outcome)
+        reply = await endpoint.courier.deliver(info, outcome, lambda: _rewind(request, outcome.raw))
+        return _to_response(reply)
+
+    return _exempt_from_csrf(collect)
+
+
+def _exempt_from_csrf(view: View) -> View:
+    # What Django's decorator does; that one hides a coroutine function before Django 5.
+    view.csrf_exempt = True  # type: ignore[attr-defined]
+    return view
+
+
+def _read_info(request: HttpRequest) -> RequestInfo:
+    return read_info(request.META, request.path)
+
+
+def _may_be_large(info: RequestInfo) -> bool:
+    length = info.headers.get("content-length", "")
+    is_small = length.isdecimal() and len(length) < 10 and int(length) <= OFFLOAD_SIZE
+    return not is_small or "content-encoding" in info.headers
+
+
+def _body_reader(request: HttpRequest) -> Read:
+    """A reader that no limit of Django's comes before, and that takes chunked bodies."""
+    environ = getattr(request, "environ", None)
+    if environ is not None and environ.get("wsgi.input_terminated"):
+        return body_reader(environ)
+    read: Read = request.read
+    return read
+
+
+def _rewind(request: HttpRequest, body: bytes) -> HttpRequest:
+    """Let the handler read the body that was read already."""
+    request._body = body  # noqa: SLF001  # there is no public way
+    return request
+
+
+def _to_response(reply: Reply) -> HttpResponse:
+    response = HttpResponse(reply.body, status=reply.status)
+    # Django's own content type must not stay where the answer has none.
+    del response["Content-Type"]
+    for name, value in reply.headers:
+        response[name] = value
+    if reply.status != 204:
+        response["Content-Length"] = str(len(reply.body))
+    return response

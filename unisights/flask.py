@@ -1,0 +1,58 @@
+"""Flask: the endpoint as a blueprint."""
+
+import io
+import re
+
+try:
+    from flask import Blueprint, Request, Response, request
+except ImportError as error:
+    raise ImportError("unisights.flask needs Flask: pip install 'unisights[flask]'") from error
+
+from unisights._wsgi import SyncEndpoint, body_reader, read_info
+from unisights.config import UnisightsOptions
+from unisights.reply import Reply
+
+_METHODS = ["POST", "OPTIONS", "GET", "HEAD", "PUT", "PATCH", "DELETE"]
+
+
+def unisights_flask(options: UnisightsOptions | None = None) -> Blueprint:
+    """Make a blueprint that serves the endpoint, to be passed to `app.register_blueprint`.
+
+    By default the handler runs in the background, after the answer, and its second argument is
+    the `RequestInfo`. With `delivery="inline"` it runs before the answer, and its second
+    argument is Flask's `Request`, whose body can be read again.
+    """
+    options = options or UnisightsOptions()
+    endpoint = SyncEndpoint(options, "background")
+    name = re.sub(r"\W+", "_", f"unisights{options.path}")
+    blueprint = Blueprint(name, __name__)
+
+    @blueprint.route(
+        options.path, methods=_METHODS, provide_automatic_options=False, strict_slashes=False
+    )
+    def collect() -> Response:
+        # The proxy is bound to this thread and this request; the object behind it is not.
+        actual: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        info = read_info(actual.environ, actual.script_root + actual.path)
+        return _to_response(
+            endpoint.answer(info, body_reader(actual.environ), lambda body: _rewind(actual, body))
+        )
+
+    return blueprint
+
+
+def _rewind(actual: Request, body: bytes) -> Request:
+    """Let the handler read the body that was read already."""
+    actual.environ["wsgi.input"] = io.BytesIO(body)
+    actual.environ["CONTENT_LENGTH"] = str(len(body))
+    actual.environ.pop("HTTP_TRANSFER_ENCODING", None)
+    return actual
+
+
+def _to_response(reply: Reply) -> Response:
+    response = Response(reply.body, reply.status)
+    # Flask's own content type must not stay where the answer has none.
+    del response.headers["Content-Type"]
+    for name, value in reply.headers:
+        response.headers[name] = value
+    return response
