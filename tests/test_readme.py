@@ -1,0 +1,697 @@
+"""The documents keep their word: every code block is run, every table and link is checked."""
+
+import dataclasses
+import json
+import re
+import shlex
+import sqlite3
+import subprocess
+import tomllib
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import AsyncMock
+
+import pytest
+
+from tests.adapters.drivers import Answer, Call, call_asgi
+from tests.processes import PYTHON, post, process, read_until
+from tests.support import CAPTURES, ROOT, SESSION_ID, capture, click, make_body
+from unisights import (
+    UnisightsData,
+    UnisightsOptions,
+    UnisightsPayload,
+    cli,
+    types,
+    validate_unisights_payload,
+)
+from unisights.asgi import unisights_asgi
+
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+
+ORIGIN = "https://shop.example"
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced code block of a document."""
+
+    document: str
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        """Name the block, for the test's id and for messages."""
+        return f"{self.document}:{self.line}:{self.language}"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running `unisights serve`: where it is, its file, and what it printed."""
+
+    url: str
+    db: Path
+    banner: str
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.url.rpartition(":")[2])
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Query its file."""
+        connection = sqlite3.connect(self.db)
+        try:
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a runner may use; the working directory is an empty one."""
+
+    server: Server
+    printed: Callable[[], str]
+
+
+Run = Callable[[Block, Stage], None]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs the blocks of a language that hold the marker."""
+
+    language: str
+    marker: str
+    run: Run
+
+
+RUNNERS: list[Runner] = []
+
+
+def runs(language: str, marker: str = "") -> Callable[[Run], Run]:
+    """Register a runner; without a marker, for all blocks of the language."""
+
+    def register(run: Run) -> Run:
+        RUNNERS.append(Runner(language, marker, run))
+        return run
+
+    return register
+
+
+def runner_of(block: Block) -> Runner:
+    """The one runner of a block."""
+    found = [r for r in RUNNERS if r.language == block.language and r.marker in block.text]
+    assert len(found) == 1, f"{block}: {len(found)} runners, must be one; see tests/test_readme.py"
+    return found[0]
+
+
+def read(document: str) -> str:
+    """A document's text."""
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def blocks_of(document: str) -> list[Block]:
+    """A document's code blocks."""
+    text = read(document)
+    return [
+        Block(document, text.count("\n", 0, match.start()) + 1, match[1], match[2])
+        for match in FENCE.finditer(text)
+    ]
+
+
+BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that has received every recorded body."""
+    db = tmp_path_factory.mktemp("serve") / "unisights.sqlite3"
+    with process([PYTHON, "-m", "unisights", "serve", "--port", "0"], cwd=db.parent) as child:
+        banner = read_until(child.stdout, "Stop:")
+        found = re.search(r"http://127\.0\.0\.1:\d+", banner)
+        assert found is not None
+        running = Server(found[0], db, banner)
+        for name in CAPTURES:
+            assert post(running.port, capture(name))[0] == 200
+        yield running
+
+
+@pytest.fixture
+def stage(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Stage:
+    """What runners use."""
+    monkeypatch.chdir(tmp_path)
+    return Stage(server, lambda: capsys.readouterr().out)
+
+
+# Python.
+
+
+def execute(source: str, **names: Any) -> dict[str, Any]:
+    """Run a snippet as a module of its own; return its names."""
+    module = {"__name__": "snippet", **names}
+    exec(compile(source, "snippet", "exec"), module)  # noqa: S102  # our own documents
+    return module
+
+
+def post_to(app: Any, path: str, body: bytes = b"", **headers: str) -> Answer:
+    """Post JSON to an app, in process."""
+    sent = {"Content-Type": "application/json", **headers}
+    return call_asgi(app, Call(path=path, headers=sent, chunks=(body or make_body(),)))
+
+
+@runs("python", "app.include_router(unisights_fastapi(options))")
+def run_fastapi(block: Block, stage: Stage) -> None:
+    """The endpoint is there with and without a trailing slash, and in the OpenAPI document."""
+    app = execute(block.text)["app"]
+    for path in ("/api/events", "/api/events/"):
+        assert post_to(app, path, make_body(events=[click()])).status == 200
+        assert stage.printed() == f"{SESSION_ID} sent 1 events\n"
+    assert "post" in app.openapi()["paths"]["/api/events"]
+
+
+@runs("python", "app = unisights_asgi(UnisightsOptions(handler=handle_event))")
+def run_asgi(block: Block, stage: Stage) -> None:
+    """The app alone serves the endpoint, and gives the handler a RequestInfo."""
+    assert post_to(execute(block.text)["app"], "/events").status == 200
+    assert stage.printed() == "192.0.2.7 is on https://example.com/\n"
+
+
+@runs("python", 'Mount("/unisights"')
+def run_mount(block: Block, _stage: Stage) -> None:
+    """The mounted endpoint is below the mount."""
+    app = execute(block.text)["app"]
+    assert post_to(app, "/unisights/events").status == 200
+    assert post_to(app, "/events").status == 404
+
+
+@runs("python", "app.add_middleware(UnisightsASGI")
+def run_middleware(block: Block, _stage: Stage) -> None:
+    """The middleware serves its path and leaves the others to the app."""
+    app = execute(block.text)["app"]
+    assert post_to(app, "/events").status == 200
+    assert post_to(app, "/other").status == 404
+
+
+@runs("python", "every_kind = [")
+def run_handlers(block: Block, stage: Stage) -> None:
+    """Each kind of handler is called."""
+    names = execute(block.text)
+    for options in names["every_kind"]:
+        assert post_to(unisights_asgi(options), "/events").status == 200
+    assert stage.printed() == "https://example.com/\n"
+    of_lambda, of_object = names["inbox"].get_nowait(), names["inbox"].get_nowait()
+    assert of_lambda["session_id"] == SESSION_ID
+    assert of_object == make_body()
+
+
+@runs("python", "def describe(")
+def run_narrowing(block: Block, _stage: Stage) -> None:
+    """Events can be told apart."""
+    names = execute(block.text)
+    assert names["describe"](example_payload()) == [
+        "page_view",
+        "click at 312.0, 88.5",
+        "LCP is good",
+        "custom",
+        "error",
+    ]
+    assert names["error_messages"](example_payload()) == ["TypeError: cart is null"]
+
+
+@runs("python", "UnisightsPayload.from_dict(")
+def run_assertions(block: Block, _stage: Stage) -> None:
+    """What the block asserts holds."""
+    assert "assert" in block.text
+    execute(block.text)
+
+
+@runs("python", "validate_unisights_payload(")
+def run_validation(block: Block, stage: Stage) -> None:
+    """The problems are printed as the next block shows them."""
+    execute(block.text)
+    shown = next(b for b in BLOCKS if b.document == block.document and b.line > block.line)
+    assert shown.language == "text"
+    assert stage.printed() == shown.text
+
+
+@runs("text", " | required | ")
+def run_problems(block: Block, _stage: Stage) -> None:
+    """The Python block before it prints it, and that block's runner compares."""
+    before = [b for b in BLOCKS if b.document == block.document and b.line < block.line]
+    assert runner_of(before[-1]).run is run_validation
+
+
+@runs("python", "decode_unisights_payload(b")
+def run_decoding(block: Block, stage: Stage) -> None:
+    """What is not JSON is an InvalidJSONError, whose message says so."""
+    execute(block.text)
+    assert "not JSON" in stage.printed()
+
+
+@runs("python", "CORSMiddleware")
+def run_cors_middleware(block: Block, _stage: Stage) -> None:
+    """With the framework's middleware too, a cross-origin beacon passes, preflight and POST."""
+    app = execute(block.text)["app"]
+    preflight = Call(
+        method="OPTIONS",
+        headers={
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type",
+        },
+    )
+    asked = call_asgi(app, preflight)
+    assert asked.status in {200, 204}
+    assert "content-type" in (asked.header("access-control-allow-headers") or "").lower()
+    sent = post_to(app, "/events", Origin=ORIGIN)
+    assert sent.status == 200
+    for answer in (asked, sent):
+        assert answer.header("access-control-allow-origin") == ORIGIN
+        assert answer.header("access-control-allow-credentials") == "true"
+
+
+@runs("python", "SQLiteSink(")
+def run_sink(block: Block, _stage: Stage) -> None:
+    """The handler stores into the file that it names."""
+    names = execute(block.text)
+    assert post_to(names["app"], "/events").status == 200
+    names["sink"].close()
+    assert Path("shop.sqlite3").stat().st_size > 0
+
+
+# JSON, SQL, and what `serve` prints.
+
+
+def example_payload() -> UnisightsPayload:
+    """The payload that the README shows."""
+    (block,) = (b for b in BLOCKS if b.language == "json" and "asset_id" in b.text)
+    return validate_unisights_payload(json.loads(block.text))
+
+
+@runs("json", "asset_id")
+def run_payload(block: Block, stage: Stage) -> None:
+    """The payload is accepted, and holds one event of each type."""
+    status, answer = post(stage.server.port, block.text.encode())
+    assert status == 200
+    assert json.loads(answer)["status"] == "received"
+    shown = [event.type for event in example_payload().data.events]
+    assert shown == [name.strip("`") for name, *_ in rows("README.md", "`event.type`")]
+
+
+@runs("json", '"errors"')
+def run_refusal(block: Block, stage: Stage) -> None:
+    """A click without y is refused with this answer."""
+    event = {"type": "click", "data": {"x": 1, "timestamp": 2}}
+    status, answer = post(stage.server.port, make_body(events=[event]))
+    assert status == 422
+    assert json.loads(answer) == json.loads(block.text)
+
+
+@runs("sql")
+def run_query(block: Block, stage: Stage) -> None:
+    """The query finds something in a file that holds the recorded bodies."""
+    assert stage.server.query(block.text)
+
+
+@runs("text", "Receiving events at")
+def run_banner(block: Block, stage: Stage) -> None:
+    """`unisights serve` prints it; `…` stands for what is left out."""
+    expected = re.escape(block.text.strip()).replace("…", ".+")
+    printed = stage.server.banner.strip().replace(stage.server.url, "http://127.0.0.1:8000")
+    assert re.fullmatch(expected, printed)
+
+
+# Shell.
+
+
+def commands_of(text: str) -> Iterator[list[str]]:
+    """The words of each command of a shell block; a command may span lines."""
+    pending = ""
+    for line in text.splitlines(keepends=True):
+        pending += line
+        try:
+            words = shlex.split(pending, comments=True)
+        except ValueError:
+            continue  # A quotation is open.
+        if words:
+            yield words
+        pending = ""
+    assert not pending, f"a quotation is never closed: {pending}"
+
+
+@runs("sh")
+def run_shell(block: Block, stage: Stage) -> None:
+    """Each command is one that is known how to check, and it passes."""
+    for name, *arguments in commands_of(block.text):
+        assert name in COMMANDS, f"{block}: it is not known how to check {name!r}"
+        COMMANDS[name](arguments, block, stage)
+
+
+def check_make(arguments: list[str], _block: Block, _stage: Stage) -> None:
+    """The target exists; the options for `unisights serve` too."""
+    target, *variables = arguments
+    assert re.search(rf"^{re.escape(target)}:.*## ", read("Makefile"), re.MULTILINE), target
+    for variable in variables:
+        name, _, value = variable.partition("=")
+        assert name == "ARGS"
+        assert f"$({name})" in read("Makefile")
+        if target == "run":
+            cli._parser().parse_args(["serve", *shlex.split(value)])
+
+
+def check_unisights(arguments: list[str], _block: Block, _stage: Stage) -> None:
+    """The options are the command's."""
+    cli._parser().parse_args(arguments)
+
+
+def check_pip(arguments: list[str], _block: Block, _stage: Stage) -> None:
+    """The extras exist."""
+    action, wanted = arguments
+    found = re.fullmatch(r"(?:\.|unisights)\[([a-z,]+)\]", wanted)
+    assert action == "install"
+    assert found is not None
+    assert set(found[1].split(",")) <= extras()
+
+
+def check_curl(arguments: list[str], _block: Block, stage: Stage) -> None:
+    """The request is accepted by a running server."""
+    command = ["curl", "--silent", "--noproxy", "*", *arguments]
+    command = [word.replace("http://127.0.0.1:8000", stage.server.url) for word in command]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    assert "200 OK" in finished.stdout
+
+
+def check_sqlite3(arguments: list[str], _block: Block, stage: Stage) -> None:
+    """The query finds something in the server's file."""
+    db, query = arguments
+    assert db == stage.server.db.name
+    assert stage.server.query(query)
+
+
+def check_uvicorn(arguments: list[str], block: Block, _stage: Stage) -> None:
+    """The `main.py` shown before runs, and its endpoint takes a payload."""
+    before = [b for b in BLOCKS if b.document == block.document and b.line < block.line]
+    source = [b.text for b in before if b.text.startswith("# main.py\n")][-1]
+    Path("main.py").write_text(source, encoding="utf-8")
+    path = re.search(r'path="([^"]+)"', source)
+    command = [PYTHON, "-m", "uvicorn", *arguments, "--port", "0"]
+    with process(command, cwd=Path.cwd()) as child:
+        started = read_until(child.stdout, "running on http")
+        port = int(started.rpartition("http://127.0.0.1:")[2].split()[0])
+        assert post(port, make_body(), path[1] if path else "/events")[0] == 200
+
+
+COMMANDS: dict[str, Callable[[list[str], Block, Stage], None]] = {
+    "make": check_make,
+    "unisights": check_unisights,
+    "pip": check_pip,
+    "curl": check_curl,
+    "sqlite3": check_sqlite3,
+    "uvicorn": check_uvicorn,
+}
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_a_block_does_what_it_shows(block: Block, stage: Stage) -> None:
+    """Every code block of the documents is run; a block that no runner knows fails."""
+    runner_of(block).run(block, stage)
+
+
+def test_no_block_escapes() -> None:
+    """Every fence of the documents belongs to a block that is run."""
+    for document in DOCUMENTS:
+        fences = re.findall(r"^\s*(?:```|~~~)", read(document), re.MULTILINE)
+        assert len(fences) == 2 * len(blocks_of(document)), document
+
+
+def test_no_runner_is_left_over() -> None:
+    """Every runner has a block, so that a marker cannot go stale unseen."""
+    used = [runner_of(block) for block in BLOCKS]
+    assert [runner for runner in RUNNERS if runner not in used] == []
+
+
+@pytest.mark.parametrize("language", ["", "python", "json", "text", "toml"])
+def test_an_unknown_block_fails(language: str) -> None:
+    """A block that nothing covers is an error, not a pass."""
+    with pytest.raises(AssertionError, match="0 runners"):
+        runner_of(Block("README.md", 1, language, "something new\n"))
+
+
+def test_an_unknown_command_fails(stage: Stage) -> None:
+    """A shell command that nothing covers is an error, not a pass."""
+    with pytest.raises(AssertionError, match="not known how to check 'docker'"):
+        run_shell(Block("README.md", 1, "sh", "make test\ndocker run x\n"), stage)
+
+
+# Tables and links.
+
+
+def rows(document: str, title: str) -> list[list[str]]:
+    """The rows of the table whose first column has the title."""
+    lines = iter(read(document).splitlines())
+    for line in lines:
+        if line.startswith(f"| {title} |"):
+            next(lines)
+            break
+    found = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        found.append([cell.strip() for cell in line.strip("|").split(" | ")])
+    assert found, f"{document} has no table with the title {title!r}"
+    return found
+
+
+def code_spans(cell: str) -> list[str]:
+    """What a table's cell has in code font."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def extras() -> set[str]:
+    """The extras that the package declares."""
+    return set(tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"])
+
+
+def test_the_table_of_extras_is_complete() -> None:
+    """The README lists the extras that there are."""
+    assert {code_spans(name)[0] for name, *_ in rows("README.md", "Extra")} == extras()
+
+
+def test_the_table_of_options_is_complete() -> None:
+    """The README lists every option, with its default."""
+    shown = {code_spans(row[0])[0]: code_spans(row[1])[0] for row in rows("README.md", "Option")}
+    fields = dataclasses.fields(UnisightsOptions)
+    defaults = {field.name: repr(field.default).replace("'", '"') for field in fields}
+    assert shown == defaults
+
+
+def test_the_table_of_serve_options_is_complete() -> None:
+    """The README lists every option of `unisights serve`, with its default."""
+    shown = {
+        code_spans(row[0])[0]: row[1].strip("`") for row in rows("README.md", "Command-line option")
+    }
+    values = vars(cli._parser().parse_args(["serve"]))
+    words = {None: "every origin", False: "off"}
+    expected = {
+        "--" + name.replace("_", "-"): words[value] if value in words else str(value)
+        for name, value in values.items()
+        if name != "command"
+    }
+    assert shown == expected
+
+
+def test_the_table_of_events_is_complete() -> None:
+    """The README lists every type of event, its class, and the attributes of its data."""
+    expected = []
+    for event in typing.get_args(types.Event):
+        hints = typing.get_type_hints(event)
+        (tag,) = typing.get_args(hints["type"])
+        expected.append([tag, event.__name__, *(f.name for f in dataclasses.fields(hints["data"]))])
+    shown = [
+        [span for cell in row for span in code_spans(cell)]
+        for row in rows("README.md", "`event.type`")
+    ]
+    assert shown == expected
+
+
+def test_the_table_of_sqlite_columns_is_complete(server: Server) -> None:
+    """The README lists the columns of both tables."""
+    for name, columns in rows("README.md", "Table"):
+        found = server.query(f"SELECT name FROM pragma_table_info('{code_spans(name)[0]}')")  # noqa: S608  # our own document
+        assert code_spans(columns) == [column for (column,) in found]
+
+
+def _fail(payload: UnisightsPayload, _request: Any) -> None:
+    if payload.data.asset_id == "broken":
+        raise RuntimeError
+
+
+REQUESTS = {
+    200: Call(chunks=(make_body(),)),
+    204: Call(method="OPTIONS", headers={"Origin": ORIGIN}),
+    400: Call(chunks=(b"no JSON",)),
+    403: Call(headers={"Origin": "https://other.example"}, chunks=(make_body(),)),
+    405: Call(method="GET"),
+    413: Call(chunks=(b" " * 1000, b" " * 1000)),
+    415: Call(headers={"Content-Type": "text/plain"}, chunks=(make_body(),)),
+    422: Call(chunks=(b"{}",)),
+    500: Call(chunks=(make_body(asset_id="broken"),)),
+}
+"""A request for each status code of the table."""
+
+
+def test_the_table_of_status_codes_is_complete() -> None:
+    """The README lists the codes that a request can bring about, with the answers' keys."""
+    options = UnisightsOptions(handler=_fail, allow_origins=[ORIGIN], max_payload_size=1000)
+    app = unisights_asgi(options)
+    shown = rows("README.md", "Code")
+    assert [int(code) for code, *_ in shown] == list(REQUESTS)
+    for code, _, body in shown:
+        answer = call_asgi(app, REQUESTS[int(code)])
+        assert answer.status == int(code)
+        keys = re.findall(r'"(\w+)":', code_spans(body)[0]) if body != "none" else []
+        assert list(answer.json() if answer.body else []) == keys
+
+
+def test_links_lead_somewhere() -> None:
+    """Links to files and to headings have something at their other end."""
+    for document in DOCUMENTS:
+        text = FENCE.sub("", read(document))
+        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings}
+        for target in re.findall(r"\]\(([^)]+)\)", text):
+            if target.startswith("#"):
+                assert target[1:] in anchors, f"{document}: {target}"
+            elif not target.startswith("https://"):
+                assert (ROOT / target).exists(), f"{document}: {target}"
+
+
+def test_the_map_names_every_module() -> None:
+    """CONTRIBUTING says of each module what it knows."""
+    text = read("CONTRIBUTING.md")
+    for package in ("unisights", "unisights/sinks", "codegen"):
+        for path in (ROOT / package).glob("*.py"):
+            if not path.name.startswith("__init__"):
+                assert f"`{path.name}`" in text, f"{package}/{path.name}"
+
+
+# The snippets of the product's page, as they are written there.
+
+FASTAPI_SNIPPET = """\
+from fastapi import FastAPI
+from unisights import UnisightsOptions
+from unisights.fastapi import unisights_fastapi
+
+app = FastAPI()
+
+async def handle_event(payload, request):
+    \"\"\"Process analytics event\"\"\"
+    session_id = payload.data.session_id
+    events = payload.data.events
+
+    # Save to database, send to analytics, etc.
+    print(f"Session {session_id}: {len(events)} events")
+
+# Configure and include router
+options = UnisightsOptions(
+    path="/api/events",
+    handler=handle_event,
+    validate_schema=True,
+    max_payload_size=5*1024*1024  # 5MB
+)
+
+app.include_router(unisights_fastapi(options))
+"""
+
+HANDLER_SNIPPET = """\
+async def handle_event(payload, request):
+    \"\"\"
+    Args:
+        payload: UnisightsPayload (fully validated)
+        request: Framework request object
+    \"\"\"
+    # Access session data
+    session_id = payload.data.session_id
+    page_url = payload.data.page_url
+    device = payload.data.device_info.browser
+
+    # Process events
+    for event in payload.data.events:
+        if event.type == "error":
+            # Handle JavaScript errors
+            await send_to_error_tracking(event)
+        elif event.type == "web_vital":
+            # Track performance metrics
+            await send_to_analytics(event)
+        elif event.type == "click":
+            # Log user interactions
+            await log_click(event)
+
+    # Save entire session to database
+    await db.sessions.insert_one(payload.data.to_dict())
+"""
+
+UNIT_TEST_SNIPPET = """\
+from unisights.validator import validate_unisights_payload
+from uuid import uuid4
+import pytest
+
+def test_event_validation():
+    payload = validate_unisights_payload({
+        "encrypted": False,
+        "data": {
+            "asset_id": "prop_123",
+            "session_id": str(uuid4()),
+            "page_url": "https://example.com",
+            "entry_page": "https://example.com",
+            "events": []
+        }
+    })
+    assert payload.data.asset_id == "prop_123"
+"""
+
+
+def test_the_pages_fastapi_snippet(capsys: pytest.CaptureFixture[str]) -> None:
+    """The page's FastAPI app runs as written, and its handler prints the session."""
+    app = execute(FASTAPI_SNIPPET)["app"]
+    assert post_to(app, "/api/events", make_body(events=[click()])).status == 200
+    assert capsys.readouterr().out == f"Session {SESSION_ID}: 1 events\n"
+
+
+def test_the_pages_handler_snippet() -> None:
+    """The page's handler gets each event where it belongs, and a dict that is ready for JSON."""
+    calls = {
+        name: AsyncMock() for name in ("send_to_error_tracking", "send_to_analytics", "log_click")
+    }
+    insert = AsyncMock()
+    db = SimpleNamespace(sessions=SimpleNamespace(insert_one=insert))
+    handler = execute(HANDLER_SNIPPET, db=db, **calls)["handle_event"]
+    data = example_payload().data.to_dict()
+    app = unisights_asgi(UnisightsOptions(handler=handler))
+    assert post_to(app, "/events", json.dumps({"data": data}).encode()).status == 200
+    received = {name: call.call_args.args[0].type for name, call in calls.items()}
+    assert received == {
+        "send_to_error_tracking": "error",
+        "send_to_analytics": "web_vital",
+        "log_click": "click",
+    }
+    (stored,) = insert.call_args.args
+    assert UnisightsData.from_dict(json.loads(json.dumps(stored))) == example_payload().data
+
+
+def test_the_pages_unit_test_snippet() -> None:
+    """The page's unit test passes as written."""
+    execute(UNIT_TEST_SNIPPET)["test_event_validation"]()
