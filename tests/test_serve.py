@@ -219,8 +219,8 @@ def test_an_unusable_file_is_a_clear_error(
 def test_a_wrong_option_is_a_clear_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
 ) -> None:
-    """The option is named before anything is started."""
-    assert main(["serve", "--db", str(tmp_path / "x"), *arguments]) == 1
+    """The option is named before anything is started; the status is 2."""
+    assert main(["serve", "--db", str(tmp_path / "x"), *arguments]) == 2
     assert named in capsys.readouterr().err
 
 

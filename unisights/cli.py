@@ -7,7 +7,7 @@ from pathlib import Path
 
 from unisights import __version__
 from unisights.config import UnisightsOptions
-from unisights.errors import UnisightsError
+from unisights.errors import ConfigurationError, UnisightsError
 from unisights.serve import serve
 
 
@@ -16,17 +16,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO if options.debug else logging.WARNING)
     try:
-        serve(
-            UnisightsOptions(
-                path=options.path,
-                max_payload_size=options.max_payload_size,
-                allow_origins=options.allow_origin or ["*"],
-                debug=options.debug,
-            ),
-            host=options.host,
-            port=options.port,
-            db=options.db,
+        served = UnisightsOptions(
+            path=options.path,
+            max_payload_size=options.max_payload_size,
+            allow_origins=options.allow_origin or ["*"],
+            debug=options.debug,
         )
+        serve(served, host=options.host, port=options.port, db=options.db)
+    except ConfigurationError as error:
+        print(f"unisights: {error}", file=sys.stderr)
+        return 2
     except UnisightsError as error:
         print(f"unisights: {error}", file=sys.stderr)
         return 1
@@ -34,10 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError("must be 0 to 65535")
-    return port
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:

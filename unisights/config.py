@@ -34,14 +34,14 @@ class UnisightsOptions:
             When off, the handler gets them as they came; a payload is then still refused if it
             is not made of the objects, arrays and event types that the dataclasses need.
         validate_required_fields: refuse payloads that lack what the schema requires. When off,
-            a missing value is None.
+            a missing value is None, and a missing object or list is empty.
         max_payload_size: the greatest body that is taken, in bytes.
         allow_origins: the origins whose pages may send events, as browsers write them:
             `https://example.com`, no trailing slash. `["*"]` allows every origin. Requests
             without an Origin header (servers, curl) pass in any case.
         debug: say in a 500 answer why the handler failed, and log what payloads hold.
         server_secret: the secret of server-side senders that encrypt with one. With it set,
-            encrypted payloads made without it are refused.
+            encrypted payloads made without it are refused; plain ones are still taken.
 
         delivery: when the handler runs: `"inline"`, before the answer, which then is 200 or,
             if it failed, 500; or `"background"`, from a queue, after an answer of 202. None

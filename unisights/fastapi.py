@@ -1,9 +1,13 @@
 """FastAPI: the endpoint as a router, with its schema in the app's OpenAPI."""
 
+from collections.abc import AsyncIterator
+from functools import cached_property
 from typing import Any
 
 try:
     from fastapi import APIRouter, Request, Response
+    from starlette.requests import ClientDisconnect
+    from starlette.routing import Route
 except ImportError as error:
     raise ImportError(
         "unisights.fastapi needs FastAPI: pip install 'unisights[fastapi]'"
@@ -14,53 +18,67 @@ from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
 from unisights.schema import inlined_schema
 
-_OTHER_METHODS = ["OPTIONS", "GET", "HEAD", "PUT", "PATCH", "DELETE"]
-
 
 def unisights_fastapi(options: UnisightsOptions | None = None) -> APIRouter:
     """Make a router that serves the endpoint, to be passed to `app.include_router`.
 
-    Prefixes, tags and dependencies of `include_router` work as for any router. The handler's
-    second argument is FastAPI's `Request`, whose body can be read again.
+    Prefixes, tags and dependencies of `include_router` work as for any router; preflights pass
+    the dependencies by, as browsers send them without cookies. The handler's second argument is
+    FastAPI's `Request`, whose body can be read again; with `delivery="background"`, it is the
+    `RequestInfo`.
     """
     options = options or UnisightsOptions()
     endpoint = ASGIEndpoint(options, _make_request)
 
-    async def collect() -> Response:
-        return _EndpointResponse(endpoint)
+    async def collect(request: Request) -> Response:
+        return _EndpointResponse(endpoint, request)
 
     router = APIRouter(lifespan=endpoint.lifespan)
-    router.add_api_route(
-        options.path,
-        collect,
-        methods=["POST"],
-        name="unisights_collect",
-        summary="Receive analytics events",
-        description="Takes in one batch of events of the unisights browser client.",
-        tags=["unisights"],
-        response_class=Response,
-        responses=_documented_responses(),
-        openapi_extra=_documented_request(),
-    )
-    router.add_api_route(options.path, collect, methods=_OTHER_METHODS, include_in_schema=False)
-    if not options.path.endswith("/"):
-        # FastAPI would redirect, and a browser does not follow with its beacon.
-        methods = ["POST", *_OTHER_METHODS]
-        router.add_api_route(f"{options.path}/", collect, methods=methods, include_in_schema=False)
+    bare = options.path.rstrip("/")
+    # FastAPI would redirect from the one to the other, and a beacon does not follow.
+    for path in {options.path: None, f"{bare}/": None, bare or "/": None}:
+        router.add_api_route(
+            path,
+            collect,
+            methods=["POST"],
+            name="unisights_collect",
+            summary="Receive analytics events",
+            description="Takes in one batch of events of the unisights browser client.",
+            tags=["unisights"],
+            response_class=Response,
+            responses=_documented_responses(),
+            openapi_extra=_documented_request(),
+            include_in_schema=path == options.path,
+        )
+        # All other methods: preflights and refusals.
+        router.routes.append(Route(path, endpoint=endpoint, include_in_schema=False))
     return router
 
 
 class _EndpointResponse(Response):
     """Runs the endpoint in the place of a response, once FastAPI has run the dependencies."""
 
-    def __init__(self, endpoint: ASGIEndpoint) -> None:
+    def __init__(self, endpoint: ASGIEndpoint, request: Request) -> None:
         super().__init__()
         self._endpoint = endpoint
+        self._request = request
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._endpoint(scope, receive, send)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        await self._endpoint(scope, self._receive, send)
         if self.background is not None:
             await self.background()
+
+    @cached_property
+    def _chunks(self) -> AsyncIterator[bytes]:
+        """The body's pieces, also if a dependency has read the body before."""
+        return self._request.stream()
+
+    async def _receive(self) -> Message:
+        try:
+            chunk = await anext(self._chunks, None)
+        except ClientDisconnect:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": chunk or b"", "more_body": chunk is not None}
 
 
 def _make_request(scope: Scope, _info: RequestInfo, body: bytes) -> Request:
@@ -83,12 +101,14 @@ def _documented_responses() -> dict[int | str, dict[str, Any]]:
     invalid = _object({"error": text, "errors": {"type": "array", "items": problem}})
     return {
         200: _documented("The payload was valid and the handler has run.", received),
+        202: _documented("The payload was valid and the handler will run.", received),
         400: _documented("The body is not JSON.", error),
         403: _documented("Pages of this origin may not send.", error),
         413: _documented("The body is too large.", error),
         415: _documented("The content type is not JSON.", error),
         422: _documented("The payload is not valid; every problem is listed.", invalid),
         500: _documented("The handler failed.", error),
+        503: _documented("The queue is full, or the server is shutting down.", error),
     }
 
 

@@ -78,7 +78,12 @@ def serve(options: UnisightsOptions, *, host: str, port: int, db: Path) -> None:
         signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run(sockets=[listener])
     sink.close()
-    print(f"\nStopped. {handler.payloads} payloads with {handler.events} events went to {db}.")
+    stored = f"{_count(handler.payloads, 'payload')} with {_count(handler.events, 'event')}"
+    print(f"\nStopped. {stored} went to {db}.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _with_handler(options: UnisightsOptions, handler: CountingHandler) -> UnisightsOptions:

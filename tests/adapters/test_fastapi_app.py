@@ -45,6 +45,39 @@ def test_dependencies_run_first() -> None:
     assert ran == ["task"]
 
 
+def test_dependencies_may_read_the_body() -> None:
+    """A dependency that reads the body leaves it readable for the endpoint."""
+
+    async def measure(request: Request) -> None:
+        assert await request.body() == make_body()
+
+    app = FastAPI()
+    app.include_router(unisights_fastapi(), dependencies=[Depends(measure)])
+    assert _post(app).status == 200
+
+
+def test_preflights_pass_dependencies_by() -> None:
+    """A browser sends preflights without cookies: what guards the POST must not refuse them."""
+
+    def guard() -> None:
+        raise HTTPException(401)
+
+    app = FastAPI()
+    app.include_router(unisights_fastapi(), dependencies=[Depends(guard)])
+    assert _post(app).status == 401
+    preflight = call_asgi(app, Call("OPTIONS", headers={"origin": "https://page.example"}))
+    assert preflight.status == 204
+
+
+@pytest.mark.parametrize("path", ["/events", "/events/"])
+@pytest.mark.parametrize("posted", ["/api/events", "/api/events/"])
+def test_neither_spelling_of_the_path_redirects(path: str, posted: str) -> None:
+    """With or without a trailing slash, declared or posted: the beacon arrives."""
+    app = FastAPI()
+    app.include_router(unisights_fastapi(UnisightsOptions(path=path)), prefix="/api")
+    assert _post(app, posted).status == 200
+
+
 def test_the_handler_gets_fastapis_request() -> None:
     """The second argument is FastAPI's own request, and its body can be read again."""
     seen: list[Any] = []
