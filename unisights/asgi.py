@@ -52,7 +52,7 @@ class UnisightsASGI:
     def __init__(self, app: ASGIApp | None = None, options: UnisightsOptions | None = None) -> None:
         options = options or UnisightsOptions()
         self._app = app
-        self._path = options.path.rstrip("/")
+        self._path = options.path.strip("/")
         self._endpoint = ASGIEndpoint(options, _info_as_request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,11 +82,11 @@ class UnisightsASGI:
     def _is_ours(self, scope: Scope) -> bool:
         """Whether the path is the endpoint's: as a whole, or below where the app is mounted.
 
-        A trailing slash makes no difference: a redirect would lose the beacon.
+        Outer slashes make no difference: a redirect would lose the beacon.
         """
-        path: str = scope["path"].rstrip("/")
-        mount: str = scope.get("root_path", "").rstrip("/")
-        return path in {self._path, mount + self._path}
+        path: str = scope["path"].strip("/")
+        mount: str = scope.get("root_path", "").strip("/")
+        return path in {self._path, f"{mount}/{self._path}".strip("/")}
 
     async def _serve_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with contextlib.AsyncExitStack() as stack:

@@ -1,0 +1,120 @@
+"""The queue of background delivery: closing, reopening, forking."""
+
+import os
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from tests.processes import wait_for
+from tests.support import make_body
+from unisights import RequestInfo, UndeliveredError, decode_unisights_payload
+from unisights._queue import Job, Outcome, WorkQueue
+
+
+class _Work:
+    """Records what a queue runs and gives up."""
+
+    def __init__(self, **options: Any) -> None:
+        self.ran: list[Job] = []
+        self.given_up: list[tuple[Job, Exception]] = []
+        self.let_go = threading.Event()
+        settings = {"max_jobs": 100, "max_bytes": 10**6, "workers": 2, "drain_timeout": 30.0}
+        self.queue = WorkQueue(
+            self._run,
+            lambda job, error: self.given_up.append((job, error)),
+            **{**settings, **options},
+        )
+
+    def _run(self, job: Job) -> None:
+        self.let_go.wait(30)
+        self.ran.append(job)
+
+    def submit(self) -> Outcome:
+        payload = decode_unisights_payload(make_body())
+        return self.queue.submit(Job(payload, RequestInfo(method="POST", path="/", headers={})))
+
+
+def test_closing_waits_for_what_is_queued() -> None:
+    """Closing returns once everything was run, and nothing was given up."""
+    work = _Work()
+    for _ in range(10):
+        work.submit()
+    threading.Timer(0.1, work.let_go.set).start()
+    work.queue.close()
+    assert len(work.ran) == 10
+    assert work.given_up == []
+
+
+def test_closing_gives_up_what_does_not_end() -> None:
+    """After drain_timeout, what still waits or runs is given up, each once, and closing returns."""
+    work = _Work(drain_timeout=0.2)
+    for _ in range(5):
+        work.submit()
+    began = time.monotonic()
+    work.queue.close()
+    assert time.monotonic() - began < 10
+    assert len({id(job) for job, _ in work.given_up}) == len(work.given_up) == 5
+    assert all(isinstance(error, UndeliveredError) for _, error in work.given_up)
+    work.let_go.set()
+    wait_for(lambda: len(work.ran) == 2, "the end of what was running")
+    time.sleep(0.1)
+    # What was given up before it ran does not run any more.
+    assert len(work.ran) == 2
+
+
+def test_a_closed_queue_takes_nothing_until_it_is_opened() -> None:
+    """Closed is said apart from full; opened again, it works as before."""
+    work = _Work()
+    work.let_go.set()
+    work.queue.close()
+    assert work.submit() is Outcome.CLOSED
+    work.queue.open()
+    assert work.submit() is Outcome.QUEUED
+    wait_for(lambda: len(work.ran) == 1, "the run")
+
+
+def test_closing_twice_is_harmless() -> None:
+    """A lifespan and the interpreter's end may both close."""
+    work = _Work()
+    work.let_go.set()
+    work.submit()
+    work.queue.close()
+    work.queue.close()
+    assert len(work.ran) == 1
+
+
+def test_room_comes_back() -> None:
+    """What was run makes room, in number and in bytes."""
+    size = len(make_body())
+    work = _Work(max_jobs=2, max_bytes=2 * size)
+    assert [work.submit() for _ in range(3)] == [Outcome.QUEUED, Outcome.QUEUED, Outcome.FULL]
+    work.let_go.set()
+    wait_for(lambda: len(work.ran) == 2, "the runs")
+    for _ in range(20):
+        wait_for(lambda: work.submit() is Outcome.QUEUED, "room")
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_begins_anew() -> None:
+    """A child of a process whose queue is at work has a queue of its own that works."""
+    work = _Work()
+    work.submit()
+    work.submit()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        # Only the child's own job is run here, and the parent's are left to the parent.
+        work.let_go.set()
+        work.submit()
+        work.queue.close()
+        os.write(writer, str(len(work.ran)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 10) == b"1"
+    os.close(reader)
+    os.close(writer)
+    work.let_go.set()
+    work.queue.close()
+    assert len(work.ran) == 2
