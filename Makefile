@@ -15,6 +15,12 @@ run: $(VENV)/.run ## Receive events into unisights.sqlite3 (ARGS="--port 9000" f
 test: $(VENV)/.dev ## Run the tests (ARGS="-k cors" for pytest's options)
 	@$(BIN)/pytest $(ARGS)
 
+test-matrix: $(VENV)/.dev ## Run them on CPython 3.11, 3.12 and 3.13, oldest and newest frameworks
+	@PYENV_VERSION="$$(pyenv versions --bare 2>/dev/null | paste -sd:)" $(BIN)/tox $(ARGS)
+
+browser-deps: ## Install Debian's Chromium, for the tests in tests/browser
+	@command -v chromium >/dev/null || { apt-get update -qq && 		apt-get install -y -qq --no-install-recommends chromium; }
+
 generate: $(VENV)/.dev ## Regenerate the code from schema/unisights.schema.json
 	@$(BIN)/python -m codegen
 
@@ -53,4 +59,4 @@ $(VENV)/.dev: pyproject.toml $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.run
 
-.PHONY: help run test generate check-generated lint format typecheck check build clean
+.PHONY: help run test test-matrix browser-deps generate check-generated lint format typecheck check build clean
