@@ -1,5 +1,7 @@
 """Emits `_generated/builder.py`: parsed JSON that was validated -> the payload's dataclasses."""
 
+from dataclasses import replace
+
 from codegen.model import Field, Model, ObjectType, Value
 
 HEADER = '''"""Builds the dataclasses from parsed JSON that was validated."""
@@ -57,6 +59,9 @@ def _function(obj: ObjectType) -> str:
 
 def _expression(f: Field) -> str:
     value = f.value
+    if f.omissible and value.kind in {"object", "array"}:
+        present = _expression(replace(f, omissible=False))
+        return f'{present} if "{f.name}" in obj else None'
     if value.kind == "object":
         return f'build_{value.name}(obj.get("{f.name}", {{}}))'
     if value.kind == "array":

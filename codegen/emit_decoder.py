@@ -78,9 +78,15 @@ class _Emitter:
             f.omissible
             or (f.value.kind == "float" and f.value.clamp is not None)
             or (f.value.kind == "const" and isinstance(f.value.wire["const"], bool))
-            or (f.value.item is not None and f.value.item.kind == "union")
+            or (f.value.item is not None and not self._is_plain_item(f.value.item))
             for f in obj.fields
         )
+
+    def _is_plain_item(self, item: Value) -> bool:
+        """Whether the dataclass's annotation says all that the schema says of an array's items."""
+        if item.kind == "union" or item.clamp is not None:
+            return False
+        return item.kind != "array" and not constraints(item)
 
     def _reached(self) -> list[str]:
         """What the entry points hold, each before its holder."""
@@ -159,10 +165,7 @@ class _Emitter:
                 hint: str = value.kind
                 if "enum" in value.wire:
                     hint = f"Literal[{', '.join(map(repr, value.wire['enum']))}]"
-                meta = "" if value.kind == "float" and value.clamp else constraints(value)
-                if value.kind == "float" and value.clamp is not None:
-                    # The clamp is applied on the way to the dataclass; only the rest binds here.
-                    meta = f"Meta(ge={value.wire['minimum']!r})" if "minimum" in value.wire else ""
+                meta = constraints(value)
                 hint = f"Annotated[{hint}, {meta}]" if meta else hint
                 return f"{hint} | None" if value.nullable else hint
 
@@ -238,6 +241,8 @@ class _Emitter:
             assert value.item is not None
             if value.item.kind == "union":
                 return f"_to_{value.item.name}_list({expression})"
+            if value.item.kind == "float" and value.item.clamp is not None:
+                return f"[{self._converted(value.item, 'item')} for item in {expression}]"
             if value.item.name in self._mirrored:
                 return f"[_to_{value.item.name}(item) for item in {expression}]"
         if value.kind == "float" and value.clamp is not None:

@@ -98,9 +98,12 @@ def constraints(value: Value) -> str:
     """
     wire = value.wire
     arguments = []
+    bounds = [bound for bound in (wire.get("maximum"), value.clamp) if bound is not None]
+    if value.kind == "float":
+        # A float is clamped on its way to the dataclass, so its clamp does not bind here.
+        bounds = [wire["maximum"]] if "maximum" in wire else []
     if "minimum" in wire:
         arguments.append(f"ge={wire['minimum']!r}")
-    bounds = [bound for bound in (wire.get("maximum"), value.clamp) if bound is not None]
     if bounds:
         arguments.append(f"le={min(bounds)!r}")
     if "minLength" in wire:
@@ -123,7 +126,7 @@ def _python_view(model: Model) -> dict[str, Any]:
             members |= {key: receipt.view for key, receipt in RECEIPTS.items()}
         omissible = {f.name for f in obj.fields if f.omissible}
         for key in omissible:
-            members[key] = {**members[key], "type": [members[key]["type"], "null"]}
+            members[key] = {"anyOf": [members[key], {"type": "null"}]}
         # Everything is required in the decoded form: the defaults are the template's to write.
         definitions[name] = {"type": "object", "properties": members, "required": [*members]}
     for name, union in model.unions.items():

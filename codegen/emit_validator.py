@@ -7,7 +7,8 @@ costs no more than its events.
 """
 
 import ast
-from typing import Any
+import re
+from typing import Any, ClassVar
 
 import fastjsonschema
 
@@ -38,7 +39,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from unisights._findings import Finding, Findings, FindingsError
+from unisights._findings import Findings, Path
 '''
 
 
@@ -50,7 +51,7 @@ def emit_verdict(model: Model) -> str:
         use_default=False,
         detailed_exceptions=False,
     )
-    return _assemble(model, VERDICT_HEADER, code)
+    return _assemble(model, VERDICT_HEADER, code, _VerdictRewriter(), "[Any]")
 
 
 def emit_findings(model: Model) -> str:
@@ -58,7 +59,7 @@ def emit_findings(model: Model) -> str:
     code = fastjsonschema.compile_to_code(
         _lowered(model, const_as_enum=False), use_default=False, fast_fail=False
     )
-    return _assemble(model, FINDINGS_HEADER, code)
+    return _assemble(model, FINDINGS_HEADER, code, _FindingsRewriter(), "[Any, Path, Findings]")
 
 
 def _lowered(model: Model, *, const_as_enum: bool) -> dict[str, Any]:
@@ -97,24 +98,21 @@ def _lower(value: Value, *, const_as_enum: bool) -> dict[str, Any]:
     return {key: rule for key, rule in value.wire.items() if key not in dropped}
 
 
-def _assemble(model: Model, header: str, code: str) -> str:
-    module = _Rewriter().visit(ast.parse(code))
+def _assemble(model: Model, header: str, code: str, rewriter: "_Rewriter", arguments: str) -> str:
+    module = rewriter.visit(ast.parse(code))
     functions = {name: f"validate___definitions_{name.lower()}" for name in model.objects}
-    if len(set(functions.values())) != len(functions):
-        raise ValueError("two definitions differ in case only")
     table = "\n".join(f'    "{name}": {function},' for name, function in functions.items())
     return (
         f"{header}\n{ast.unparse(ast.fix_missing_locations(module))}\n\n"
-        f"VALIDATORS: dict[str, Callable[[Any], Any]] = {{\n{table}\n}}\n"
+        f"VALIDATORS: dict[str, Callable[{arguments}, None]] = {{\n{table}\n}}\n"
     )
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Makes the compiler's output ours: typed, and raising our exceptions.
+    """Makes the compiler's output ours: typed, and with our way to say what is wrong."""
 
-    The compiler's exceptions carry a whole subschema each, at every place that can fail; ours
-    carry the one rule that was broken.
-    """
+    parameters: ClassVar[dict[str, str]]
+    """The parameters of the functions, with their types."""
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
         kept = [
@@ -128,44 +126,121 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        hints = {"data": "Any", "custom_formats": "Any", "name_prefix": "str | None"}
-        for argument in node.args.args:
-            argument.annotation = ast.parse(hints[argument.arg], mode="eval").body
-        node.args.defaults = [ast.Constant(None), ast.Constant(None)]
-        node.returns = ast.Name("Any")
+        node.args.args = [
+            ast.arg(name, ast.parse(hint, mode="eval").body)
+            for name, hint in self.parameters.items()
+        ]
+        node.args.defaults = []
+        node.returns = ast.Constant(None)
         self.generic_visit(node)
         return node
 
-    def visit_Assign(self, node: ast.Assign) -> ast.Assign:
-        self.generic_visit(node)
-        if _target(node) == "errors":
-            node.value = ast.Call(ast.Name("Findings"), [], [])
-        return node
-
-    def visit_Raise(self, node: ast.Raise) -> ast.Raise:
-        if isinstance(node.exc, ast.Call) and _callee(node.exc) == "JsonSchemaValueException":
-            return ast.Raise(ast.Name("RefusedError"))
-        self.generic_visit(node)
-        return node
-
-    def visit_Name(self, node: ast.Name) -> ast.Name:
-        if node.id == "JsonSchemaValuesException":
-            return ast.Name("FindingsError", node.ctx)
-        return node
+    def visit_Return(self, _node: ast.Return) -> None:
+        return None
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
-        if _callee(node) == "JsonSchemaValueException":
-            details = {keyword.arg: keyword.value for keyword in node.keywords}
+        if _callee(node).startswith("validate_"):
+            return ast.Call(node.func, self.passed_on(node), [])
+        self.generic_visit(node)
+        return node
+
+    def passed_on(self, call: ast.Call) -> list[ast.expr]:
+        """What a function passes to the function of a definition that it refers to."""
+        raise NotImplementedError
+
+
+class _VerdictRewriter(_Rewriter):
+    """Leaves only the verdict of the code that stops at the first problem."""
+
+    parameters: ClassVar = {"data": "Any"}
+
+    def visit_Raise(self, _node: ast.Raise) -> ast.Raise:
+        return ast.Raise(ast.Name("RefusedError"))
+
+    def passed_on(self, call: ast.Call) -> list[ast.expr]:
+        return call.args[:1]
+
+
+class _FindingsRewriter(_Rewriter):
+    """Lets the code that collects all problems collect into one place, by path.
+
+    The compiler's exceptions carry a whole subschema each, and places as text in which a key
+    with a dot in it looks like two; ours carry the one rule that was broken, and a tuple.
+    """
+
+    parameters: ClassVar = {"data": "Any", "path": "Path", "errors": "Findings"}
+
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
+        if _target(node) == "errors":
+            return None
+        self.generic_visit(node)
+        return node
+
+    def visit_If(self, node: ast.If) -> ast.If | None:
+        if isinstance(node.test, ast.Name) and node.test.id == "errors":
+            return None
+        self.generic_visit(node)
+        return node
+
+    def visit_Try(self, node: ast.Try) -> ast.stmt:
+        (statement,) = node.body
+        return self.visit(statement)  # type: ignore[no-any-return]
+
+    def passed_on(self, call: ast.Call) -> list[ast.expr]:
+        return [call.args[0], _path(call.args[2]), ast.Name("errors")]
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "errors.append":
+            (problem,) = node.value.args
+            assert isinstance(problem, ast.Call)
+            details = {keyword.arg: keyword.value for keyword in problem.keywords}
             definition = ast.literal_eval(details["definition"])
             rule = ast.literal_eval(details["rule"])
             expected = definition[rule]
             if rule in STRING_RULES:
                 expected = definition.get("x-expects", expected)
-            expected = ast.parse(repr(expected), mode="eval").body
-            arguments = [details["name"], details["value"], details["rule"], expected]
-            return ast.Call(ast.Name("Finding"), arguments, [])
-        self.generic_visit(node)
+            node.value = ast.Call(
+                ast.parse("errors.add", mode="eval").body,
+                [
+                    _path(details["name"]),
+                    details["value"],
+                    details["rule"],
+                    ast.parse(repr(expected), mode="eval").body,
+                ],
+                [],
+            )
         return node
+
+
+_STEP = re.compile(r"\.\{(?P<key>\w+)\}|\.(?P<name>\w+)|\[\{(?P<index>\w+)\}\]")
+
+
+def _path(node: ast.expr) -> ast.expr:
+    """Turn the compiler's text of a place into a tuple that says the same.
+
+    `"" + (name_prefix or "data") + ".a[{data__a_x}]".format(**locals()) + ""` becomes
+    `(*path, "a", data__a_x)`.
+    """
+    template = _template(node)
+    steps: list[ast.expr] = [ast.Starred(ast.Name("path"))]
+    position = 0
+    while position < len(template):
+        step = _STEP.match(template, position)
+        if step is None:
+            raise ValueError(f"cannot read the compiler's path {template!r}")
+        variable = step["key"] or step["index"]
+        steps.append(ast.Name(variable) if variable else ast.Constant(step["name"]))
+        position = step.end()
+    return ast.Tuple(steps) if len(steps) > 1 else ast.Name("path")
+
+
+def _template(node: ast.expr) -> str:
+    if isinstance(node, ast.BinOp):
+        return _template(node.left) + _template(node.right)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return _template(node.func.value)
+    return str(node.value) if isinstance(node, ast.Constant) else ""
 
 
 def _target(node: ast.Assign) -> str:

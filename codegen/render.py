@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from codegen.emit_builder import emit_builder
@@ -21,7 +22,10 @@ BANNER = """\
 #   3. commit the schema and what changed here together.
 """
 
-PYTHON_EMITTERS = {
+PACKAGE_DOCSTRING = '"""Generated from the schema; private."""\n'
+
+PYTHON_EMITTERS: dict[str, Callable[[Model], str]] = {
+    "unisights/_generated/__init__.py": lambda _model: PACKAGE_DOCSTRING,
     "unisights/types.py": emit_types,
     "unisights/_generated/verdict.py": emit_verdict,
     "unisights/_generated/findings.py": emit_findings,

@@ -4,6 +4,7 @@ import hashlib
 import json
 import keyword
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ BOOLEAN_KEYWORDS = {"type"}
 
 DECODE_DIRECTIVES = {"integer", "maximum"}
 """What `x-decode` may ask of decoders: round down to a whole number, clamp to a maximum."""
+
+
+RESERVED_NAMES = {"to_dict", "from_dict", "raw", "received_at"}
+"""Attributes that the generated classes have of their own."""
 
 
 class SchemaError(Exception):
@@ -104,10 +109,16 @@ def _check_document(document: Any) -> None:
     _only(document, ROOT_ANNOTATIONS | ANNOTATIONS | UNION_KEYWORDS, "#")
     for branch in document.get("oneOf", ()):
         _check_reference(document, branch, "#/oneOf")
-    for name, definition in document.get("definitions", {}).items():
+    definitions = document.get("definitions", {})
+    for name, definition in definitions.items():
         if not name.isidentifier() or keyword.iskeyword(name):
             raise SchemaError(f"#/definitions/{name}: not usable as a class name")
+        if [other.lower() for other in definitions].count(name.lower()) > 1:
+            raise SchemaError(f"#/definitions/{name}: another one differs in case only")
         _check(document, definition, f"#/definitions/{name}", top=True)
+    for name in definitions:
+        _check_acyclic(document, name, ())
+    _check_defaults(document)
 
 
 def _check(document: dict[str, Any], subschema: Any, place: str, *, top: bool = False) -> None:
@@ -131,6 +142,9 @@ def _check_typed(
     declared = subschema.get("type")
     names = declared if isinstance(declared, list) else [declared]
     kinds = [name for name in names if name != "null"]
+    if declared is None:
+        _only(subschema, ANNOTATIONS, place)
+        raise SchemaError(f"{place}: must say its type")
     if declared == "null":
         _only(subschema, BOOLEAN_KEYWORDS | ANNOTATIONS, place)
     elif len(kinds) != 1:
@@ -149,7 +163,10 @@ def _check_typed(
         _check_string(subschema, place)
     elif kinds[0] in {"number", "integer"}:
         _only(subschema, NUMBER_KEYWORDS | ANNOTATIONS, place)
-        if unknown := set(subschema.get("x-decode", {})) - DECODE_DIRECTIVES:
+        directives = subschema.get("x-decode", {})
+        if not isinstance(directives, dict):
+            raise SchemaError(f"{place}/x-decode: must be an object")
+        if unknown := set(directives) - DECODE_DIRECTIVES:
             raise SchemaError(f"{place}/x-decode: unknown directive {min(unknown)!r}")
     else:
         _only(subschema, BOOLEAN_KEYWORDS | ANNOTATIONS, place)
@@ -163,6 +180,8 @@ def _check_object(
     if subschema["type"] != "object":
         raise SchemaError(f"{place}/type: an object cannot be nullable; give it a default")
     _only(subschema, OBJECT_KEYWORDS | ANNOTATIONS, place)
+    if "description" not in subschema:
+        raise SchemaError(f"{place}: needs a description, it is the class's docstring")
     properties = subschema.get("properties", {})
     for name in subschema.get("required", ()):
         if name not in properties:
@@ -170,6 +189,8 @@ def _check_object(
     for name, member in properties.items():
         if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
             raise SchemaError(f"{place}/properties/{name}: not usable as an attribute's name")
+        if name in RESERVED_NAMES:
+            raise SchemaError(f"{place}/properties/{name}: the name is taken by the class itself")
         _check(document, member, f"{place}/properties/{name}")
     extra = subschema.get("additionalProperties", True)
     if extra is False:
@@ -178,6 +199,7 @@ def _check_object(
             "an older receiver has to survive a newer client"
         )
     if extra is not True:
+        _only(extra, {"type"} | ANNOTATIONS, f"{place}/additionalProperties")
         if extra.get("type") != "string":
             raise SchemaError(f"{place}/additionalProperties: only strings are supported")
         _check_open(subschema, place)
@@ -196,7 +218,7 @@ def _check_string(subschema: dict[str, Any], place: str) -> None:
     pattern = subschema.get("pattern", "")
     # Python's `$` also matches before a closing newline, ECMA's does not, and the compiler
     # rewrites it: bounds on the length say the same without a disagreement.
-    if re.search(r"(?<!\\)\$", pattern):
+    if "$" in re.sub(r"\\.", "", pattern):
         raise SchemaError(f"{place}/pattern: '$' differs between regex dialects, use maxLength")
     if any(not isinstance(value, str) for value in subschema.get("enum", ())):
         raise SchemaError(f"{place}/enum: must list strings only")
@@ -229,10 +251,44 @@ def _check_union(
 def _check_reference(document: dict[str, Any], subschema: dict[str, Any], place: str) -> None:
     _only(subschema, REFERENCE_KEYWORDS | ANNOTATIONS, place)
     target = subschema.get("$ref", "")
-    if not target.startswith("#/definitions/") or reference_name(subschema) not in document.get(
-        "definitions", {}
-    ):
+    name = target.removeprefix("#/definitions/")
+    if name == target or name not in document.get("definitions", {}):
         raise SchemaError(f"{place}/$ref: {target!r} is not one of #/definitions")
+
+
+def _check_acyclic(document: dict[str, Any], name: str, above: tuple[str, ...]) -> None:
+    """Refuse definitions that hold themselves: decoding would have no bound on depth."""
+    if name in above:
+        raise SchemaError(f"#/definitions/{name}: holds itself")
+    for target in _references(document["definitions"][name]):
+        _check_acyclic(document, target, (*above, name))
+
+
+def _references(subschema: Any) -> Iterator[str]:
+    if isinstance(subschema, list):
+        for item in subschema:
+            yield from _references(item)
+    elif isinstance(subschema, dict):
+        if "$ref" in subschema:
+            yield reference_name(subschema)
+        for key, member in subschema.items():
+            if key not in ANNOTATIONS:
+                yield from _references(member)
+
+
+def _check_defaults(document: dict[str, Any]) -> None:
+    """Refuse defaults that would be invalid if they were sent, or shared if they were changed."""
+    for name, definition in document["definitions"].items():
+        for key, member in definition.get("properties", {}).items():
+            if "default" not in member:
+                continue
+            place = f"#/definitions/{name}/properties/{key}/default"
+            if isinstance(member["default"], dict | list) and member["default"]:
+                raise SchemaError(f"{place}: an object or array can only be empty by default")
+            validator = jsonschema.Draft7Validator({**document, "oneOf": [member]})
+            for error in validator.iter_errors(member["default"]):
+                cause = error.context[0] if error.context else error
+                raise SchemaError(f"{place}: not valid itself: {cause.message}")
 
 
 def _only(subschema: dict[str, Any], allowed: set[str], place: str) -> None:

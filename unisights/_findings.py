@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+Path = tuple[str | int, ...]
+"""A place in a payload: keys and indices."""
+
 MAX_FINDINGS = 1000
 """At most so many problems are listed: an attacker picks the payload, and lists cost memory."""
 
@@ -11,44 +14,80 @@ class RefusedError(Exception):
     """The object is invalid."""
 
 
+class TooManyFindingsError(Exception):
+    """There are as many findings as are listed; the rest is not looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Which rules are enforced.
+
+    Whatever is switched off, the payload must have a shape that dataclasses can be built from:
+    objects and arrays where they belong, and events of known types.
+
+    Attributes:
+        values: the rules on values: types, bounds, patterns.
+        required: that required properties are there.
+    """
+
+    values: bool = True
+    required: bool = True
+
+
+ALL_CHECKS = Checks()
+
+
 @dataclass(slots=True)
 class Finding:
     """One broken rule.
 
     Attributes:
-        name: the place, as `data.events[3].x`, `data` being the validated object.
+        path: the place.
         value: what is there.
         rule: the schema keyword that was broken.
         expected: what the keyword demands.
     """
 
-    name: str
+    path: Path
     value: Any
     rule: str
     expected: Any
 
 
-class Findings(list[Finding]):
-    """Collects findings; when there are too many, it ends the validation that collects them."""
+class Findings:
+    """Collects the broken rules that are enforced."""
 
-    def append(self, finding: Finding) -> None:
-        """Add a finding."""
-        super().append(finding)
-        self._limit()
+    def __init__(self, checks: Checks = ALL_CHECKS) -> None:
+        self._checks = checks
+        self.found: list[Finding] = []
 
-    def extend(self, findings: "Findings") -> None:  # type: ignore[override]  # only findings
-        """Add another validation's findings."""
-        super().extend(findings)
-        self._limit()
+    def add(self, path: Path, value: Any, rule: str, expected: Any) -> None:
+        """Note a broken rule, if it is enforced.
 
-    def _limit(self) -> None:
-        if len(self) >= MAX_FINDINGS:
-            raise FindingsError(self)
+        Raises:
+            TooManyFindingsError: there are enough.
+        """
+        if isinstance(value, OutOfRange) or self._enforces(rule, expected):
+            self.require(path, value, rule, expected)
+
+    def require(self, path: Path, value: Any, rule: str, expected: Any) -> None:
+        """Note a broken rule that no option switches off.
+
+        Raises:
+            TooManyFindingsError: there are enough.
+        """
+        self.found.append(Finding(path, value, rule, expected))
+        if len(self.found) >= MAX_FINDINGS:
+            raise TooManyFindingsError
+
+    def _enforces(self, rule: str, expected: Any) -> bool:
+        if rule == "required":
+            return self._checks.required
+        return self._checks.values or (rule == "type" and expected in ("object", "array"))
 
 
-class FindingsError(Exception):
-    """The object is invalid: holds what was found."""
+class OutOfRange:
+    """Stands for a number in JSON that no double can hold.
 
-    def __init__(self, errors: Findings) -> None:
-        super().__init__()
-        self.errors = errors
+    Where nobody reads it, it does not matter; where a value is wanted, it is none.
+    """

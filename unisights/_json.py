@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from unisights._findings import OutOfRange, Path
 from unisights.errors import InvalidJSONError, Problem, ValidationError
 
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -21,10 +22,10 @@ def parse_json(body: bytes) -> Any:
     """Parse a request's body.
 
     Lone surrogates in strings become U+FFFD: they are legal JSON, but no store takes them.
+    Numbers that no double can hold become `OutOfRange`.
 
     Raises:
-        InvalidJSONError: the body is not UTF-8 or not JSON, is nested too deeply, or holds a
-            number that no double can hold.
+        InvalidJSONError: the body is not UTF-8, not JSON, or nested too deeply.
     """
     try:
         return msgspec.json.decode(body)
@@ -52,18 +53,20 @@ def _parse_slowly(body: bytes) -> Any:
         raise InvalidJSONError("the body is nested too deeply") from None
 
 
-def _parse_int(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS:
-        raise InvalidJSONError(f"the body holds a number of {len(digits)} digits")
-    _parse_float(digits)
+def _parse_int(digits: str) -> int | OutOfRange:
+    if len(digits) > _MAX_DIGITS or not math.isfinite(float(digits)):
+        return OutOfRange()
     return int(digits)
 
 
-def _parse_float(digits: str) -> float:
+def _parse_float(digits: str) -> float | OutOfRange:
     value = float(digits)
-    if not math.isfinite(value):
-        raise InvalidJSONError("the body holds a number that is out of range")
-    return value
+    return value if math.isfinite(value) else OutOfRange()
+
+
+def out_of_range() -> InvalidJSONError:
+    """The error for a number that no double can hold."""
+    return InvalidJSONError("the body holds a number that is out of range")
 
 
 def _parse_constant(name: str) -> NoReturn:
@@ -89,7 +92,7 @@ def check_parsed(obj: Any) -> Any:
     """
     problems: list[Problem] = []
     try:
-        checked = _checked(obj, "", problems)
+        checked = _checked(obj, (), problems)
     except RecursionError:
         raise ValidationError([Problem("", "json", "the object is nested too deeply")]) from None
     if problems:
@@ -97,30 +100,35 @@ def check_parsed(obj: Any) -> Any:
     return checked
 
 
-def _checked(value: Any, pointer: str, problems: list[Problem]) -> Any:
+def _checked(value: Any, path: Path, problems: list[Problem]) -> Any:
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value) if _SURROGATE.search(value) else value
     if isinstance(value, dict):
         return {
-            _checked(key, pointer, problems): _checked(
-                item, f"{pointer}/{escape(str(key))}", problems
-            )
+            _checked(key, path, problems): _checked(item, (*path, key), problems)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_checked(item, f"{pointer}/{index}", problems) for index, item in enumerate(value)]
+        return [_checked(item, (*path, index), problems) for index, item in enumerate(value)]
     if isinstance(value, int | float | Decimal) and not _is_finite(value):
-        problems.append(Problem(pointer, "json", f"{pointer} is a number that JSON cannot hold"))
+        message = f"{place_in_words(path)} must be a number that JSON can hold"
+        problems.append(Problem(to_pointer(path), "json", message))
     return value
 
 
 def _is_finite(value: float | Decimal) -> bool:
     try:
         return math.isfinite(float(value))
-    except OverflowError:
+    except (OverflowError, ValueError):  # An int beyond doubles; a signalling NaN.
         return False
 
 
-def escape(token: str) -> str:
-    """Escape a key for a JSON Pointer."""
-    return token.replace("~", "~0").replace("/", "~1")
+def to_pointer(path: Path) -> str:
+    """A place as a JSON Pointer (RFC 6901)."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def place_in_words(path: Path) -> str:
+    """A place as people write it: `data.events[3].x`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".") or "the payload"

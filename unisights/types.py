@@ -654,7 +654,7 @@ class UnisightsData:
     device_info: DeviceInfo = field(default_factory=lambda: DeviceInfo())
     """The visitor's device and browser. Source: browser client, Node types."""
 
-    scroll_depth: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    scroll_depth: Annotated[float, Meta(ge=0)] = 0.0
     """How far down the page was scrolled at most. Unit: per cent of the page. Clients send more
     than 100 (0 to 16,666 were seen; an ordinary page with margins gives 101.38): decoders clamp to
     100. Source: browser client.

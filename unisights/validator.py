@@ -7,8 +7,9 @@ refuses goes to the compiled validator, which has the last word and names every 
 
 from typing import Any, TypeVar
 
-from unisights._authority import ALL_CHECKS, Checks, find_problems
+from unisights._authority import find_problems
 from unisights._envelope import envelope_of, open_envelope, refused
+from unisights._findings import ALL_CHECKS, Checks, Path
 from unisights._generated.builder import BUILDERS
 from unisights._generated.decoder import REFUSALS, decode_UnisightsData, decode_UnisightsPayload
 from unisights._json import check_parsed, parse_json
@@ -97,12 +98,12 @@ def _decode_fast(body: bytes) -> UnisightsPayload | None:
 def _from_parsed(obj: Any, server_secret: str | bytes | None, checks: Checks) -> UnisightsPayload:
     """Validate and build, whichever of the three forms the object has."""
     if not (isinstance(obj, dict) and obj.get("encrypted") is True):
-        return _build(UnisightsPayload, obj, "", checks)
+        return _build(UnisightsPayload, obj, (), checks)
     # How a payload is encrypted is not for options to relax: it must be decrypted.
     if obj.get("envelope") is not None:
-        envelope, places = envelope_of(_build(EncryptedEnvelopePayload, obj, "", ALL_CHECKS))
+        envelope, places = envelope_of(_build(EncryptedEnvelopePayload, obj, (), ALL_CHECKS))
     else:
-        envelope, places = envelope_of(_build(EncryptedPayload, obj, "", ALL_CHECKS))
+        envelope, places = envelope_of(_build(EncryptedPayload, obj, (), ALL_CHECKS))
     plaintext = open_envelope(envelope, places, server_secret)
     data = _decode_data(plaintext, places.ciphertext, checks)
     if data.asset_id != envelope.site_id:
@@ -119,11 +120,10 @@ def _decode_data(plaintext: bytes, pointer: str, checks: Checks) -> UnisightsDat
     except (*REFUSALS, UnicodeDecodeError):
         pass
     try:
-        parsed = parse_json(plaintext)
+        return _build(UnisightsData, parse_json(plaintext), ("data",), checks)
     except InvalidJSONError as error:
         message = f"once decrypted, {error}".replace("the body", "it", 1)
         raise refused(pointer, "json", message) from None
-    return _build(UnisightsData, parsed, "/data", checks)
 
 
 def _require_utf8(body: bytes) -> None:
@@ -132,8 +132,8 @@ def _require_utf8(body: bytes) -> None:
         body.decode()
 
 
-def _build(cls: type[T], obj: Any, pointer: str, checks: Checks) -> T:
-    if problems := find_problems(cls.__name__, obj, pointer, checks):
+def _build(cls: type[T], obj: Any, path: Path, checks: Checks) -> T:
+    if problems := find_problems(cls.__name__, obj, path, checks):
         raise ValidationError(problems)
     built: T = BUILDERS[cls.__name__](obj)
     return built

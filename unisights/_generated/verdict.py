@@ -27,9 +27,7 @@ REGEX_PATTERNS = {
 NoneType = type(None)
 
 
-def validate___definitions_erroreventdata(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_erroreventdata(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -97,12 +95,9 @@ def validate___definitions_erroreventdata(
             ):
                 if data__timestamp < 0:
                     raise RefusedError
-    return data
 
 
-def validate___definitions_errorevent(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_errorevent(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -119,15 +114,10 @@ def validate___definitions_errorevent(
         if "data" in data_keys:
             data_keys.remove("data")
             data__data = data["data"]
-            validate___definitions_erroreventdata(
-                data__data, custom_formats, (name_prefix or "data") + ".data"
-            )
-    return data
+            validate___definitions_erroreventdata(data__data)
 
 
-def validate___definitions_customeventdata(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_customeventdata(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -158,12 +148,9 @@ def validate___definitions_customeventdata(
             ):
                 if data__timestamp < 0:
                     raise RefusedError
-    return data
 
 
-def validate___definitions_customevent(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_customevent(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -180,15 +167,10 @@ def validate___definitions_customevent(
         if "data" in data_keys:
             data_keys.remove("data")
             data__data = data["data"]
-            validate___definitions_customeventdata(
-                data__data, custom_formats, (name_prefix or "data") + ".data"
-            )
-    return data
+            validate___definitions_customeventdata(data__data)
 
 
-def validate___definitions_webvitaleventdata(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_webvitaleventdata(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -276,12 +258,9 @@ def validate___definitions_webvitaleventdata(
             ):
                 if data__timestamp < 0:
                     raise RefusedError
-    return data
 
 
-def validate___definitions_webvitalevent(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_webvitalevent(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -298,15 +277,10 @@ def validate___definitions_webvitalevent(
         if "data" in data_keys:
             data_keys.remove("data")
             data__data = data["data"]
-            validate___definitions_webvitaleventdata(
-                data__data, custom_formats, (name_prefix or "data") + ".data"
-            )
-    return data
+            validate___definitions_webvitaleventdata(data__data)
 
 
-def validate___definitions_clickeventdata(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_clickeventdata(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -337,12 +311,9 @@ def validate___definitions_clickeventdata(
             ):
                 if data__timestamp < 0:
                     raise RefusedError
-    return data
 
 
-def validate___definitions_clickevent(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_clickevent(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -359,15 +330,10 @@ def validate___definitions_clickevent(
         if "data" in data_keys:
             data_keys.remove("data")
             data__data = data["data"]
-            validate___definitions_clickeventdata(
-                data__data, custom_formats, (name_prefix or "data") + ".data"
-            )
-    return data
+            validate___definitions_clickeventdata(data__data)
 
 
-def validate___definitions_pagevieweventdata(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_pagevieweventdata(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -398,12 +364,9 @@ def validate___definitions_pagevieweventdata(
             ):
                 if data__timestamp < 0:
                     raise RefusedError
-    return data
 
 
-def validate___definitions_pageviewevent(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_pageviewevent(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -420,15 +383,10 @@ def validate___definitions_pageviewevent(
         if "data" in data_keys:
             data_keys.remove("data")
             data__data = data["data"]
-            validate___definitions_pagevieweventdata(
-                data__data, custom_formats, (name_prefix or "data") + ".data"
-            )
-    return data
+            validate___definitions_pagevieweventdata(data__data)
 
 
-def validate___definitions_deviceinfo(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_deviceinfo(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -488,12 +446,9 @@ def validate___definitions_deviceinfo(
             ):
                 if data__screenheight < 0:
                     raise RefusedError
-    return data
 
 
-def validate___definitions_utmparams(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_utmparams(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -535,12 +490,9 @@ def validate___definitions_utmparams(
                 data_value = data.get(data_key)
                 if not isinstance(data_value, str):
                     raise RefusedError
-    return data
 
 
-def validate___definitions_unisightsdata(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_unisightsdata(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -596,15 +548,11 @@ def validate___definitions_unisightsdata(
         if "utm_params" in data_keys:
             data_keys.remove("utm_params")
             data__utmparams = data["utm_params"]
-            validate___definitions_utmparams(
-                data__utmparams, custom_formats, (name_prefix or "data") + ".utm_params"
-            )
+            validate___definitions_utmparams(data__utmparams)
         if "device_info" in data_keys:
             data_keys.remove("device_info")
             data__deviceinfo = data["device_info"]
-            validate___definitions_deviceinfo(
-                data__deviceinfo, custom_formats, (name_prefix or "data") + ".device_info"
-            )
+            validate___definitions_deviceinfo(data__deviceinfo)
         if "scroll_depth" in data_keys:
             data_keys.remove("scroll_depth")
             data__scrolldepth = data["scroll_depth"]
@@ -634,12 +582,9 @@ def validate___definitions_unisightsdata(
             data__events = data["events"]
             if not isinstance(data__events, (list, tuple)):
                 raise RefusedError
-    return data
 
 
-def validate___definitions_encryptedenvelope(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_encryptedenvelope(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -688,12 +633,9 @@ def validate___definitions_encryptedenvelope(
             data__ciphertext = data["ciphertext"]
             if not isinstance(data__ciphertext, str):
                 raise RefusedError
-    return data
 
 
-def validate___definitions_encryptedenvelopepayload(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_encryptedenvelopepayload(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -710,15 +652,10 @@ def validate___definitions_encryptedenvelopepayload(
         if "envelope" in data_keys:
             data_keys.remove("envelope")
             data__envelope = data["envelope"]
-            validate___definitions_encryptedenvelope(
-                data__envelope, custom_formats, (name_prefix or "data") + ".envelope"
-            )
-    return data
+            validate___definitions_encryptedenvelope(data__envelope)
 
 
-def validate___definitions_encryptedpayload(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_encryptedpayload(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -777,12 +714,9 @@ def validate___definitions_encryptedpayload(
             data__envelope = data["envelope"]
             if not isinstance(data__envelope, NoneType):
                 raise RefusedError
-    return data
 
 
-def validate___definitions_unisightspayload(
-    data: Any, custom_formats: Any = None, name_prefix: str | None = None
-) -> Any:
+def validate___definitions_unisightspayload(data: Any) -> None:
     if not isinstance(data, dict):
         raise RefusedError
     data_is_dict = isinstance(data, dict)
@@ -794,18 +728,15 @@ def validate___definitions_unisightspayload(
         if "data" in data_keys:
             data_keys.remove("data")
             data__data = data["data"]
-            validate___definitions_unisightsdata(
-                data__data, custom_formats, (name_prefix or "data") + ".data"
-            )
+            validate___definitions_unisightsdata(data__data)
         if "encrypted" in data_keys:
             data_keys.remove("encrypted")
             data__encrypted = data["encrypted"]
             if not (isinstance(data__encrypted, bool) and data__encrypted is False):
                 raise RefusedError
-    return data
 
 
-VALIDATORS: dict[str, Callable[[Any], Any]] = {
+VALIDATORS: dict[str, Callable[[Any], None]] = {
     "UnisightsPayload": validate___definitions_unisightspayload,
     "EncryptedPayload": validate___definitions_encryptedpayload,
     "EncryptedEnvelopePayload": validate___definitions_encryptedenvelopepayload,

@@ -1,0 +1,324 @@
+"""The payload's types: plain dataclasses, complete in their defaults, there and back."""
+
+import dataclasses
+import json
+import typing
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.support import CAPTURES, SESSION_ID, capture, click, make_body, make_data, make_payload
+from unisights import ValidationError, decode_unisights_payload, types
+from unisights.schema import schema_text
+from unisights.types import (
+    ClickEvent,
+    ClickEventData,
+    CustomEvent,
+    DeviceInfo,
+    EncryptedEnvelope,
+    EncryptedEnvelopePayload,
+    EncryptedPayload,
+    ErrorEvent,
+    ErrorEventData,
+    PageViewEvent,
+    PageViewEventData,
+    UnisightsData,
+    UnisightsPayload,
+    UtmParams,
+    WebVitalEvent,
+    WebVitalEventData,
+)
+
+SCHEMA: dict[str, Any] = json.loads(schema_text())
+
+OBJECTS = [name for name, s in SCHEMA["definitions"].items() if s.get("type") == "object"]
+
+CLICK = {"x": 1, "y": 2, "timestamp": 3}
+VITAL = {
+    "name": "LCP",
+    "value": 2.5,
+    "rating": "good",
+    "delta": 0.1,
+    "id": "v1",
+    "entries": 1,
+    "navigation_type": "navigate",
+    "timestamp": 3,
+}
+ENVELOPE = {"site_id": "s", "bucket": 1, "tag": "AAAA", "ciphertext": "AAAA"}
+
+MINIMAL: dict[str, dict[str, Any]] = {
+    "UnisightsPayload": {"data": make_data()},
+    "EncryptedPayload": {
+        "encrypted": True,
+        "data": "AAAA",
+        "tag": "AAAA",
+        "bucket": 1,
+        "site_id": "s",
+    },
+    "EncryptedEnvelopePayload": {"encrypted": True, "envelope": ENVELOPE},
+    "EncryptedEnvelope": ENVELOPE,
+    "UnisightsData": make_data(),
+    "UtmParams": {},
+    "DeviceInfo": {},
+    "PageViewEvent": {"type": "page_view", "data": {"location": "/", "timestamp": 3}},
+    "PageViewEventData": {"location": "/", "timestamp": 3},
+    "ClickEvent": {"type": "click", "data": CLICK},
+    "ClickEventData": CLICK,
+    "WebVitalEvent": {"type": "web_vital", "data": VITAL},
+    "WebVitalEventData": VITAL,
+    "CustomEvent": {"type": "custom", "data": {"name": "n", "data": "{}", "timestamp": 3}},
+    "CustomEventData": {"name": "n", "data": "{}", "timestamp": 3},
+    "ErrorEvent": {"type": "error", "data": {"message": "m", "timestamp": 3}},
+    "ErrorEventData": {"message": "m", "timestamp": 3},
+}
+"""For each type, an object with nothing but what the schema requires."""
+
+
+def resolve(subschema: dict[str, Any]) -> dict[str, Any]:
+    """Follow a `$ref`; what stands beside it takes precedence."""
+    if "$ref" not in subschema:
+        return subschema
+    target = SCHEMA["definitions"][subschema["$ref"].removeprefix("#/definitions/")]
+    return {**target, **subschema}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_types_are_plain_dataclasses(name: str) -> None:
+    """Each definition is a standard dataclass: with slots, keyword-only, no foreign base."""
+    cls = getattr(types, name)
+    assert name in types.__all__
+    assert type(cls) is type
+    assert cls.__mro__ == (cls, object)
+    assert dataclasses.is_dataclass(cls)
+    assert not hasattr(cls.from_dict(MINIMAL[name]), "__dict__")
+    assert all(f.kw_only for f in dataclasses.fields(cls))
+    with pytest.raises(TypeError):
+        cls("positional")
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_attributes_have_their_wire_names(name: str) -> None:
+    """A type has the schema's properties as attributes, by the names they have on the wire."""
+    hints = typing.get_type_hints(getattr(types, name))
+    wire = {
+        key
+        for key, subschema in SCHEMA["definitions"][name]["properties"].items()
+        if resolve(subschema).get("type") != "null"
+    }
+    unwired = {"UnisightsPayload": {"raw", "received_at"}, "UtmParams": {"extra"}}
+    assert hints.keys() == wire | unwired.get(name, set())
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_absent_properties_have_their_defaults(name: str) -> None:
+    """What is absent decodes to the schema's default: None only where the schema says null."""
+    built = getattr(types, name).from_dict(MINIMAL[name])
+    for key, subschema in SCHEMA["definitions"][name]["properties"].items():
+        wire = resolve(subschema)
+        if "default" not in wire or wire.get("type") == "null":
+            continue
+        value = getattr(built, key)
+        if wire.get("type") == "object":
+            assert value == getattr(types, wire["title"])()
+        else:
+            assert value == wire["default"]
+        assert (value is None) == (wire["default"] is None)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_constructors_and_decoders_share_defaults(name: str) -> None:
+    """A type made by hand from its required values equals the decoded one."""
+    cls = getattr(types, name)
+    decoded = cls.from_dict(MINIMAL[name])
+    required = {
+        f.name: getattr(decoded, f.name)
+        for f in dataclasses.fields(cls)
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    }
+    assert cls(**required) == decoded
+
+
+def test_handlers_read_without_thinking() -> None:
+    """In a payload with nothing optional, nested attributes can be read all the same."""
+    data = decode_unisights_payload(make_body()).data
+    assert data.device_info.browser == ""
+    assert data.device_info.screen_width == 0
+    assert data.utm_params.utm_source == ""
+    assert data.events == []
+    assert (data.scroll_depth, data.time_on_page) == (0, 0)
+    assert (data.entry_page, data.exit_page) == (None, None)
+
+
+def test_mutable_defaults_are_not_shared() -> None:
+    """Two payloads never share a default's object."""
+    first, second = UtmParams(), UtmParams()
+    first.extra["utm_id"] = "x"
+    assert second.extra == {}
+    one = UnisightsData(asset_id="a", session_id=SESSION_ID, page_url="https://e.com/", events=[])
+    other = dataclasses.replace(one, device_info=DeviceInfo())
+    one.device_info.os = "Linux"
+    assert other.device_info.os == ""
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (MINIMAL["PageViewEvent"], ("page_view", "/")),
+        (MINIMAL["ClickEvent"], ("click", 1)),
+        (MINIMAL["WebVitalEvent"], ("web_vital", "LCP")),
+        (MINIMAL["CustomEvent"], ("custom", "{}")),
+        (MINIMAL["ErrorEvent"], ("error", "m")),
+    ],
+)
+def test_events_can_be_matched(event: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    """`match` tells events apart by class, and `type` names each."""
+    (decoded,) = decode_unisights_payload(make_body(events=[event])).data.events
+    match decoded:
+        case PageViewEvent(data=PageViewEventData(location=location)):
+            found: Any = location
+        case ClickEvent(data=ClickEventData(x=x)):
+            found = x
+        case WebVitalEvent(data=WebVitalEventData(name=name)):
+            found = name
+        case CustomEvent(data=data):
+            found = data.data
+        case ErrorEvent(data=ErrorEventData(message=message)):
+            found = message
+    assert (decoded.type, found) == expected
+    assert decoded.type == event["type"]
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_to_dict_is_the_wire_form(name: str) -> None:
+    """`to_dict` is valid by the type's own definition, and `from_dict` brings back an equal."""
+    cls = getattr(types, name)
+    built = cls.from_dict(MINIMAL[name])
+    wire = built.to_dict()
+    referee = jsonschema.Draft7Validator(SCHEMA)
+    referee.evolve(schema={"$ref": f"#/definitions/{name}"}).validate(wire)
+    assert MINIMAL[name].keys() <= wire.keys()
+    assert cls.from_dict(wire) == built
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_to_dict_is_ready_for_json(name: str) -> None:
+    """`to_dict` of what the browser sent goes through JSON and back unchanged."""
+    payload = decode_unisights_payload(capture(name))
+    text = json.dumps(payload.to_dict(), allow_nan=False)
+    text.encode()
+    assert json.loads(text) == payload.to_dict()
+    assert UnisightsPayload.from_dict(json.loads(text)) == payload
+    assert UnisightsData.from_dict(payload.data.to_dict()) == payload.data
+
+
+def test_to_dict_shares_nothing_with_the_payload() -> None:
+    """Changing what `to_dict` returned leaves the payload as it was."""
+    payload = UnisightsPayload.from_dict(make_payload(utm_params={"utm_id": "x"}, events=[click()]))
+    wire = payload.to_dict()
+    wire["data"]["events"].clear()
+    wire["data"]["utm_params"].clear()
+    assert len(payload.data.events) == 1
+    assert payload.data.utm_params.extra == {"utm_id": "x"}
+
+
+@pytest.mark.parametrize(
+    ("cls", "obj", "expected"),
+    [
+        (ClickEventData, {"y": 1, "timestamp": 1}, ("", "required")),
+        (ClickEventData, {"x": True, "y": 1, "timestamp": 1}, ("/x", "type")),
+        (ClickEvent, {"type": "click", "data": {**CLICK, "y": "1"}}, ("/data/y", "type")),
+        (ClickEvent, {"type": "custom", "data": CLICK}, ("/type", "const")),
+        (UtmParams, {"utm_id": 5}, ("/utm_id", "type")),
+        (DeviceInfo, {"screen_width": -1}, ("/screen_width", "minimum")),
+        (UnisightsData, make_data(scroll_depth=-1), ("/scroll_depth", "minimum")),
+        (UnisightsData, make_data(events=[{"type": "x"}]), ("/events/0/type", "enum")),
+        (UnisightsPayload, {"data": make_data(asset_id="")}, ("/data/asset_id", "minLength")),
+        (UnisightsPayload, {"data": make_data(), "encrypted": True}, ("/encrypted", "const")),
+        (EncryptedEnvelope, {**ENVELOPE, "bucket": 0.5}, ("/bucket", "type")),
+        (EncryptedPayload, {**MINIMAL["EncryptedPayload"], "tag": None}, ("/tag", "type")),
+        (EncryptedEnvelopePayload, {"encrypted": True, "envelope": []}, ("/envelope", "type")),
+        (ErrorEventData, [], ("", "type")),
+        (ErrorEventData, None, ("", "type")),
+    ],
+)
+def test_from_dict_validates(cls: Any, obj: Any, expected: tuple[str, str]) -> None:
+    """`from_dict` refuses what the definition refuses, its pointers relative to the object."""
+    with pytest.raises(ValidationError) as caught:
+        cls.from_dict(obj)
+    assert [(p.pointer, p.rule) for p in caught.value.problems] == [expected]
+
+
+def test_from_dict_leaves_its_argument_alone() -> None:
+    """`from_dict` neither changes the object it is given nor keeps parts of it."""
+    obj = {"utm_source": "a", "utm_id": "b"}
+    params = UtmParams.from_dict(obj)
+    assert obj == {"utm_source": "a", "utm_id": "b"}
+    obj["utm_id"] = "changed"
+    assert params.extra == {"utm_id": "b"}
+
+
+@pytest.mark.parametrize("number", [1, 1.0], ids=["fast", "slow"])
+def test_open_utm_keys_survive(number: float) -> None:
+    """UTM keys that the schema does not name are kept, and written again by `to_dict`."""
+    sent = {"utm_source": "a", "utm_id": "7", "": "empty", "extra": "e", "k/~.[0]": "\x00\ufffd"}
+    body = make_body(utm_params=sent, device_info={"screen_width": number})
+    params = decode_unisights_payload(body).data.utm_params
+    assert params.utm_source == "a"
+    assert params.extra == {key: sent[key] for key in sent if key != "utm_source"}
+    named = {f"utm_{name}": "" for name in ("source", "medium", "campaign", "term", "content")}
+    assert params.to_dict() == {**named, **sent}
+    assert UtmParams.from_dict(params.to_dict()) == params
+
+
+@pytest.mark.parametrize("number", [1, 1.0], ids=["fast", "slow"])
+@pytest.mark.parametrize(
+    ("sent", "typed"),
+    [(0, 0.0), (50, 50.0), (99.5, 99.5), (100, 100.0), (101.38, 100.0), (16666, 100.0)],
+)
+def test_scroll_depth_is_clamped(sent: float, typed: float, number: float) -> None:
+    """More than 100 per cent is taken and clamped to 100; the rest is a float as it came."""
+    body = make_body(scroll_depth=sent, device_info={"screen_width": number})
+    depth = decode_unisights_payload(body).data.scroll_depth
+    assert depth == typed
+    assert type(depth) is float
+
+
+@pytest.mark.parametrize(
+    ("sent", "typed"),
+    [
+        ("1795366034371", 1795366034371),
+        ("1795366034371.0", 1795366034371),
+        ("1795366034371.9", 1795366034371),
+        ("1.795366034371e12", 1795366034371),
+        ("0", 0),
+        ("-0.0", 0),
+        ("9007199254740993", 2**53 - 1),
+        ("1e300", 2**53 - 1),
+        ("100000000000000000000000", 2**53 - 1),
+    ],
+)
+def test_timestamps_are_whole(sent: str, typed: int) -> None:
+    """A timestamp is an int, rounded down, and never beyond what a double holds exactly."""
+    body = make_body(events=[click(timestamp=7777)]).replace(b"7777", sent.encode())
+    (event,) = decode_unisights_payload(body).data.events
+    assert event.data.timestamp == typed
+    assert type(event.data.timestamp) is int
+
+
+def test_receipts_are_not_part_of_equality() -> None:
+    """How, when and as which bytes a payload came makes no difference to equality."""
+    data = UnisightsData.from_dict(make_data())
+    plain = UnisightsPayload(data=data)
+    received = UnisightsPayload(data=data, encrypted=True, raw=b"{}", received_at=5)
+    assert plain == received
+    assert (plain.encrypted, plain.raw, plain.received_at) == (False, b"", 0)
+    other = UnisightsPayload(data=dataclasses.replace(data, asset_id="other"))
+    assert plain != other
+
+
+def test_receipts_are_not_part_of_the_wire() -> None:
+    """`to_dict` of a payload is its plain form, however it came."""
+    data = UnisightsData.from_dict(make_data())
+    received = UnisightsPayload(data=data, encrypted=True, raw=b"{}", received_at=5)
+    assert received.to_dict() == {"data": data.to_dict(), "encrypted": False}
