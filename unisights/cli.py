@@ -2,33 +2,66 @@
 
 import argparse
 import logging
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 from unisights import __version__
 from unisights.config import UnisightsOptions
 from unisights.errors import ConfigurationError, UnisightsError
+from unisights.offline import Format, validate_files
+from unisights.schema import SCHEMA_DIGEST, SCHEMA_VERSION, schema_text
 from unisights.serve import serve
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0, 1 on a failure, 2 on wrong usage."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO if options.debug else logging.WARNING)
+    run: Callable[[argparse.Namespace], int] = options.run
     try:
-        served = UnisightsOptions(
-            path=options.path,
-            max_payload_size=options.max_payload_size,
-            allow_origins=options.allow_origin or ["*"],
-            debug=options.debug,
-        )
-        serve(served, host=options.host, port=options.port, db=options.db)
+        return run(options)
     except ConfigurationError as error:
         print(f"unisights: {error}", file=sys.stderr)
         return 2
     except UnisightsError as error:
         print(f"unisights: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _serve(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO if options.debug else logging.WARNING)
+    served = UnisightsOptions(
+        path=options.path,
+        max_payload_size=options.max_payload_size,
+        allow_origins=options.allow_origin or ["*"],
+        debug=options.debug,
+    )
+    serve(served, host=options.host, port=options.port, db=options.db)
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    totals = validate_files(
+        options.files,
+        output_format=options.format,
+        server_secret=os.environ.get("UNISIGHTS_SERVER_SECRET") or None,
+        progress=sys.stderr if sys.stderr.isatty() else None,
+    )
+    if options.format == "text":
+        summary = f"{totals.payloads} read, {totals.invalid} invalid, {totals.problems} problems"
+        print(summary, file=sys.stderr)
+    return totals.exit_status
+
+
+def _schema(options: argparse.Namespace) -> int:
+    shown = {"version": SCHEMA_VERSION, "digest": SCHEMA_DIGEST}
+    print(shown[options.only] if options.only else schema_text(), end="\n" if options.only else "")
     return 0
 
 
@@ -40,7 +73,7 @@ def _port(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="unisights", description="Receive events of the unisights browser client."
+        prog="unisights", description="Receive and validate events of the unisights browser client."
     )
     parser.add_argument("--version", action="version", version=f"unisights {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -66,4 +99,24 @@ def _parser() -> argparse.ArgumentParser:
         "--max-payload-size", default=1024 * 1024, type=int, help="greatest body, in bytes"
     )
     serving.add_argument("--debug", action="store_true", help="log what payloads hold")
+    serving.set_defaults(run=_serve)
+
+    validating = commands.add_parser(
+        "validate",
+        help="validate files of payloads, JSON or NDJSON",
+        description="Writes a line for each problem: FILE:LINE: POINTER: MESSAGE. Exits 0 if "
+        "everything is valid, 1 if something is not, 2 if something could not be read. Payloads "
+        "encrypted with a server secret need it in the environment, as UNISIGHTS_SERVER_SECRET.",
+    )
+    validating.add_argument("files", nargs="+", metavar="FILE", help="a file; -: standard input")
+    validating.add_argument(
+        "--format", choices=get_args(Format), default="text", help="json: one object a line"
+    )
+    validating.set_defaults(run=_validate)
+
+    describing = commands.add_parser("schema", help="print the JSON Schema of payloads")
+    describing.add_argument(
+        "--only", choices=["version", "digest"], help="print its version or SHA-256 instead"
+    )
+    describing.set_defaults(run=_schema)
     return parser
