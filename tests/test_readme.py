@@ -1,34 +1,50 @@
 """The documents keep their word: every code block is run, every table and link is checked."""
 
+import contextlib
 import dataclasses
+import inspect
 import json
+import logging
+import pkgutil
 import re
 import shlex
+import socket
 import sqlite3
 import subprocess
+import threading
 import tomllib
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
+from django import urls
+from django.http import HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from fastapi import FastAPI
+from flask import Flask
 
-from tests.adapters.drivers import Answer, Call, call_asgi
-from tests.processes import PYTHON, post, process, read_until
+from tests.adapters.apps import set_up_django
+from tests.adapters.drivers import Answer, Call, call_asgi, call_wsgi
+from tests.processes import PYTHON, post, process, read_until, wait_for
 from tests.support import CAPTURES, ROOT, SESSION_ID, capture, click, make_body
 from unisights import (
     UnisightsData,
     UnisightsOptions,
     UnisightsPayload,
     cli,
+    config,
     types,
     validate_unisights_payload,
 )
 from unisights.asgi import unisights_asgi
+from unisights.django import unisights_django, unisights_django_async
+from unisights.fastapi import unisights_fastapi
+from unisights.flask import unisights_flask
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 
@@ -151,8 +167,9 @@ def stage(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Stage:
-    """What runners use."""
+    """What runners use; afterwards, what Litestar does to the root logger is undone."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers])
     return Stage(server, lambda: capsys.readouterr().out)
 
 
@@ -166,10 +183,33 @@ def execute(source: str, **names: Any) -> dict[str, Any]:
     return module
 
 
-def post_to(app: Any, path: str, body: bytes = b"", **headers: str) -> Answer:
-    """Post JSON to an app, in process."""
+def _posting(path: str, body: bytes, headers: dict[str, str]) -> Call:
     sent = {"Content-Type": "application/json", **headers}
-    return call_asgi(app, Call(path=path, headers=sent, chunks=(body or make_body(),)))
+    return Call(path=path, headers=sent, chunks=(body or make_body(),))
+
+
+def post_to(app: Any, path: str, body: bytes = b"", **headers: str) -> Answer:
+    """Post JSON to an ASGI app, in process."""
+    return call_asgi(app, _posting(path, body, headers))
+
+
+def post_to_wsgi(app: Any, path: str, body: bytes = b"", **headers: str) -> Answer:
+    """Post JSON to a WSGI app, in process."""
+    return call_wsgi(app, _posting(path, body, headers))
+
+
+@contextlib.contextmanager
+def django_serving(urlpatterns: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Django's own WSGI and ASGI apps, with an URLconf."""
+    set_up_django()
+    from django.core.handlers.asgi import ASGIHandler
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.test import override_settings
+
+    urlconf = ModuleType("urlconf")
+    urlconf.urlpatterns = urlpatterns  # type: ignore[attr-defined]
+    with override_settings(ROOT_URLCONF=urlconf):
+        yield WSGIHandler(), ASGIHandler()
 
 
 @runs("python", "app.include_router(unisights_fastapi(options))")
@@ -182,6 +222,37 @@ def run_fastapi(block: Block, stage: Stage) -> None:
     assert "post" in app.openapi()["paths"]["/api/events"]
 
 
+@runs("python", "app.register_blueprint(unisights_flask(options))")
+def run_flask(block: Block, stage: Stage) -> None:
+    """The endpoint is there with and without a trailing slash; its handler runs in the end."""
+    app = execute(block.text)["app"]
+    for path in ("/api/events", "/api/events/"):
+        assert post_to_wsgi(app, path, make_body(events=[click()])).status == 202
+        printed: list[str] = []
+
+        def has_run(printed: list[str] = printed) -> bool:
+            printed.append(stage.printed())
+            return "".join(printed) == f"{SESSION_ID} sent 1 events\n"
+
+        wait_for(has_run, "the handler's run")
+
+
+@runs("python", "urlpatterns = [")
+def run_django(block: Block, stage: Stage) -> None:
+    """The endpoint is at the URLconf's path alone, and its name can be swapped for the async one.
+
+    Without its trailing slash, Django redirects, as the text says.
+    """
+    for view in ("unisights_django", "unisights_django_async"):
+        source = re.sub(r"\bunisights_django\b", view, block.text)
+        with django_serving(execute(source)["urlpatterns"]) as (wsgi, asgi):
+            assert post_to_wsgi(wsgi, "/api/events/").status == 200
+            assert post_to(asgi, "/api/events/").status == 200
+            assert stage.printed() == 2 * f"{SESSION_ID} sent 0 events\n"
+            assert post_to_wsgi(wsgi, "/api/events").status == 301
+            assert post_to_wsgi(wsgi, "/events").status == 404
+
+
 @runs("python", "app = unisights_asgi(UnisightsOptions(handler=handle_event))")
 def run_asgi(block: Block, stage: Stage) -> None:
     """The app alone serves the endpoint, and gives the handler a RequestInfo."""
@@ -189,7 +260,8 @@ def run_asgi(block: Block, stage: Stage) -> None:
     assert stage.printed() == "192.0.2.7 is on https://example.com/\n"
 
 
-@runs("python", 'Mount("/unisights"')
+@runs("python", "lifespan=endpoint.lifespan")
+@runs("python", "lifespan=[endpoint.lifespan]")
 def run_mount(block: Block, _stage: Stage) -> None:
     """The mounted endpoint is below the mount."""
     app = execute(block.text)["app"]
@@ -197,6 +269,7 @@ def run_mount(block: Block, _stage: Stage) -> None:
     assert post_to(app, "/events").status == 404
 
 
+@runs("python", "app.asgi_app = unisights_asgi(")
 @runs("python", "app.add_middleware(UnisightsASGI")
 def run_middleware(block: Block, _stage: Stage) -> None:
     """The middleware serves its path and leaves the others to the app."""
@@ -215,6 +288,16 @@ def run_handlers(block: Block, stage: Stage) -> None:
     of_lambda, of_object = names["inbox"].get_nowait(), names["inbox"].get_nowait()
     assert of_lambda["session_id"] == SESSION_ID
     assert of_object == make_body()
+
+
+@runs("python", "on_error=keep")
+def run_on_error(block: Block, _stage: Stage) -> None:
+    """The payload is acknowledged, and ends up in the file of failures."""
+    app = unisights_asgi(execute(block.text)["options"])
+    assert post_to(app, "/events").status == 202
+    kept = Path("failed.jsonl")
+    wait_for(lambda: kept.exists() and kept.read_text().endswith("\n"), "the call of on_error")
+    assert json.loads(kept.read_text())["session_id"] == SESSION_ID
 
 
 @runs("python", "def describe(")
@@ -383,7 +466,7 @@ def check_pip(arguments: list[str], _block: Block, _stage: Stage) -> None:
     found = re.fullmatch(r"(?:\.|unisights)\[([a-z,]+)\]", wanted)
     assert action == "install"
     assert found is not None
-    assert set(found[1].split(",")) <= extras()
+    assert set(found[1].split(",")) <= extras().keys()
 
 
 def check_curl(arguments: list[str], _block: Block, stage: Stage) -> None:
@@ -402,16 +485,48 @@ def check_sqlite3(arguments: list[str], _block: Block, stage: Stage) -> None:
 
 
 def check_uvicorn(arguments: list[str], block: Block, _stage: Stage) -> None:
-    """The `main.py` shown before runs, and its endpoint takes a payload."""
-    before = [b for b in BLOCKS if b.document == block.document and b.line < block.line]
-    source = [b.text for b in before if b.text.startswith("# main.py\n")][-1]
-    Path("main.py").write_text(source, encoding="utf-8")
-    path = re.search(r'path="([^"]+)"', source)
-    command = [PYTHON, "-m", "uvicorn", *arguments, "--port", "0"]
-    with process(command, cwd=Path.cwd()) as child:
-        started = read_until(child.stdout, "running on http")
-        port = int(started.rpartition("http://127.0.0.1:")[2].split()[0])
-        assert post(port, make_body(), path[1] if path else "/events")[0] == 200
+    """It serves the app that is meant."""
+    check_server(["uvicorn", "--port", "0"], arguments, block)
+
+
+def check_gunicorn(arguments: list[str], block: Block, _stage: Stage) -> None:
+    """It serves the app that is meant."""
+    check_server(["gunicorn", "--bind", "127.0.0.1:0"], arguments, block)
+
+
+def is_listening(port: int) -> bool:
+    """Whether a port takes connections; with workers, uvicorn names it before it does."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def check_server(server: list[str], arguments: list[str], block: Block) -> None:
+    """The server starts the app, and the endpoint takes a payload.
+
+    The app is an example, or of the `main.py` shown before, which is put into the empty directory.
+    Two workers show as much as four, and start sooner.
+    """
+    module = arguments[0].partition(":")[0]
+    if module == "main":
+        before = [b for b in BLOCKS if b.document == block.document and b.line < block.line]
+        source = [b.text for b in before if b.text.startswith("# main.py\n")][-1]
+    else:
+        source = (ROOT / "examples" / f"{module}.py").read_text(encoding="utf-8")
+    Path(f"{module}.py").write_text(source, encoding="utf-8")
+    path = re.search(r'path="([^"]+)"|POST (/[\w/-]+)', source)
+    # gunicorn puts a socket of its own into the runtime directory.
+    environment = {"XDG_RUNTIME_DIR": str(Path.cwd())}
+    few = [word.replace("4", "2") for word in arguments]
+    command = [PYTHON, "-m", *server, *few]
+    with process(command, cwd=Path.cwd(), env=environment) as child:
+        started = read_until(child.stdout, "http://127.0.0.1:")
+        port = int(re.findall(r"http://127\.0\.0\.1:(\d+)", started)[-1])
+        wanted = path[1] or path[2] if path else "/events"
+        wait_for(lambda: is_listening(port), "the start of a worker")
+        assert post(port, make_body(), wanted)[0] == (202 if "unisights.flask" in source else 200)
 
 
 COMMANDS: dict[str, Callable[[list[str], Block, Stage], None]] = {
@@ -421,6 +536,7 @@ COMMANDS: dict[str, Callable[[list[str], Block, Stage], None]] = {
     "curl": check_curl,
     "sqlite3": check_sqlite3,
     "uvicorn": check_uvicorn,
+    "gunicorn": check_gunicorn,
 }
 
 
@@ -480,14 +596,25 @@ def code_spans(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-def extras() -> set[str]:
-    """The extras that the package declares."""
-    return set(tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"])
+def pyproject() -> dict[str, Any]:
+    """What the package declares."""
+    return tomllib.loads(read("pyproject.toml"))
+
+
+def extras() -> dict[str, list[str]]:
+    """The extras that the package declares, and what they take."""
+    declared: dict[str, list[str]] = pyproject()["project"]["optional-dependencies"]
+    return declared
 
 
 def test_the_table_of_extras_is_complete() -> None:
-    """The README lists the extras that there are."""
-    assert {code_spans(name)[0] for name, *_ in rows("README.md", "Extra")} == extras()
+    """The README lists the extras that there are, with the oldest versions that they take."""
+    shown = {code_spans(name)[0]: installs for name, installs, _ in rows("README.md", "Extra")}
+    assert shown.keys() == extras().keys()
+    for extra, installs in shown.items():
+        if oldest := re.search(r"(\S+) or newer", installs):
+            (requirement,) = extras()[extra]
+            assert requirement.endswith(f">={oldest[1]}"), extra
 
 
 def test_the_table_of_options_is_complete() -> None:
@@ -508,7 +635,7 @@ def test_the_table_of_serve_options_is_complete() -> None:
     expected = {
         "--" + name.replace("_", "-"): words[value] if value in words else str(value)
         for name, value in values.items()
-        if name != "command"
+        if name != "command" and not callable(value)
     }
     assert shown == expected
 
@@ -534,6 +661,67 @@ def test_the_table_of_sqlite_columns_is_complete(server: Server) -> None:
         assert code_spans(columns) == [column for (column,) in found]
 
 
+def test_the_table_of_deliveries_is_complete() -> None:
+    """The README lists each delivery, with its answers; the status codes are tested below."""
+    shown = {code_spans(row[0])[0].strip('"') for row in rows("README.md", "`delivery`")}
+    assert shown == set(typing.get_args(config.Delivery))
+
+
+Serve = Callable[[UnisightsOptions], Answer]
+
+
+def _serve_asgi(options: UnisightsOptions) -> Answer:
+    return post_to(unisights_asgi(options), "/events")
+
+
+def _serve_fastapi(options: UnisightsOptions) -> Answer:
+    app = FastAPI()
+    app.include_router(unisights_fastapi(options))
+    return post_to(app, "/events")
+
+
+def _serve_flask(options: UnisightsOptions) -> Answer:
+    app = Flask("app")
+    app.register_blueprint(unisights_flask(options))
+    return post_to_wsgi(app, "/events")
+
+
+def _serve_django(options: UnisightsOptions) -> Answer:
+    with django_serving([urls.path("events", unisights_django(options))]) as (wsgi, _):
+        return post_to_wsgi(wsgi, "/events")
+
+
+def _serve_django_async(options: UnisightsOptions) -> Answer:
+    with django_serving([urls.path("events", unisights_django_async(options))]) as (_, asgi):
+        return post_to(asgi, "/events")
+
+
+SERVE: dict[str, Serve] = {
+    "unisights_fastapi": _serve_fastapi,
+    "unisights_flask": _serve_flask,
+    "unisights_django": _serve_django,
+    "unisights_django_async": _serve_django_async,
+    "unisights_asgi": _serve_asgi,
+}
+"""By the function that makes the endpoint: how it is served, and takes a payload."""
+
+
+def test_the_table_of_adapters_is_complete() -> None:
+    """The README lists each adapter's default, and what it gives to the handler inline."""
+    shown = rows("README.md", "Made by")
+    assert [code_spans(name)[0] for name, *_ in shown] == list(SERVE)
+    for name, default, argument in shown:
+        serve = SERVE[code_spans(name)[0]]
+        is_inline = code_spans(default) == ['"inline"']
+        assert serve(UnisightsOptions()).status == (200 if is_inline else 202), name
+        seen: list[Any] = []
+        options = UnisightsOptions(
+            delivery="inline", handler=lambda _payload, request, seen=seen: seen.append(request)
+        )
+        assert serve(options).status == 200, name
+        assert isinstance(seen[0], pkgutil.resolve_name(code_spans(argument)[0])), name
+
+
 def _fail(payload: UnisightsPayload, _request: Any) -> None:
     if payload.data.asset_id == "broken":
         raise RuntimeError
@@ -541,6 +729,7 @@ def _fail(payload: UnisightsPayload, _request: Any) -> None:
 
 REQUESTS = {
     200: Call(chunks=(make_body(),)),
+    202: Call(chunks=(make_body(),)),
     204: Call(method="OPTIONS", headers={"Origin": ORIGIN}),
     400: Call(chunks=(b"no JSON",)),
     403: Call(headers={"Origin": "https://other.example"}, chunks=(make_body(),)),
@@ -549,21 +738,45 @@ REQUESTS = {
     415: Call(headers={"Content-Type": "text/plain"}, chunks=(make_body(),)),
     422: Call(chunks=(b"{}",)),
     500: Call(chunks=(make_body(asset_id="broken"),)),
+    503: Call(chunks=(make_body(),)),
 }
-"""A request for each status code of the table."""
+"""A request for each status code of the table; 202 and 503 follow each other, in the background."""
 
 
 def test_the_table_of_status_codes_is_complete() -> None:
     """The README lists the codes that a request can bring about, with the answers' keys."""
     options = UnisightsOptions(handler=_fail, allow_origins=[ORIGIN], max_payload_size=1000)
-    app = unisights_asgi(options)
+    inline = unisights_asgi(options)
+    let_go = threading.Event()
+    waiting = UnisightsOptions(
+        handler=lambda _payload, _request: let_go.wait(30), delivery="background", queue_size=1
+    )
+    background = unisights_asgi(waiting)
     shown = rows("README.md", "Code")
     assert [int(code) for code, *_ in shown] == list(REQUESTS)
-    for code, _, body in shown:
-        answer = call_asgi(app, REQUESTS[int(code)])
-        assert answer.status == int(code)
-        keys = re.findall(r'"(\w+)":', code_spans(body)[0]) if body != "none" else []
-        assert list(answer.json() if answer.body else []) == keys
+    try:
+        for code, when, body in shown:
+            app = background if when.startswith("Background:") else inline
+            answer = call_asgi(app, REQUESTS[int(code)])
+            assert answer.status == int(code)
+            assert (answer.header("retry-after") is not None) == ("`Retry-After`" in when)
+            keys = re.findall(r'"(\w+)":', code_spans(body)[0]) if body != "none" else []
+            assert list(answer.json() if answer.body else []) == keys
+    finally:
+        let_go.set()
+
+
+def test_the_matrix_is_the_documented_one() -> None:
+    """CONTRIBUTING lists the environments of the test matrix."""
+    shown = [code_spans(row[0])[0] for row in rows("CONTRIBUTING.md", "Environment")]
+    assert shown == pyproject()["tool"]["tox"]["env_list"]
+
+
+def test_every_example_is_documented() -> None:
+    """The README shows how each example is started in production."""
+    (block,) = (b for b in BLOCKS if "fastapi_example:app" in b.text)
+    for example in (ROOT / "examples").glob("*.py"):
+        assert f" {example.stem}:" in block.text, example
 
 
 def test_links_lead_somewhere() -> None:
@@ -616,6 +829,59 @@ options = UnisightsOptions(
 app.include_router(unisights_fastapi(options))
 """
 
+FLASK_SNIPPET = """\
+from flask import Flask
+from unisights import UnisightsOptions
+from unisights.flask import unisights_flask
+
+app = Flask(__name__)
+
+async def handle_event(payload, request):
+    \"\"\"Process analytics event\"\"\"
+    session_id = payload.data.session_id
+    events = payload.data.events
+
+    # Save to database, send to analytics, etc.
+    print(f"Session {session_id}: {len(events)} events")
+
+# Configure and register blueprint
+options = UnisightsOptions(
+    path="/api/events",
+    handler=handle_event,
+    validate_schema=True
+)
+
+app.register_blueprint(unisights_flask(options))
+
+app.run()
+"""
+
+DJANGO_SNIPPET = """\
+from django.urls import path
+from unisights import UnisightsOptions
+from unisights.django import unisights_django
+
+async def handle_event(payload, request):
+    \"\"\"Process analytics event\"\"\"
+    session_id = payload.data.session_id
+    events = payload.data.events
+
+    # Save to database, send to analytics, etc.
+    print(f"Session {session_id}: {len(events)} events")
+
+# Sync view (default)
+options = UnisightsOptions(handler=handle_event)
+urlpatterns = [
+    path("api/events/", unisights_django(options))
+]
+
+# OR async view (Django 4.1+)
+# from unisights.django import unisights_django_async
+# urlpatterns = [
+#     path("api/events/", unisights_django_async(options))
+# ]
+"""
+
 HANDLER_SNIPPET = """\
 async def handle_event(payload, request):
     \"\"\"
@@ -664,11 +930,85 @@ def test_event_validation():
 """
 
 
-def test_the_pages_fastapi_snippet(capsys: pytest.CaptureFixture[str]) -> None:
+PRINTED = f"Session {SESSION_ID}: 1 events\n"
+"""What the handler of the page's snippets prints."""
+
+
+@pytest.fixture(params=["async def", "def"])
+def with_handler(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """A snippet as it is written, whose handler is async; and with a sync one in its place."""
+    return lambda snippet: snippet.replace("async def", request.param)
+
+
+def test_the_pages_fastapi_snippet(
+    with_handler: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """The page's FastAPI app runs as written, and its handler prints the session."""
-    app = execute(FASTAPI_SNIPPET)["app"]
+    app = execute(with_handler(FASTAPI_SNIPPET))["app"]
     assert post_to(app, "/api/events", make_body(events=[click()])).status == 200
-    assert capsys.readouterr().out == f"Session {SESSION_ID}: 1 events\n"
+    assert capsys.readouterr().out == PRINTED
+
+
+# What a test cannot take is the fixed port.
+RUN_ON_ANY_PORT = """\
+import flask, functools, runpy
+flask.Flask.run = functools.partialmethod(flask.Flask.run, port=0)
+runpy.run_path("app.py", run_name="__main__")
+"""
+
+
+def test_the_pages_flask_snippet(with_handler: Callable[[str], str], tmp_path: Path) -> None:
+    """The page's Flask app runs as written, `app.run()` too, and its handler prints the session."""
+    (tmp_path / "app.py").write_text(with_handler(FLASK_SNIPPET), encoding="utf-8")
+    with process([PYTHON, "-c", RUN_ON_ANY_PORT], cwd=tmp_path) as child:
+        started = read_until(child.stdout, "Running on http://127.0.0.1:")
+        port = int(re.findall(r"http://127\.0\.0\.1:(\d+)", started)[-1])
+        assert post(port, make_body(events=[click()]), "/api/events")[0] == 202
+        assert PRINTED in read_until(child.stdout, "Session")
+
+
+@pytest.mark.parametrize("view", ["sync", "async"])
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_the_pages_django_snippet(
+    view: str,
+    interface: str,
+    with_handler: Callable[[str], str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The page's URLconf serves as written, and so does its other half; neither needs a package."""
+    snippet = with_handler(DJANGO_SNIPPET)
+    if view == "async":
+        head, _, commented = snippet.partition("# OR async view (Django 4.1+)\n")
+        snippet = head + re.sub("^# ", "", commented, flags=re.MULTILINE)
+    urlpatterns = execute(snippet)["urlpatterns"]
+    assert inspect.iscoroutinefunction(urlpatterns[0].callback) == (view == "async")
+    body = make_body(events=[click()])
+    with django_serving(urlpatterns) as (wsgi, asgi):
+        if interface == "wsgi":
+            answer = post_to_wsgi(wsgi, "/api/events/", body, Origin=ORIGIN)
+        else:
+            answer = post_to(asgi, "/api/events/", body, Origin=ORIGIN)
+    assert answer.status == 200
+    assert answer.header("access-control-allow-origin") == ORIGIN
+    assert capsys.readouterr().out == PRINTED
+
+
+def test_the_endpoint_goes_around_django() -> None:
+    """What the README says for those whose disk counts: a body over the limit never gets there."""
+    read = []
+
+    @csrf_exempt
+    def read_body(request: Any) -> Any:
+        read.append(request.body)
+        return HttpResponse()
+
+    with django_serving([urls.path("other", read_body)]) as (_, django_app):
+        app = unisights_asgi(UnisightsOptions(max_payload_size=1000), django_app)
+        assert post_to(app, "/events").status == 200
+        assert post_to(app, "/events", b" " * 1001).status == 413
+        assert read == []
+        assert post_to(app, "/other", b"body").status == 200
+    assert read == [b"body"]
 
 
 def test_the_pages_handler_snippet() -> None:
