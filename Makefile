@@ -19,7 +19,8 @@ test-matrix: $(VENV)/.dev ## Run them on CPython 3.11, 3.12 and 3.13, oldest and
 	@PYENV_VERSION="$$(pyenv versions --bare 2>/dev/null | paste -sd:)" $(BIN)/tox $(ARGS)
 
 browser-deps: ## Install Debian's Chromium, for the tests in tests/browser
-	@command -v chromium >/dev/null || { apt-get update -qq && 		apt-get install -y -qq --no-install-recommends chromium; }
+	@command -v chromium >/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
 generate: $(VENV)/.dev ## Regenerate the code from schema/unisights.schema.json
 	@$(BIN)/python -m codegen

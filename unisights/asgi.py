@@ -99,7 +99,13 @@ class UnisightsASGI:
                     await stack.aclose()
                 return message
 
-            await (self._app or _idle)(scope, receive_after_drain, send)
+            try:
+                await (self._app or _idle)(scope, receive_after_drain, send)
+            except Exception:
+                # The app inside has no lifespan, so the server will not tell of its end.
+                await stack.aclose()
+                self._endpoint.open_without_lifespan()
+                raise
 
 
 async def _idle(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,8 +123,12 @@ class ASGIEndpoint:
         self._collector = Collector(options)
         self._courier = make_courier(self._collector, "inline")
         self._make_request = make_request
-        # Until a server says by the lifespan protocol that it will tell of its end.
+        self.open_without_lifespan()
+
+    def open_without_lifespan(self) -> None:
+        """Be open, and drain on SIGTERM: nothing else will tell of the end."""
         self._courier.holds_signals = True
+        self._courier.open()
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:

@@ -53,7 +53,7 @@ class UnisightsOptions:
         queue_bytes: how many bytes, as received, may wait in the background; likewise.
         max_concurrency: how many handlers may run at once in the background, in each process.
         drain_timeout: how long the end of the process may be held up by waiting payloads, in
-            seconds.
+            seconds; less than what the process is given to end (10 s by `docker stop`).
 
     Raises:
         ConfigurationError: an option has a value that cannot work.
@@ -72,7 +72,7 @@ class UnisightsOptions:
     queue_size: int = 1000
     queue_bytes: int = 64 * 1024 * 1024
     max_concurrency: int = 10
-    drain_timeout: float = 10.0
+    drain_timeout: float = 8.0
 
     def __post_init__(self) -> None:
         _check_path(self.path)

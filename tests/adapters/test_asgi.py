@@ -51,6 +51,18 @@ def test_the_lifespan_reaches_the_wrapped_app() -> None:
     ]
 
 
+def test_an_app_without_a_lifespan_can_be_wrapped(recorder: Any) -> None:
+    """An app inside that refuses the lifespan, as Django does, leaves the endpoint working."""
+
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        raise ValueError(scope["type"])
+
+    app = unisights_asgi(UnisightsOptions(handler=recorder, delivery="background"), refuse)
+    with pytest.raises(ValueError, match="lifespan"):
+        _lifespan(app, "lifespan.startup")
+    assert call_asgi(app, Call(headers=JSON, chunks=(make_body(),))).status == 202
+
+
 def test_other_paths_reach_the_wrapped_app() -> None:
     """As middleware, only the endpoint's path is taken."""
     app = unisights_asgi(UnisightsOptions(path="/events"), _inner)
