@@ -16,7 +16,8 @@ test: $(VENV)/.dev ## Run the tests (ARGS="-k cors" for pytest's options)
 	@$(BIN)/pytest $(ARGS)
 
 test-matrix: $(VENV)/.dev ## Run them on CPython 3.11, 3.12 and 3.13, oldest and newest frameworks
-	@PYENV_VERSION="$$(pyenv versions --bare 2>/dev/null | paste -sd:)" $(BIN)/tox $(ARGS)
+	@PATH="$$PATH$$(pyenv prefix --help >/dev/null 2>&1 && pyenv versions --bare | \
+		sed "s|.*|:$$(pyenv root)/versions/&/bin|" | tr -d '\n')" $(BIN)/tox run -- $(ARGS)
 
 browser-deps: ## Install Debian's Chromium, for the tests in tests/browser
 	@command -v chromium >/dev/null || \

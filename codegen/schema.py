@@ -35,8 +35,17 @@ DECODE_DIRECTIVES = {"integer", "maximum"}
 """What `x-decode` may ask of decoders: round down to a whole number, clamp to a maximum."""
 
 
-RESERVED_NAMES = {"to_dict", "from_dict", "raw", "received_at"}
-"""Attributes that the generated classes have of their own."""
+RESERVED_NAMES = {
+    *("to_dict", "from_dict", "raw", "received_at"),
+    *("field", "str", "int", "float", "bool", "bytes", "list", "dict", "object", "classmethod"),
+}
+"""Attributes that the generated classes have of their own, or that would hide what they use."""
+
+RESERVED_CLASSES = {"Any", "Annotated", "Literal", "Meta", "TypeAlias"}
+"""Names that the generated modules import."""
+
+MAX_INTEGER = 2**53 - 1
+"""The greatest whole number that every JSON implementation holds exactly."""
 
 
 class SchemaError(Exception):
@@ -111,8 +120,10 @@ def _check_document(document: Any) -> None:
         _check_reference(document, branch, "#/oneOf")
     definitions = document.get("definitions", {})
     for name, definition in definitions.items():
-        if not name.isidentifier() or keyword.iskeyword(name):
+        if not name.isidentifier() or keyword.iskeyword(name) or name in RESERVED_CLASSES:
             raise SchemaError(f"#/definitions/{name}: not usable as a class name")
+        if isinstance(definition, dict) and "$ref" in definition:
+            raise SchemaError(f"#/definitions/{name}: an alias; refer to its target instead")
         if [other.lower() for other in definitions].count(name.lower()) > 1:
             raise SchemaError(f"#/definitions/{name}: another one differs in case only")
         _check(document, definition, f"#/definitions/{name}", top=True)
@@ -158,18 +169,34 @@ def _check_typed(
         if "items" not in subschema:
             raise SchemaError(f"{place}: an array must say what its items are")
         _check(document, subschema["items"], f"{place}/items")
+        if subschema["items"].get("type") == "array":
+            raise SchemaError(f"{place}/items: arrays of arrays are not supported")
     elif kinds[0] == "string":
         _only(subschema, STRING_KEYWORDS | ANNOTATIONS, place)
         _check_string(subschema, place)
     elif kinds[0] in {"number", "integer"}:
         _only(subschema, NUMBER_KEYWORDS | ANNOTATIONS, place)
-        directives = subschema.get("x-decode", {})
-        if not isinstance(directives, dict):
-            raise SchemaError(f"{place}/x-decode: must be an object")
-        if unknown := set(directives) - DECODE_DIRECTIVES:
-            raise SchemaError(f"{place}/x-decode: unknown directive {min(unknown)!r}")
+        _check_number(subschema, place, kinds[0])
     else:
         _only(subschema, BOOLEAN_KEYWORDS | ANNOTATIONS, place)
+
+
+def _check_number(subschema: dict[str, Any], place: str, declared: str) -> None:
+    directives = subschema.get("x-decode", {})
+    if not isinstance(directives, dict):
+        raise SchemaError(f"{place}/x-decode: must be an object")
+    if unknown := set(directives) - DECODE_DIRECTIVES:
+        raise SchemaError(f"{place}/x-decode: unknown directive {min(unknown)!r}")
+    if declared != "integer" and not directives.get("integer"):
+        return
+    bounds: dict[str, Any] = {
+        key: subschema[key] for key in ("minimum", "maximum") if key in subschema
+    }
+    if "maximum" in directives:
+        bounds["x-decode/maximum"] = directives["maximum"]
+    for key, bound in bounds.items():
+        if type(bound) is not int or abs(bound) > MAX_INTEGER:
+            raise SchemaError(f"{place}/{key}: must be a whole number of at most 2**53 - 1")
 
 
 def _check_object(
@@ -220,6 +247,8 @@ def _check_string(subschema: dict[str, Any], place: str) -> None:
     # rewrites it: bounds on the length say the same without a disagreement.
     if "$" in re.sub(r"\\.", "", pattern):
         raise SchemaError(f"{place}/pattern: '$' differs between regex dialects, use maxLength")
+    if re.search(r"\\[dDwWsSbB]", pattern):
+        raise SchemaError(f"{place}/pattern: classes such as \\\\d differ between regex dialects")
     if any(not isinstance(value, str) for value in subschema.get("enum", ())):
         raise SchemaError(f"{place}/enum: must list strings only")
     if "enum" in subschema and isinstance(subschema["type"], list):
@@ -246,6 +275,8 @@ def _check_union(
         if tag in tags:
             raise SchemaError(f"{place}/oneOf: {name} and {tags[tag]} share the type {tag!r}")
         tags[tag] = name
+    if len(subschema["oneOf"]) < 2:
+        raise SchemaError(f"{place}/oneOf: must have two members or more")
 
 
 def _check_reference(document: dict[str, Any], subschema: dict[str, Any], place: str) -> None:

@@ -835,3 +835,25 @@ def test_a_part_can_be_validated_alone() -> None:
         ("", "required"),
         ("/y", "type"),
     ]
+
+
+@pytest.mark.parametrize("key", [None, 1, (1, 2)])
+@pytest.mark.parametrize("place", ["root", "utm_params"])
+def test_keys_that_json_has_not_are_refused(key: Any, place: str) -> None:
+    """An object with keys that are no strings is no parsed JSON: the object is named."""
+    payload: Any = make_payload(utm_params={})
+    (payload if place == "root" else payload["data"]["utm_params"])[key] = "x"
+    with pytest.raises(ValidationError) as refused:
+        validate_unisights_payload(payload)
+    assert [(problem.pointer, problem.rule) for problem in refused.value.problems] == [
+        ("" if place == "root" else "/data/utm_params", "json")
+    ]
+
+
+def test_problems_come_in_the_payloads_order() -> None:
+    """Problems of properties that the schema does not name come as they were sent."""
+    keys = [f"k{number * 7 % 50}" for number in range(50)]
+    with pytest.raises(ValidationError) as refused:
+        validate_unisights_payload(make_payload(utm_params=dict.fromkeys(keys, 5)))
+    found = [problem.pointer.rpartition("/")[2] for problem in refused.value.problems]
+    assert found == keys

@@ -104,6 +104,10 @@ def _checked(value: Any, path: Path, problems: list[Problem]) -> Any:
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value) if _SURROGATE.search(value) else value
     if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            message = f"{place_in_words(path)} must have strings as its keys, as in JSON"
+            problems.append(Problem(to_pointer(path), "json", message))
+            return {}
         return {
             _checked(key, path, problems): _checked(item, (*path, key), problems)
             for key, item in value.items()

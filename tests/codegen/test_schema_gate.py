@@ -142,7 +142,35 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
         AT,
         "clamp",
     ),
+    # Bounds that a back end would not take.
+    "fractional bound of integers": (
+        adding(type="integer", maximum=10.5),
+        f"{AT}/maximum",
+        "whole",
+    ),
+    "float as a bound of integers": (
+        adding(type="integer", maximum=10.0),
+        f"{AT}/maximum",
+        "whole",
+    ),
+    "huge bound of integers": (adding(type="integer", maximum=2**70), f"{AT}/maximum", "whole"),
+    "fractional bound of rounded numbers": (
+        adding(type="number", minimum=0.5, **{"x-decode": {"integer": True}}),
+        f"{AT}/minimum",
+        "whole",
+    ),
+    "fractional clamp of rounded numbers": (
+        adding(type="number", **{"x-decode": {"integer": True, "maximum": 5.5}}),
+        f"{AT}/x-decode/maximum",
+        "whole",
+    ),
+    "array of arrays": (
+        adding(type="array", items={"type": "array", "items": TEXT}),
+        f"{AT}/items",
+        "arrays of arrays",
+    ),
     # Patterns.
+    "class in a pattern": (adding(type="string", pattern=r"^\d"), f"{AT}/pattern", "dialects"),
     "$ in a pattern": (adding(type="string", pattern="^a$"), f"{AT}/pattern", "'$'"),
     "$ within a pattern": (adding(type="string", pattern="^(?:a$|b)"), f"{AT}/pattern", "'$'"),
     "$ behind a backslash": (adding(type="string", pattern=r"^a\\$"), f"{AT}/pattern", "'$'"),
@@ -208,6 +236,18 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
         setting("definitions", "UnisightsPayload", "properties", "raw", to=TEXT),
         "#/definitions/UnisightsPayload/properties/raw",
         "",
+    ),
+    "hiding name": (setting(*DATA, "str", to=TEXT), f"#/{'/'.join(DATA)}/str", "name"),
+    "imported name as a class": (defining("Any"), "#/definitions/Any", "class name"),
+    "alias": (
+        setting("definitions", "Added", to={"$ref": "#/definitions/DeviceInfo"}),
+        "#/definitions/Added",
+        "alias",
+    ),
+    "union of one": (
+        setting("definitions", "Event", "oneOf", to=[{"$ref": "#/definitions/ClickEvent"}]),
+        EVENT,
+        "two members",
     ),
     "keyword as a class": (defining("class"), "#/definitions/class", "class name"),
     "dash in a class": (defining("A-B"), "#/definitions/A-B", "class name"),

@@ -495,7 +495,7 @@ def validate___definitions_utmparams(data: Any, path: Path, errors: Findings) ->
             data__utmcontent = data["utm_content"]
             if not isinstance(data__utmcontent, str):
                 errors.add((*path, "utm_content"), data__utmcontent, "type", "string")
-        for data_key in data_keys:
+        for data_key in data:
             if data_key not in [
                 "utm_source",
                 "utm_medium",
