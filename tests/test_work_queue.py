@@ -118,3 +118,31 @@ def test_a_forked_child_begins_anew() -> None:
     work.let_go.set()
     work.queue.close()
     assert len(work.ran) == 2
+
+
+def test_a_failure_is_reported_once() -> None:
+    """What run raises is given on with its job; what was given up before is not given on again."""
+    failed: list[tuple[Job, Exception]] = []
+    let_go = threading.Event()
+
+    def run(job: Job) -> None:
+        let_go.wait(30)
+        raise LookupError
+
+    work = _Work()
+    work.queue = WorkQueue(
+        run,
+        lambda job, error: failed.append((job, error)),
+        max_jobs=10,
+        max_bytes=10**6,
+        workers=1,
+        drain_timeout=0.1,
+    )
+    work.submit()
+    work.queue.close()
+    let_go.set()
+    work.queue.open()
+    work.submit()
+    wait_for(lambda: len(failed) == 2, "the second failure")
+    time.sleep(0.1)
+    assert [type(error) for _, error in failed] == [UndeliveredError, LookupError]

@@ -47,8 +47,9 @@ class WorkQueue:
     """A bounded queue with threads that start when they are first needed, in each process.
 
     Args:
-        run: handles a job, in one of the threads; must not raise.
-        give_up: gets a job that was not handled when the queue closed, and why.
+        run: handles a job, in one of the threads.
+        fail: gets a job that was not handled, and why: what `run` raised, or UndeliveredError
+            when the queue closed before it was done. Must not raise.
         max_jobs: how many jobs may wait or run.
         max_bytes: how many bytes of jobs may wait or run; one job alone may have more.
         workers: how many jobs run at once.
@@ -58,7 +59,7 @@ class WorkQueue:
     def __init__(
         self,
         run: Callable[[Job], None],
-        give_up: Callable[[Job, Exception], None],
+        fail: Callable[[Job, Exception], None],
         *,
         max_jobs: int,
         max_bytes: int,
@@ -66,7 +67,7 @@ class WorkQueue:
         drain_timeout: float,
     ) -> None:
         self._run = run
-        self._give_up = give_up
+        self._fail = fail
         self._max_jobs = max_jobs
         self._max_bytes = max_bytes
         self._workers = workers
@@ -79,6 +80,7 @@ class WorkQueue:
         self._changed = threading.Condition()
         self._waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._open_jobs: dict[int, Job] = {}
+        self._failing: set[Job] = set()
         self._bytes = 0
         self._threads = 0
         self._is_hooked = False
@@ -129,24 +131,39 @@ class WorkQueue:
                 logger.info("waiting for %d payloads to be handled", len(self._open_jobs))
             while self._open_jobs and (left := deadline - time.monotonic()) > 0:
                 self._changed.wait(left)
-            abandoned = list(self._open_jobs.values())
+            abandoned = [job for job in self._open_jobs.values() if job not in self._failing]
             self._open_jobs.clear()
             self._bytes = 0
         for job in abandoned:
-            self._give_up(job, UndeliveredError("the process ended before it was handled"))
+            self._fail(job, UndeliveredError("the process ended before it was handled"))
 
     def _work(self) -> None:
         while True:
             job = self._waiting.get()
-            with self._changed:
-                is_wanted = id(job) in self._open_jobs
-            if not is_wanted:
-                continue  # It was given up.
+            if self._is_open(job):
+                self._handle(job)
+                self._finish(job)
+
+    def _handle(self, job: Job) -> None:
+        try:
             self._run(job)
+        except Exception as error:
             with self._changed:
-                if self._open_jobs.pop(id(job), None) is not None:
-                    self._bytes -= job.size
-                self._changed.notify_all()
+                if id(job) not in self._open_jobs:
+                    return  # It was given up meanwhile: once is enough.
+                self._failing.add(job)
+            self._fail(job, error)
+
+    def _is_open(self, job: Job) -> bool:
+        with self._changed:
+            return id(job) in self._open_jobs
+
+    def _finish(self, job: Job) -> None:
+        with self._changed:
+            self._failing.discard(job)
+            if self._open_jobs.pop(id(job), None) is not None:
+                self._bytes -= job.size
+            self._changed.notify_all()
 
 
 _queues: "weakref.WeakSet[WorkQueue]" = weakref.WeakSet()

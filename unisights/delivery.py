@@ -9,6 +9,7 @@ from unisights._calling import call_async, call_sync
 from unisights._queue import Job, Outcome, WorkQueue
 from unisights.collector import Collector
 from unisights.config import Delivery
+from unisights.errors import UndeliveredError
 from unisights.reply import Reply
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
@@ -106,7 +107,7 @@ class BackgroundCourier(Courier):
         self._replies = collector.replies
         self._queue = WorkQueue(
             self._run,
-            self._give_up,
+            self._fail,
             max_jobs=options.queue_size,
             max_bytes=options.queue_bytes,
             workers=options.max_concurrency,
@@ -145,14 +146,13 @@ class BackgroundCourier(Courier):
         self._queue.close()
 
     def _run(self, job: Job) -> None:
-        try:
-            call_sync(self._handler, job.payload, job.info)
-        except Exception as error:
-            logger.exception("the handler failed")
-            report(self._on_error, job.payload, error)
+        call_sync(self._handler, job.payload, job.info)
 
-    def _give_up(self, job: Job, error: Exception) -> None:
-        logger.error("a payload was not handled: %s", error)
+    def _fail(self, job: Job, error: Exception) -> None:
+        if isinstance(error, UndeliveredError):
+            logger.error("a payload was not handled: %s", error)
+        else:
+            logger.error("the handler failed", exc_info=error)
         report(self._on_error, job.payload, error)
 
 
