@@ -147,7 +147,7 @@ class WorkQueue:
     def _handle(self, job: Job) -> None:
         try:
             self._run(job)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever a handler raises
             with self._changed:
                 if id(job) not in self._open_jobs:
                     return  # It was given up meanwhile: once is enough.
