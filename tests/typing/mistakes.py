@@ -1,0 +1,32 @@
+"""What type checkers must refuse: every line that is marked, and no other."""
+
+# pyright: strict
+
+from unisights import UnisightsOptions, UnisightsPayload
+from unisights.types import ClickEvent, ClickEventData, Event
+
+
+def wrong_handler(payload: UnisightsPayload) -> None:
+    """Takes too few arguments."""
+
+
+def use(payload: UnisightsPayload, event: Event) -> None:
+    """Attributes and values that are not there."""
+    payload.data.nothing  # WRONG
+    event.data.x  # WRONG
+    if event.type == "swipe":  # WRONG
+        pass
+    if event.type == "click":
+        event.data.title  # WRONG
+
+
+UnisightsOptions("/events")  # WRONG
+UnisightsOptions(path=5)  # WRONG
+UnisightsOptions(delivery="durably")  # WRONG
+UnisightsOptions(handler=wrong_handler)  # WRONG
+UnisightsOptions(handler="print")  # WRONG
+UnisightsOptions(no_such_option=True)  # WRONG
+ClickEventData(x="left", y=0, timestamp=0)  # WRONG
+ClickEventData(x=0, y=0)  # WRONG
+ClickEvent(data=None)  # WRONG
+ClickEvent(type="custom", data=ClickEventData(x=0, y=0, timestamp=0))  # WRONG

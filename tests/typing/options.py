@@ -1,0 +1,37 @@
+"""What type checkers must take as handlers and options: never run, only checked."""
+
+# pyright: strict
+
+import functools
+from typing import Any
+
+from unisights import RequestInfo, UnisightsOptions, UnisightsPayload
+from unisights.sinks import SQLiteSink
+
+
+async def async_handler(payload: UnisightsPayload, request: RequestInfo) -> None:
+    """An async function."""
+
+
+def sync_handler(payload: UnisightsPayload, request: Any) -> int:
+    """A sync function; what it returns does not matter."""
+    return len(payload.data.events)
+
+
+class Handler:
+    """An object with an async call."""
+
+    async def __call__(self, payload: UnisightsPayload, request: object) -> None:
+        """Handle a payload."""
+
+
+def on_error(payload: UnisightsPayload, error: Exception) -> None:
+    """Where failures go."""
+
+
+UnisightsOptions(handler=async_handler, on_error=on_error, delivery="background")
+UnisightsOptions(handler=sync_handler, allow_origins=["https://example.com"], delivery="inline")
+UnisightsOptions(handler=Handler(), allow_origins=("null",), server_secret=b"x")
+UnisightsOptions(handler=functools.partial(sync_handler), drain_timeout=1)
+UnisightsOptions(handler=SQLiteSink("events.sqlite3"))
+UnisightsOptions(handler=lambda payload, request: None)
