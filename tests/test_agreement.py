@@ -7,7 +7,6 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any, NoReturn
 
 import jsonschema
@@ -27,6 +26,7 @@ from unisights import (
 from unisights._authority import find_problems
 from unisights._generated.decoder import REFUSALS, decode_UnisightsPayload
 from unisights.schema import schema_text
+from unisights.testing import NUMBERS, objects
 from unisights.types import UnisightsPayload
 
 SCHEMA: dict[str, Any] = json.loads(schema_text())
@@ -54,20 +54,6 @@ def referee(definition: str) -> jsonschema.Draft7Validator:
 
 PLAIN_REFEREE = referee("UnisightsPayload")
 
-# Instances of the schema.
-
-NUMBERS = [0, -0.0, 1.0, 0.5, 101.38, 5e-324, 1e308, 2**53 - 1, 2**53, 2**63, 2**64, 10**30]
-"""Numbers at which parsers and bounds differ."""
-
-MATCHING = {
-    DEFINITIONS["UnisightsData"]["properties"]["session_id"]["pattern"]: st.uuids().map(str)
-    | st.just(SESSION_ID.upper()),
-    DEFINITIONS["UnisightsData"]["properties"]["page_url"]["pattern"]: st.sampled_from(
-        ["https://example.com", "http://[::1]:1/?#", "file:///x", "about:blank", "HTTPS:x"]
-    ),
-}
-"""For each pattern of the schema, strings that match it."""
-
 SCALARS = st.none() | st.booleans() | st.sampled_from(NUMBERS) | st.integers() | st.text(max_size=5)
 JSON = st.recursive(
     SCALARS,
@@ -76,74 +62,6 @@ JSON = st.recursive(
     ),
     max_leaves=5,
 )
-UNKNOWN = SCALARS | st.sampled_from([[], {}, [[1, None]], {"type": {"data": [""]}}])
-"""Values of properties that the schema does not name."""
-
-
-@cache
-def instances(definition: str) -> st.SearchStrategy[Any]:
-    """Instances of one of the schema's definitions."""
-    return st.deferred(lambda: _instances(DEFINITIONS[definition]))
-
-
-def _instances(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Instances of a subschema, by the keywords that the schema uses."""
-    if "$ref" in schema:
-        return instances(schema["$ref"].removeprefix("#/definitions/"))
-    if "oneOf" in schema:
-        return st.one_of([_instances(branch) for branch in schema["oneOf"]])
-    if "const" in schema:
-        return st.just(schema["const"])
-    if "enum" in schema:
-        return st.sampled_from(schema["enum"])
-    if isinstance(schema["type"], list):
-        return st.one_of([_instances({**schema, "type": name}) for name in schema["type"]])
-    of_type: dict[str, Callable[[dict[str, Any]], st.SearchStrategy[Any]]] = {
-        "null": lambda _: st.none(),
-        "string": _strings,
-        "number": _numbers,
-        "integer": _integers,
-        "array": lambda schema: st.lists(_instances(schema["items"]), max_size=4),
-        "object": _objects,
-    }
-    return of_type[schema["type"]](schema)
-
-
-def _strings(schema: dict[str, Any]) -> st.SearchStrategy[str]:
-    if "pattern" in schema:
-        return MATCHING[schema["pattern"]]
-    return st.text(min_size=schema.get("minLength", 0), max_size=8)
-
-
-def _numbers(schema: dict[str, Any]) -> st.SearchStrategy[float]:
-    least = schema.get("minimum")
-    floats = st.floats(min_value=least, allow_nan=False, allow_infinity=False)
-    edges = [number for number in NUMBERS if least is None or number >= least]
-    return st.integers(min_value=least) | floats | st.sampled_from(edges)
-
-
-def _integers(schema: dict[str, Any]) -> st.SearchStrategy[float]:
-    whole = st.integers(schema["minimum"], schema["maximum"])
-    return whole | whole.map(float)
-
-
-def _objects(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    members = {key: _instances(member) for key, member in schema["properties"].items()}
-    required = set(schema.get("required", ()))
-    extra = schema.get("additionalProperties")
-    return st.builds(
-        lambda unnamed, named: {**unnamed, **named},
-        st.dictionaries(
-            st.text(max_size=4).filter(lambda key: key not in members),
-            UNKNOWN if extra is None else _instances(extra),
-            max_size=2,
-        ),
-        st.fixed_dictionaries(
-            {key: member for key, member in members.items() if key in required},
-            optional={key: member for key, member in members.items() if key not in required},
-        ),
-    )
-
 
 # Mutations.
 
@@ -306,7 +224,7 @@ def test_all_judges_agree_on_every_single_change(path: Path) -> None:
 
 
 @examples(100)
-@given(instances("UnisightsPayload"))
+@given(objects("UnisightsPayload"))
 def test_all_judges_take_instances_of_the_schema(obj: Any) -> None:
     """What is made by the schema is valid to every judge, and decodes to the same payload."""
     PLAIN_REFEREE.validate(obj)
@@ -314,7 +232,7 @@ def test_all_judges_take_instances_of_the_schema(obj: Any) -> None:
 
 
 @examples(150)
-@given(mutated(instances("UnisightsPayload")))
+@given(mutated(objects("UnisightsPayload")))
 def test_all_judges_agree_on_mutated_instances(obj: Any) -> None:
     """An instance that was changed at random is valid to all judges or to none."""
     assert_agreement(obj)
@@ -328,7 +246,7 @@ def test_all_judges_agree_on_mutated_captures(obj: Any) -> None:
 
 
 @examples(100)
-@given(instances("UnisightsPayload"))
+@given(objects("UnisightsPayload"))
 def test_payloads_survive_the_round_trip(obj: Any) -> None:
     """A payload's `to_dict` is valid JSON by the schema, and decodes to an equal payload."""
     payload = validate_unisights_payload(obj)
@@ -346,7 +264,7 @@ def test_payloads_survive_the_round_trip(obj: Any) -> None:
 def test_every_type_survives_the_round_trip(name: str, data: st.DataObject) -> None:
     """Each type's `to_dict` is valid by its definition, and `from_dict` brings back an equal."""
     cls = getattr(types, name)
-    typed = cls.from_dict(data.draw(instances(name)))
+    typed = cls.from_dict(data.draw(objects(name)))
     referee(name).validate(typed.to_dict())
     assert cls.from_dict(typed.to_dict()) == typed
 
@@ -356,7 +274,7 @@ def test_every_type_survives_the_round_trip(name: str, data: st.DataObject) -> N
 @given(data=st.data())
 def test_problems_are_those_the_referee_names(name: str, data: st.DataObject) -> None:
     """In any part of a payload, the problems are at the places and of the rules that are broken."""
-    obj = data.draw(mutated(instances(name)) | JSON)
+    obj = data.draw(mutated(objects(name)) | JSON)
     expected = {
         ("".join(f"/{_escaped(part)}" for part in error.absolute_path), error.validator)
         for error in referee(name).iter_errors(obj)
