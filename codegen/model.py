@@ -35,11 +35,6 @@ class Value:
         maximum: int | float | None = self.wire.get("x-decode", {}).get("maximum")
         return maximum
 
-    @property
-    def is_wire_integer(self) -> bool:
-        """Whether fractions are invalid, not only rounded down."""
-        return self.kind == "int" and "integer" in _types(self.wire)
-
 
 @dataclass(frozen=True)
 class Field:

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from codegen.emit_builder import emit_builder
 from codegen.emit_contract import emit_contract
@@ -48,13 +47,13 @@ def render(schema: Schema) -> dict[str, str]:
 
 def _finish(model: Model, source: str) -> str:
     banner = BANNER.format(version=model.schema.version, digest=model.schema.digest)
-    return _format(f"{banner}\n{source}", ROOT)
+    return _format(f"{banner}\n{source}")
 
 
-def _format(source: str, root: Path) -> str:
+def _format(source: str) -> str:
     finished = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "--stdin-filename", "generated.py", "-"],
-        cwd=root,
+        cwd=ROOT,
         input=source,
         capture_output=True,
         text=True,

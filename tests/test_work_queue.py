@@ -146,3 +146,98 @@ def test_a_failure_is_reported_once() -> None:
     wait_for(lambda: len(failed) == 2, "the second failure")
     time.sleep(0.1)
     assert [type(error) for _, error in failed] == [UndeliveredError, LookupError]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+@pytest.mark.filterwarnings("error")
+def test_workers_outlive_whatever_is_raised(error: BaseException) -> None:
+    """A handler that ends its thread by force fails, and the queue goes on."""
+    failed: list[Exception] = []
+
+    def run(job: Job) -> None:
+        if not failed:
+            raise error
+        done.append(job)
+
+    done: list[Job] = []
+    work = _Work()
+    work.queue = WorkQueue(
+        run,
+        lambda job, error: failed.append(error),
+        max_jobs=10,
+        max_bytes=10**6,
+        workers=1,
+        drain_timeout=5,
+    )
+    work.submit()
+    wait_for(lambda: failed, "the failure")
+    work.submit()
+    wait_for(lambda: done, "the next run")
+    assert isinstance(failed[0], Exception)
+
+
+def test_async_handlers_cannot_end_the_loop() -> None:
+    """`sys.exit()` in an async handler fails that handler, not the loop of all others."""
+    from unisights._loop import shared_loop
+
+    async def leave() -> None:
+        raise SystemExit(1)
+
+    async def stay() -> int:
+        return 5
+
+    with pytest.raises(RuntimeError, match="SystemExit"):
+        shared_loop().run(leave())
+    assert shared_loop().run(stay()) == 5
+
+
+def test_an_interrupted_wait_still_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When closing is interrupted, what was not handled is still reported."""
+    work = _Work()
+    work.submit()
+
+    def interrupt(timeout: float) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work.queue._changed, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        work.queue.close()
+    assert len(work.given_up) == 1
+    work.let_go.set()
+
+
+def test_a_hanging_report_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long on_error takes, closing ends."""
+    monkeypatch.setattr("unisights._queue.REPORT_SECONDS", 0.2)
+    stuck = threading.Event()
+    work = _Work()
+    work.queue = WorkQueue(
+        lambda job: stuck.wait(30),
+        lambda job, error: stuck.wait(30),
+        max_jobs=10,
+        max_bytes=10**6,
+        workers=1,
+        drain_timeout=0.1,
+    )
+    work.submit()
+    began = time.monotonic()
+    work.queue.close()
+    assert time.monotonic() - began < 10
+    stuck.set()
+
+
+def test_without_threads_nothing_is_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job for which no thread can be had is refused, and runs neither then nor later."""
+    work = _Work()
+    work.let_go.set()
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert work.submit() is Outcome.FULL
+    assert work.submit() is Outcome.QUEUED
+    wait_for(lambda: work.ran, "the run")
+    time.sleep(0.1)
+    assert len(work.ran) == 1

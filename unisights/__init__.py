@@ -1,7 +1,5 @@
 """Receives the unisights browser client's events inside your own web app."""
 
-from importlib.metadata import version
-
 from unisights.config import UnisightsOptions
 from unisights.errors import (
     ConfigurationError,
@@ -25,8 +23,6 @@ from unisights.types import (
     WebVitalEvent,
 )
 from unisights.validator import decode_unisights_payload, validate_unisights_payload
-
-__version__ = version("unisights")
 
 __all__ = [
     "SCHEMA_DIGEST",
@@ -52,3 +48,12 @@ __all__ = [
     "decode_unisights_payload",
     "validate_unisights_payload",
 ]
+
+
+def __getattr__(name: str) -> str:
+    """Look up `__version__` when it is asked for: that costs as much as all other imports."""
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("unisights")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,16 @@ from unisights.request import RequestInfo
 ENCODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate"})
 """The content encodings that are taken."""
 
+OFFLOAD_SIZE = 64 * 1024
+"""Bodies larger than what a beacon can hold are decoded away from the event loop, in bytes."""
+
+LINGER_SIZE = 512 * 1024 * 1024
+LINGER_SECONDS = 10.0
+"""How much of a refused body is read and dropped, and for how long."""
+
+_MAX_MEMBERS = 16
+"""A gzip body may be several members, but each costs a pass over the rest."""
+
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _RAW_WINDOW = -zlib.MAX_WBITS
 
@@ -32,20 +42,33 @@ class BodyBuffer:
     def __init__(self, limit: int, encoding: str) -> None:
         self._limit = limit
         self._encoding = encoding
-        self._chunks: list[bytes] = []
-        self.size = 0
+        self._first = b""
+        self._rest = bytearray()
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are so far, as sent."""
+        return len(self._first) + len(self._rest)
+
+    @property
+    def is_costly(self) -> bool:
+        """Whether decoding may take long: the body is large, or compressed and may be."""
+        return self._encoding != "identity" or self.size > OFFLOAD_SIZE
 
     def add(self, chunk: bytes) -> None:
         """Take the next piece of the body as sent.
 
         Raises:
-            BodyTooLargeError: the body is over the limit; nothing of this piece is kept.
+            BodyTooLargeError: the body is over the limit; nothing of it is kept.
         """
         if self.size + len(chunk) > self._limit:
-            self._chunks.clear()
+            self._first = b""
+            self._rest.clear()
             raise BodyTooLargeError
-        self.size += len(chunk)
-        self._chunks.append(chunk)
+        if self._first:
+            self._rest += chunk
+        else:
+            self._first = chunk  # Most bodies are one piece: it needs no copy.
 
     def finish(self) -> bytes:
         """Return the whole body, inflated.
@@ -54,7 +77,7 @@ class BodyBuffer:
             BodyTooLargeError: it is over the limit once inflated.
             InvalidJSONError: it is not in the encoding that it claims.
         """
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        body = self._first + self._rest if self._rest else self._first
         if self._encoding == "identity":
             return body
         try:
@@ -65,7 +88,7 @@ class BodyBuffer:
     def _inflate(self, body: bytes) -> bytes:
         inflated: list[bytes] = []
         left = self._limit
-        while True:
+        for _ in range(_MAX_MEMBERS):
             inflater = zlib.decompressobj(self._window(body))
             # One byte more than is allowed shows that there is more.
             piece = inflater.decompress(body, left + 1)
@@ -77,8 +100,11 @@ class BodyBuffer:
                 raise InvalidJSONError(f"the body is cut: its {self._encoding} does not end")
             if not inflater.unused_data:
                 return b"".join(inflated)
+            if self._encoding == "deflate":
+                break
             # gzip may be several members, one after the other.
             body = inflater.unused_data
+        raise InvalidJSONError(f"the body goes on behind its {self._encoding}")
 
     def _window(self, body: bytes) -> int:
         if self._encoding != "deflate":

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -14,37 +15,44 @@ from unisights.errors import InvalidJSONError, Problem, ValidationError
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
+_HUGE_INTEGER = re.compile(rb"[0-9]{309}")
+
 _MAX_DIGITS = 400
 """More digits than any double has before its decimal point; int() of more is quadratic."""
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, *, keeps_out_of_range: bool = True) -> Any:
     """Parse a request's body.
 
     Lone surrogates in strings become U+FFFD: they are legal JSON, but no store takes them.
-    Numbers that no double can hold become `OutOfRange`.
+    Numbers that no double can hold become `OutOfRange`, or are refused where nobody would look
+    at what values are.
 
     Raises:
         InvalidJSONError: the body is not UTF-8, not JSON, or nested too deeply.
     """
     try:
-        return msgspec.json.decode(body)
+        # What this decodes to an int of any size may be more than any double can hold.
+        if not _HUGE_INTEGER.search(body):
+            return msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        # The standard library says what is wrong, and takes lone surrogates.
-        return _parse_slowly(body)
+        pass
+    # The standard library says what is wrong, and takes lone surrogates.
+    return _parse_slowly(body, keeps_out_of_range=keeps_out_of_range)
 
 
-def _parse_slowly(body: bytes) -> Any:
+def _parse_slowly(body: bytes, *, keeps_out_of_range: bool) -> Any:
     if not body.strip():
         raise InvalidJSONError("the body is empty")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidJSONError(f"the body is not UTF-8: byte {error.start}") from None
+    numbers: dict[str, Any] = {"parse_int": _parse_int, "parse_float": _parse_float}
+    if not keeps_out_of_range:
+        numbers = {hook: _in_range(parse) for hook, parse in numbers.items()}
     try:
-        parsed = json.loads(
-            text, parse_int=_parse_int, parse_float=_parse_float, parse_constant=_parse_constant
-        )
+        parsed = json.loads(text, parse_constant=_parse_constant, **numbers)
         return _replace_surrogates(parsed) if _SURROGATE_ESCAPE.search(body) else parsed
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
@@ -62,6 +70,16 @@ def _parse_int(digits: str) -> int | OutOfRange:
 def _parse_float(digits: str) -> float | OutOfRange:
     value = float(digits)
     return value if math.isfinite(value) else OutOfRange()
+
+
+def _in_range(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    def parse_in_range(digits: str) -> Any:
+        value = parse(digits)
+        if isinstance(value, OutOfRange):
+            raise out_of_range()
+        return value
+
+    return parse_in_range
 
 
 def out_of_range() -> InvalidJSONError:

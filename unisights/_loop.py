@@ -25,7 +25,20 @@ class LoopThread:
 
 
 async def _await(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
+    try:
+        return await awaitable
+    except (SystemExit, KeyboardInterrupt) as error:
+        # They would end the loop, for everyone.
+        raise as_exception(error) from error
+
+
+def as_exception(error: BaseException) -> Exception:
+    """An ordinary exception for what is none, such as `sys.exit()` in a handler."""
+    if isinstance(error, Exception):
+        return error
+    wrapped = RuntimeError(f"{type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped
 
 
 _lock = threading.Lock()

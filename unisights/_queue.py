@@ -14,12 +14,16 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from unisights._loop import as_exception
 from unisights._shutdown import before_exit, hold_signals
 from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
 logger = logging.getLogger("unisights")
+
+REPORT_SECONDS = 5.0
+"""How long it may take at the end to hand on what was not handled."""
 
 
 class Outcome(enum.Enum):
@@ -49,7 +53,7 @@ class WorkQueue:
     Args:
         run: handles a job, in one of the threads.
         fail: gets a job that was not handled, and why: what `run` raised, or UndeliveredError
-            when the queue closed before it was done. Must not raise.
+            when the queue closed before it was done.
         max_jobs: how many jobs may wait or run.
         max_bytes: how many bytes of jobs may wait or run; one job alone may have more.
         workers: how many jobs run at once.
@@ -109,12 +113,23 @@ class WorkQueue:
             self._threads += starts
             hooks = not self._is_hooked
             self._is_hooked = True
-        if starts:
-            threading.Thread(target=self._work, name="unisights-worker", daemon=True).start()
         if hooks:
             before_exit(self.close)
             if holds_signals:
                 hold_signals(self.close)
+        return self._start(job) if starts else Outcome.QUEUED
+
+    def _start(self, job: Job) -> Outcome:
+        try:
+            threading.Thread(target=self._work, name="unisights-worker", daemon=True).start()
+        except RuntimeError:
+            # No more threads are to be had. One that runs already will do.
+            with self._changed:
+                self._threads -= 1
+                if self._threads:
+                    return Outcome.QUEUED
+            self._finish(job)
+            return Outcome.FULL
         return Outcome.QUEUED
 
     def open(self) -> None:
@@ -123,19 +138,48 @@ class WorkQueue:
             self._is_closed = False
 
     def close(self) -> None:
-        """Take no more jobs, wait for those that are there, give up those that do not end."""
+        """Take no more jobs, wait for those that are there, give up those that do not end.
+
+        What is given up is given to `fail` also when the wait is interrupted; that may take at
+        most `REPORT_SECONDS`.
+        """
         deadline = time.monotonic() + self._drain_timeout
+        try:
+            with self._changed:
+                self._is_closed = True
+                if self._open_jobs:
+                    logger.info("waiting for %d payloads to be handled", len(self._open_jobs))
+                while self._open_jobs and (left := deadline - time.monotonic()) > 0:
+                    self._changed.wait(left)
+        finally:
+            self._give_up()
+
+    def _give_up(self) -> None:
         with self._changed:
-            self._is_closed = True
-            if self._open_jobs:
-                logger.info("waiting for %d payloads to be handled", len(self._open_jobs))
-            while self._open_jobs and (left := deadline - time.monotonic()) > 0:
-                self._changed.wait(left)
             abandoned = [job for job in self._open_jobs.values() if job not in self._failing]
             self._open_jobs.clear()
             self._bytes = 0
+        if not abandoned:
+            return
+        logger.error("%d payloads were not handled before the end", len(abandoned))
+        # What is called may hang: the end of the process must not.
+        reporter = threading.Thread(target=self._report, args=(abandoned,), daemon=True)
+        try:
+            reporter.start()
+        except RuntimeError:
+            self._report(abandoned)
+        else:
+            reporter.join(REPORT_SECONDS)
+
+    def _report(self, abandoned: list[Job]) -> None:
         for job in abandoned:
-            self._fail(job, UndeliveredError("the process ended before it was handled"))
+            self._fail_safely(job, UndeliveredError("the process ended before it was handled"))
+
+    def _fail_safely(self, job: Job, error: Exception) -> None:
+        try:
+            self._fail(job, error)
+        except BaseException:
+            logger.exception("a failure could not be reported")
 
     def _work(self) -> None:
         while True:
@@ -147,12 +191,12 @@ class WorkQueue:
     def _handle(self, job: Job) -> None:
         try:
             self._run(job)
-        except Exception as error:  # noqa: BLE001  # whatever a handler raises
+        except BaseException as error:  # noqa: BLE001  # a worker outlives whatever is raised
             with self._changed:
                 if id(job) not in self._open_jobs:
                     return  # It was given up meanwhile: once is enough.
                 self._failing.add(job)
-            self._fail(job, error)
+            self._fail_safely(job, as_exception(error))
 
     def _is_open(self, job: Job) -> bool:
         with self._changed:

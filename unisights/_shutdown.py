@@ -29,31 +29,43 @@ def hold_signals(callback: Callable[[], Any]) -> None:
     """Run a callback before the process hears of SIGTERM or SIGINT.
 
     For servers that end the process without letting the interpreter end: the signal is held
-    until the callback has returned, in a thread, and is then sent again. A second signal is not
-    held. Does nothing outside the main thread, where signals cannot be handled.
+    until the callback has returned, in a thread, and is then sent again. Further signals are
+    swallowed meanwhile: supervisors send several, and the callback is bounded in time. Does
+    nothing outside the main thread, where signals cannot be handled.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for number in (signal.SIGTERM, signal.SIGINT):
-        previous = signal.getsignal(number)
-        if previous in {signal.SIG_IGN, None}:
-            continue
-        signal.signal(number, _Held(previous, callback))
+    if threading.current_thread() is threading.main_thread():
+        _Hold(callback).install()
 
 
-class _Held:
-    """A signal handler that puts a callback before the one that was there."""
+class _Hold:
+    """Signal handlers that put a callback before those that were there."""
 
-    def __init__(self, previous: Any, callback: Callable[[], Any]) -> None:
-        self._previous = previous
+    def __init__(self, callback: Callable[[], Any]) -> None:
         self._callback = callback
+        self._previous: dict[int, Any] = {}
+        self._is_held = False
+        self._is_done = False
 
-    def __call__(self, number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, self._previous)
-        threading.Thread(target=self._finish, args=(number,), daemon=True).start()
+    def install(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            previous = signal.getsignal(number)
+            if previous not in {signal.SIG_IGN, None}:
+                self._previous[number] = previous
+                signal.signal(number, self._handle)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self._is_done:
+            # Handlers can be put back in the main thread only, where this runs.
+            for held, previous in self._previous.items():
+                signal.signal(held, previous)
+            os.kill(os.getpid(), number)
+        elif not self._is_held:
+            self._is_held = True
+            threading.Thread(target=self._finish, args=(number,), daemon=True).start()
 
     def _finish(self, number: int) -> None:
         try:
             self._callback()
         finally:
+            self._is_done = True
             os.kill(os.getpid(), number)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from unisights._body import BodyBuffer, BodyTooLargeError
+from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyBuffer, BodyTooLargeError
 from unisights.collector import Collector
 from unisights.config import Delivery, UnisightsOptions
 from unisights.delivery import make_courier
@@ -16,10 +16,6 @@ Read = Callable[[int], bytes]
 """Reads at most so many bytes of a body; none at its end."""
 
 CHUNK_SIZE = 64 * 1024
-
-LINGER_SIZE = 512 * 1024 * 1024
-LINGER_SECONDS = 10.0
-"""How much of a refused body is read and dropped, and for how long."""
 
 
 class SyncEndpoint:
@@ -94,16 +90,22 @@ def _declared(length: str | None) -> int | None:
 def _read_into(buffer: BodyBuffer, info: RequestInfo, read: Read) -> bool:
     """Read the whole body; False if it ended before its declared length."""
     declared = _declared(info.headers.get("content-length"))
-    try:
-        while declared is None or buffer.size < declared:
-            left = CHUNK_SIZE if declared is None else min(CHUNK_SIZE, declared - buffer.size)
-            chunk = read(left)
-            if not chunk:
-                return declared is None
-            buffer.add(chunk)
-    except OSError:
-        return False  # The client went away; servers raise what they like of this kind.
+    while declared is None or buffer.size < declared:
+        chunk = _read_piece(read, CHUNK_SIZE if declared is None else declared - buffer.size)
+        if chunk is None:
+            return False
+        if not chunk:
+            return declared is None
+        buffer.add(chunk)
     return True
+
+
+def _read_piece(read: Read, wanted: int) -> bytes | None:
+    """Read at most a chunk; None if the client went away or sent what is no body."""
+    try:
+        return read(min(CHUNK_SIZE, wanted))
+    except Exception:  # noqa: BLE001  # servers raise what they like
+        return None
 
 
 def _linger(info: RequestInfo, read: Read) -> None:
@@ -111,11 +113,8 @@ def _linger(info: RequestInfo, read: Read) -> None:
     declared = _declared(info.headers.get("content-length"))
     left = LINGER_SIZE if declared is None else min(LINGER_SIZE, declared)
     deadline = time.monotonic() + LINGER_SECONDS
-    try:
-        while left > 0 and time.monotonic() < deadline:
-            chunk = read(min(CHUNK_SIZE, left))
-            if not chunk:
-                return
-            left -= len(chunk)
-    except OSError:
-        return
+    while left > 0 and time.monotonic() < deadline:
+        chunk = _read_piece(read, left)
+        if not chunk:
+            return
+        left -= len(chunk)

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
-from unisights._body import BodyBuffer, BodyTooLargeError
+from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyBuffer, BodyTooLargeError
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.delivery import make_courier
@@ -18,13 +18,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 MakeRequest = Callable[[Scope, RequestInfo, bytes], Any]
-
-OFFLOAD_SIZE = 64 * 1024
-"""Bodies larger than what a beacon can hold are decoded in a thread, in bytes."""
-
-LINGER_SIZE = 512 * 1024 * 1024
-LINGER_SECONDS = 10.0
-"""How much of a refused body is read and dropped, and for how long."""
 
 
 def unisights_asgi(
@@ -89,31 +82,37 @@ class UnisightsASGI:
         return path in {self._path, f"{mount}/{self._path}".strip("/")}
 
     async def _serve_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pending = [await receive()]
+        is_answered = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = True
+            await send(message)
+
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self._endpoint.lifespan())
 
-            async def receive_after_drain() -> Message:
-                message = await receive()
+            async def receive_and_drain() -> Message:
+                message = pending.pop() if pending else await receive()
                 if message["type"] == "lifespan.shutdown":
                     # What handlers use may belong to the app inside: it must not end first.
                     await stack.aclose()
                 return message
 
-            try:
-                await (self._app or _idle)(scope, receive_after_drain, send)
-            except Exception:
-                # The app inside has no lifespan, so the server will not tell of its end.
-                await stack.aclose()
-                self._endpoint.open_without_lifespan()
-                raise
-
-
-async def _idle(_scope: Scope, receive: Receive, send: Send) -> None:
-    """The lifespan of an app that has nothing to set up."""
-    message: Message = {}
-    while message.get("type") != "lifespan.shutdown":
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
+            if self._app is not None:
+                try:
+                    await self._app(scope, receive_and_drain, send_noting)
+                except Exception:
+                    if is_answered:
+                        raise
+            if not is_answered:
+                # There is no app inside, or it has no lifespan.
+                await send({"type": "lifespan.startup.complete"})
+                pending.clear()
+                while (await receive_and_drain())["type"] != "lifespan.shutdown":
+                    pass
+                await send({"type": "lifespan.shutdown.complete"})
 
 
 class ASGIEndpoint:
@@ -123,12 +122,8 @@ class ASGIEndpoint:
         self._collector = Collector(options)
         self._courier = make_courier(self._collector, "inline")
         self._make_request = make_request
-        self.open_without_lifespan()
-
-    def open_without_lifespan(self) -> None:
-        """Be open, and drain on SIGTERM: nothing else will tell of the end."""
+        # Until a server says by the lifespan protocol that it will tell of its end.
         self._courier.holds_signals = True
-        self._courier.open()
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
@@ -146,7 +141,8 @@ class ASGIEndpoint:
         try:
             reply = await self._answer(scope, info, receive)
         except ClientDisconnectedError:
-            return  # Half a body is not an event, and nobody waits for the answer.
+            # Half a body is not an event. Nobody reads the answer, but middleware wants one.
+            reply = self._collector.replies.cut_body(info)
         await _send(send, reply)
 
     async def _answer(self, scope: Scope, info: RequestInfo, receive: Receive) -> Reply:
@@ -162,7 +158,7 @@ class ASGIEndpoint:
         except BodyTooLargeError:
             await reader.linger()
             return self._collector.too_large(info)
-        if buffer.size > OFFLOAD_SIZE:
+        if buffer.is_costly:
             outcome = await asyncio.to_thread(self._collector.accept, info, buffer)
         else:
             outcome = self._collector.accept(info, buffer)

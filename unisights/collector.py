@@ -10,6 +10,8 @@ An adapter reads, asks, and writes:
 """
 
 import logging
+import time
+from collections import Counter
 
 from unisights._body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
 from unisights._cors import Cors
@@ -40,6 +42,7 @@ class Collector:
         self._cors = Cors(options.allow_origins)
         self.replies = Replies(self._cors, debug=options.debug)
         self.limit = options.max_payload_size
+        self._refusals = _RefusalLog()
         self._checks = Checks(
             values=options.validate_schema, required=options.validate_required_fields
         )
@@ -93,8 +96,25 @@ class Collector:
                 "refused with %d: %r; the body: %r", reply.status, reply.body, body[:_LOGGED_BYTES]
             )
         else:
-            logger.info("refused a request with %d", reply.status)
+            self._refusals.note(reply.status)
         return reply
+
+
+class _RefusalLog:
+    """Tells an operator of refusals, at most once a second: an attacker must not fill the log."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._untold: Counter[int] = Counter()
+
+    def note(self, status: int) -> None:
+        self._untold[status] += 1
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + 1.0
+            told, self._untold = self._untold, Counter()
+            counts = ", ".join(f"{count} with {status}" for status, count in sorted(told.items()))
+            logger.warning("refused %s (debug=True tells why)", counts)
 
 
 def _is_json(content_type: str) -> bool:

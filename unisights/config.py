@@ -8,15 +8,18 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from unisights.errors import ConfigurationError
+from unisights.types import UnisightsPayload
 
-Handler = Callable[[Any, Any], Any]
+Handler = Callable[[UnisightsPayload, Any], object]
 """A function or other callable, sync or async, of the payload and the framework's request."""
 
-ErrorHandler = Callable[[Any, Exception], Any]
+ErrorHandler = Callable[[UnisightsPayload, Exception], object]
 """A function or other callable, sync or async, of a payload and why it was not handled."""
 
 Delivery = Literal["inline", "background"]
 """Whether the handler runs before the answer or after it."""
+
+_MAX_SECONDS = 24 * 60 * 60
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -90,9 +93,9 @@ class UnisightsOptions:
 
 
 def _check_path(path: object) -> None:
-    if not isinstance(path, str) or not re.fullmatch(r"/[^\s?#{}]*", path):
+    if not isinstance(path, str) or not re.fullmatch(r"/[^\s?#{}<>]*", path):
         raise ConfigurationError(
-            f"path must begin with a slash and hold no blanks, braces, '?' or '#', such as "
+            f"path must begin with a slash and hold no blanks, brackets, '?' or '#', such as "
             f"'/events', not {path!r}"
         )
 
@@ -120,8 +123,9 @@ def _check_size(name: str, size: object) -> None:
 
 
 def _check_seconds(name: str, seconds: object) -> None:
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds >= 0:
-        raise ConfigurationError(f"{name} must be a number of seconds, 0 or more")
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not 0 <= seconds <= _MAX_SECONDS:  # type: ignore[operator]
+        raise ConfigurationError(f"{name} must be a number of seconds from 0 to {_MAX_SECONDS}")
 
 
 def _check_delivery(delivery: object) -> None:
@@ -143,11 +147,11 @@ def _check_origins(origins: object) -> None:
 
 
 def _check_origin(origin: object) -> None:
-    if origin in {"*", "null"}:
-        return
     wanted = 'write it as browsers do, such as "https://example.com"'
     if not isinstance(origin, str):
         raise ConfigurationError(f"allow_origins holds {origin!r}, which is not a string")
+    if origin in {"*", "null"}:
+        return
     if "*" in origin:
         raise ConfigurationError(f'allow_origins holds {origin!r}: only "*" alone is a wildcard')
     try:
@@ -155,7 +159,8 @@ def _check_origin(origin: object) -> None:
         port = parts.port
     except ValueError:
         raise ConfigurationError(f"allow_origins holds {origin!r}: {wanted}") from None
-    if not parts.scheme or not parts.netloc or "@" in parts.netloc:
+    is_bare = re.fullmatch(r"[^\s@]*[^\s@:]", parts.netloc)
+    if not parts.scheme or not is_bare:
         raise ConfigurationError(f"allow_origins holds {origin!r}: {wanted}")
     if parts.path or parts.query or parts.fragment:
         raise ConfigurationError(

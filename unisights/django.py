@@ -9,8 +9,8 @@ try:
 except ImportError as error:
     raise ImportError("unisights.django needs Django: pip install 'unisights[django]'") from error
 
+from unisights._body import OFFLOAD_SIZE
 from unisights._wsgi import Read, SyncEndpoint, body_reader, read_info
-from unisights.asgi import OFFLOAD_SIZE
 from unisights.config import UnisightsOptions
 from unisights.reply import Reply
 from unisights.request import RequestInfo
@@ -83,7 +83,8 @@ def _may_be_large(info: RequestInfo) -> bool:
 def _body_reader(request: HttpRequest) -> Read:
     """A reader that no limit of Django's comes before, and that takes chunked bodies."""
     environ = getattr(request, "environ", None)
-    if environ is not None and environ.get("wsgi.input_terminated"):
+    if environ is not None and not environ.get("CONTENT_LENGTH"):
+        # Django takes a body without a length for none.
         return body_reader(environ)
     read: Read = request.read
     return read

@@ -8,7 +8,7 @@ try:
 except ImportError as error:
     raise ImportError("unisights.flask needs Flask: pip install 'unisights[flask]'") from error
 
-from unisights._wsgi import SyncEndpoint, body_reader, read_info
+from unisights._wsgi import Read, SyncEndpoint, body_reader, read_info
 from unisights.config import UnisightsOptions
 from unisights.reply import Reply
 
@@ -35,10 +35,17 @@ def unisights_flask(options: UnisightsOptions | None = None) -> Blueprint:
         actual: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
         info = read_info(actual.environ, actual.script_root + actual.path)
         return _to_response(
-            endpoint.answer(info, body_reader(actual.environ), lambda body: _rewind(actual, body))
+            endpoint.answer(info, _body_reader(actual), lambda body: _rewind(actual, body))
         )
 
     return blueprint
+
+
+def _body_reader(actual: Request) -> Read:
+    """A reader that no limit of Flask's comes before, of the body that may have been read."""
+    if "stream" in vars(actual):  # Somebody has asked for the body, and it is cached.
+        return io.BytesIO(actual.get_data()).read
+    return body_reader(actual.environ)
 
 
 def _rewind(actual: Request, body: bytes) -> Request:

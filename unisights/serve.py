@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def serve(options: UnisightsOptions, *, host: str, port: int, db: Path) -> None:
     sink = SQLiteSink(db)
     sink.open()
     handler = CountingHandler(sink)
-    app = unisights_asgi(_with_handler(options, handler))
+    app = unisights_asgi(replace(options, handler=handler))
     listener = _listen(host, port)
     config = uvicorn.Config(
         app,
@@ -84,11 +84,6 @@ def serve(options: UnisightsOptions, *, host: str, port: int, db: Path) -> None:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _with_handler(options: UnisightsOptions, handler: CountingHandler) -> UnisightsOptions:
-    fields = {name: getattr(options, name) for name in options.__slots__}
-    return UnisightsOptions(**{**fields, "handler": handler})
 
 
 def _listen(host: str, port: int) -> socket.socket:

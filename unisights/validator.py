@@ -69,7 +69,8 @@ def decode_unisights_payload(
     """
     payload = _decode_fast(body)
     if payload is None:
-        payload = _from_parsed(parse_json(body), server_secret, checks)
+        parsed = parse_json(body, keeps_out_of_range=checks.values)
+        payload = _from_parsed(parsed, server_secret, checks)
     payload.raw = body
     return payload
 
@@ -120,7 +121,8 @@ def _decode_data(plaintext: bytes, pointer: str, checks: Checks) -> UnisightsDat
     except (*REFUSALS, UnicodeDecodeError):
         pass
     try:
-        return _build(UnisightsData, parse_json(plaintext), ("data",), checks)
+        parsed = parse_json(plaintext, keeps_out_of_range=checks.values)
+        return _build(UnisightsData, parsed, ("data",), checks)
     except InvalidJSONError as error:
         message = f"once decrypted, {error}".replace("the body", "it", 1)
         raise refused(pointer, "json", message) from None

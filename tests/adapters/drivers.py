@@ -141,6 +141,8 @@ def _environ(call: Call) -> dict[str, Any]:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BufferedReader(_Stream(call.chunks)),
+        # As gunicorn says of every body, whether it declares its length or not.
+        "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
@@ -154,7 +156,6 @@ def _environ(call: Call) -> dict[str, Any]:
     if call.method == "POST" and "CONTENT_LENGTH" not in environ:
         if call.is_chunked:
             environ["HTTP_TRANSFER_ENCODING"] = "chunked"
-            environ["wsgi.input_terminated"] = True
         else:
             missing = 10 if call.disconnects else 0
             environ["CONTENT_LENGTH"] = str(sum(map(len, call.chunks)) + missing)

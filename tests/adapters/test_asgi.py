@@ -1,11 +1,12 @@
 """What ASGI alone has: lifespans, mounting, other paths, WebSockets, middleware."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
-from tests.adapters.drivers import Call, call_asgi
+from tests.adapters.drivers import Call, acall_asgi, call_asgi
 from tests.support import make_body
 from unisights import RequestInfo, UnisightsOptions
 from unisights.asgi import UnisightsASGI, unisights_asgi
@@ -51,16 +52,38 @@ def test_the_lifespan_reaches_the_wrapped_app() -> None:
     ]
 
 
-def test_an_app_without_a_lifespan_can_be_wrapped(recorder: Any) -> None:
-    """An app inside that refuses the lifespan, as Django does, leaves the endpoint working."""
+@pytest.mark.parametrize("kind", ["raises", "returns", "reads-and-raises"])
+def test_an_app_without_a_lifespan_can_be_wrapped(kind: str) -> None:
+    """Around an app that knows no lifespan, the endpoint serves it, and drains at its end."""
+    done: list[Any] = []
 
-    async def refuse(scope: Any, receive: Any, send: Any) -> None:
-        raise ValueError(scope["type"])
+    def handler(payload: Any, request: Any) -> None:
+        time.sleep(0.1)
+        done.append(payload)
 
-    app = unisights_asgi(UnisightsOptions(handler=recorder, delivery="background"), refuse)
-    with pytest.raises(ValueError, match="lifespan"):
-        _lifespan(app, "lifespan.startup")
-    assert call_asgi(app, Call(headers=JSON, chunks=(make_body(),))).status == 202
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        if kind == "reads-and-raises":
+            await receive()
+        if kind != "returns":
+            raise ValueError(scope["type"])
+
+    app = unisights_asgi(UnisightsOptions(handler=handler, delivery="background"), inner)
+
+    async def live() -> list[str]:
+        incoming: asyncio.Queue[Any] = asyncio.Queue()
+        outgoing: asyncio.Queue[Any] = asyncio.Queue()
+        running = asyncio.create_task(app({"type": "lifespan"}, incoming.get, outgoing.put))
+        await incoming.put({"type": "lifespan.startup"})
+        answers = [(await outgoing.get())["type"]]
+        answer = await acall_asgi(app, Call(headers=JSON, chunks=(make_body(),)))
+        assert answer.status == 202
+        await incoming.put({"type": "lifespan.shutdown"})
+        answers.append((await outgoing.get())["type"])
+        await running
+        return answers
+
+    assert asyncio.run(live()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert len(done) == 1
 
 
 def test_other_paths_reach_the_wrapped_app() -> None:
@@ -170,7 +193,6 @@ def test_an_expecting_sender_is_refused_before_it_sends() -> None:
 def test_the_event_loop_stays_responsive_under_large_ciphertexts() -> None:
     """While megabytes are decrypted, the loop goes on serving others."""
     import json
-    import time
 
     from tests.support import click, make_data, seal
 
@@ -188,8 +210,6 @@ def test_the_event_loop_stays_responsive_under_large_ciphertexts() -> None:
             last = now
 
     async def main() -> int:
-        from tests.adapters.drivers import acall_asgi
-
         watcher = asyncio.create_task(watch())
         answer = await acall_asgi(app, Call(headers=JSON, chunks=(body,)))
         watcher.cancel()

@@ -92,3 +92,17 @@ def test_there_is_one_origin_header_beside_flask_cors(
     answer = call_wsgi(app, Call(method, headers=headers, chunks=(make_body(),)))
     assert answer.status in {202, 204}
     assert answer.header("access-control-allow-origin") in {"https://page.example", "*"}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_the_body_may_have_been_read_before(chunked: bool) -> None:
+    """A `before_request` that reads the body leaves it readable for the endpoint."""
+    app = _app(delivery="inline")
+
+    @app.before_request
+    def read() -> None:
+        assert flask.request.get_data() == make_body()
+
+    body = make_body()
+    chunks = (body[:9], body[9:]) if chunked else (body,)
+    assert call_wsgi(app, Call(headers=JSON, chunks=chunks)).status == 200

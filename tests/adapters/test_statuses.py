@@ -275,3 +275,48 @@ def test_large_payloads_are_received(connect: Any, recorder: Any) -> None:
     assert client.post(json.dumps(seal(json.dumps(data).encode())).encode()).status == 200
     assert [len(payload.data.events) for payload in recorder.payloads] == [5_000, 5_000]
     assert recorder.payloads[0] == recorder.payloads[1]
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, 1, [{"a": [1]}]])
+def test_numbers_out_of_range_are_400_with_values_unchecked(connect: Any, value: Any) -> None:
+    """What no double can hold is refused also where values are not looked at."""
+    client = connect(validate_schema=False)
+    body = make_body(session_id=value).decode()
+    assert client.post(body.encode()).status == 200
+    sent = json.dumps(value)
+    huge = body.replace(f'"session_id": {sent}', f'"session_id": {sent.replace("1", "1e999")}')
+    assert "1e999" in huge
+    assert client.post(huge.encode()).status == 400
+
+
+@pytest.mark.parametrize("field", ["scroll_depth", "time_on_page"])
+@pytest.mark.parametrize("digits", [309, 400, 4_000])
+def test_whole_numbers_out_of_range_are_400(connect: Any, field: str, digits: int) -> None:
+    """A whole number beyond doubles is refused, not raised."""
+    body = make_body(**{field: 7}).replace(b": 7", b": " + b"7" * digits)
+    assert connect().post(body).status == 400
+
+
+def test_tiny_pieces_cost_no_memory(connect: Any) -> None:
+    """A body that comes byte by byte costs about what it weighs."""
+    limit = 256 * 1024
+    client = connect(max_payload_size=8 * limit)
+    client.post(make_body())
+    tracemalloc.start()
+    try:
+        answer = client.call(Call(headers=JSON, chunks=(b" " for _ in range(limit))))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answer.status == 400
+    assert peak < 8 * limit
+
+
+def test_refusals_are_told_an_operator(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Refusals are logged as warnings with their statuses, but not one line each."""
+    client = connect()
+    for _ in range(50):
+        client.post(b"{}")
+    told = [record for record in caplog.records if record.name == "unisights"]
+    assert 1 <= len(told) < 50
+    assert "422" in told[0].getMessage()
