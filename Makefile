@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
+NODE_MODULES := schema/node_modules/.package-lock.json
+
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -23,11 +25,17 @@ browser-deps: ## Install Debian's Chromium, for the tests in tests/browser
 	@command -v chromium >/dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
-generate: $(VENV)/.dev ## Regenerate the code from schema/unisights.schema.json
+generate: $(VENV)/.dev ## Regenerate the code and the TypeScript types from the schema
 	@$(BIN)/python -m codegen
+	@if command -v npm >/dev/null; then \
+		$(MAKE) -s $(NODE_MODULES) && cd schema && npm run --silent generate; \
+	else echo "npm is not installed: schema/index.d.ts was NOT regenerated" >&2; fi
 
-check-generated: $(VENV)/.dev ## Fail if the generated code differs from the schema
+check-generated: $(VENV)/.dev ## Fail if what is generated differs from the schema
 	@$(BIN)/python -m codegen --check
+	@if command -v npm >/dev/null; then \
+		$(MAKE) -s $(NODE_MODULES) && cd schema && npm run --silent check; \
+	else echo "npm is not installed: schema/index.d.ts was NOT checked" >&2; test -z "$$CI"; fi
 
 lint: $(VENV)/.dev ## Check style and common mistakes
 	@$(BIN)/ruff check .
@@ -46,7 +54,10 @@ build: $(VENV)/.dev ## Build the wheel and the source distribution into dist/
 	@$(BIN)/python -m build
 
 clean: ## Remove the virtual environment, caches and what was built
-	rm -rf $(VENV) dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache schema/node_modules
+
+$(NODE_MODULES): schema/package-lock.json
+	@cd schema && npm ci --silent && touch node_modules/.package-lock.json
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

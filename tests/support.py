@@ -8,9 +8,10 @@ from typing import Any
 from unisights.encryption import encrypt
 
 ROOT = Path(__file__).resolve().parent.parent
-CAPTURE_DIR = Path(__file__).parent / "captures"
+CAPTURE_DIR = ROOT / "schema" / "vectors" / "captures"
+CAPTURE_HEADERS = Path(__file__).parent / "captures" / "_headers.json"
 
-CAPTURES = sorted(path.stem for path in CAPTURE_DIR.glob("[!_]*.json"))
+CAPTURES = sorted(path.stem for path in CAPTURE_DIR.glob("*.json"))
 """The names of the request bodies recorded from the real browser client."""
 
 SESSION_ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -25,7 +26,7 @@ def capture(name: str) -> bytes:
 
 def capture_headers(name: str) -> dict[str, str]:
     """The headers that were recorded with a body."""
-    headers: dict[str, str] = json.loads((CAPTURE_DIR / "_headers.json").read_text())[name]
+    headers: dict[str, str] = json.loads(CAPTURE_HEADERS.read_text())[name]
     return headers
 
 

@@ -14,6 +14,8 @@ from codegen.schema import read_schema
 from tests.support import ROOT
 from unisights import SCHEMA_DIGEST, SCHEMA_VERSION
 
+IGNORED = shutil.ignore_patterns("__pycache__", "node_modules")
+
 GENERATED = sorted(render(read_schema()))
 MODULES = [path for path in GENERATED if path.endswith(".py")]
 
@@ -36,7 +38,7 @@ def run_codegen(
 def tree(tmp_path: Path) -> Path:
     """A copy of what generation reads and writes."""
     for name in ("schema", "codegen", "unisights"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=IGNORED)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
@@ -118,7 +120,7 @@ def test_generated_files_are_those_marked_for_linguist(tmp_path: Path) -> None:
         path.relative_to(ROOT).as_posix()
         for top in tops
         for path in (ROOT / top).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not {"__pycache__", "node_modules"} & set(path.parts)
     )
     listed = subprocess.run(
         ["git", "check-attr", "-z", "--stdin", "linguist-generated"],
@@ -130,7 +132,9 @@ def test_generated_files_are_those_marked_for_linguist(tmp_path: Path) -> None:
     ).stdout.split("\0")
     values = dict(zip(listed[0::3], listed[2::3], strict=False))
     assert len(values) == len(files) + 3
-    assert sorted(path for path, value in values.items() if value == "true") == GENERATED
+    assert sorted(path for path, value in values.items() if value == "true") == sorted(
+        [*GENERATED, "schema/index.d.ts"]
+    )
 
 
 @pytest.mark.parametrize("path", MODULES)

@@ -16,6 +16,8 @@ import pytest
 from codegen.__main__ import generate
 from tests.support import ROOT, click, make_data, make_payload
 
+IGNORED = shutil.ignore_patterns("__pycache__", "node_modules")
+
 SCHEMA: dict[str, Any] = json.loads(
     (ROOT / "schema" / "unisights.schema.json").read_text(encoding="utf-8")
 )
@@ -81,7 +83,7 @@ json.dump({
 def generated_from(root: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
     """Copy the tree, change its schema, and generate there."""
     for name in ("schema", "unisights"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, root / name, ignore=IGNORED)
     document = copy.deepcopy(SCHEMA)
     edit(document)
     path = root / "schema" / "unisights.schema.json"

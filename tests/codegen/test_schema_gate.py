@@ -14,6 +14,8 @@ import pytest
 from codegen.__main__ import generate
 from tests.support import ROOT
 
+IGNORED = shutil.ignore_patterns("__pycache__", "node_modules")
+
 SCHEMA_TEXT = (ROOT / "schema" / "unisights.schema.json").read_text(encoding="utf-8")
 SCHEMA: dict[str, Any] = json.loads(SCHEMA_TEXT)
 
@@ -371,7 +373,7 @@ def test_what_is_no_schema_is_refused(
 def test_the_command_exits_with_2(tmp_path: Path, arguments: list[str]) -> None:
     """On a schema with a mistake, the command says so, exits with 2 and writes nothing."""
     for name in ("codegen", "schema"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=IGNORED)
     path = tmp_path / "schema" / "unisights.schema.json"
     document = copy.deepcopy(SCHEMA)
     adding(type="number", multipleOf=2)(document)
