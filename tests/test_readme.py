@@ -337,6 +337,12 @@ def run_problems(block: Block, _stage: Stage) -> None:
     assert runner_of(before[-1]).run is run_validation
 
 
+@runs("python", "@given(payloads())")
+def run_strategies(block: Block, _stage: Stage) -> None:
+    """The shown test passes."""
+    execute(block.text)["test_my_handler"]()
+
+
 @runs("python", "decode_unisights_payload(b")
 def run_decoding(block: Block, stage: Stage) -> None:
     """What is not JSON is an InvalidJSONError, whose message says so."""
