@@ -191,19 +191,28 @@ def test_async_handlers_cannot_end_the_loop() -> None:
     assert shared_loop().run(stay()) == 5
 
 
-def test_an_interrupted_wait_still_reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When closing is interrupted, what was not handled is still reported."""
-    work = _Work()
-    work.submit()
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_an_interrupted_wait_goes_on(
+    monkeypatch: pytest.MonkeyPatch, interrupt: type[BaseException]
+) -> None:
+    """Servers that raise out of the wait do not cut it short; they get their way at its end."""
+    work = _Work(workers=1)
+    for _ in range(3):
+        work.submit()
+    wait = work.queue._changed.wait
+    interrupts = [interrupt(), interrupt()]
 
-    def interrupt(timeout: float) -> bool:
-        raise KeyboardInterrupt
+    def wait_or_raise(timeout: float) -> bool:
+        if interrupts:
+            raise interrupts.pop()
+        work.let_go.set()
+        return wait(timeout)
 
-    monkeypatch.setattr(work.queue._changed, "wait", interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(work.queue._changed, "wait", wait_or_raise)
+    with pytest.raises(interrupt):
         work.queue.close()
-    assert len(work.given_up) == 1
-    work.let_go.set()
+    assert len(work.ran) == 3
+    assert work.given_up == []
 
 
 def test_a_hanging_report_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

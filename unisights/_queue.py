@@ -88,6 +88,7 @@ class WorkQueue:
         self._bytes = 0
         self._threads = 0
         self._is_hooked = False
+        self._is_holding = False
         self._is_closed = False
 
     def submit(self, job: Job, *, holds_signals: bool = False) -> Outcome:
@@ -95,7 +96,8 @@ class WorkQueue:
 
         Args:
             job: what is to be handled.
-            holds_signals: from the first job on, drain before the server hears of SIGTERM.
+            holds_signals: drain before the server hears of SIGTERM, from the first job that
+                comes in the main thread on.
         """
         with self._changed:
             if self._is_closed:
@@ -115,8 +117,8 @@ class WorkQueue:
             self._is_hooked = True
         if hooks:
             before_exit(self.close)
-            if holds_signals:
-                hold_signals(self.close)
+            if not self._is_holding:
+                hold_signals(self.close, only_unhandled=not holds_signals)
         return self._start(job) if starts else Outcome.QUEUED
 
     def _start(self, job: Job) -> Outcome:
@@ -132,6 +134,12 @@ class WorkQueue:
             return Outcome.FULL
         return Outcome.QUEUED
 
+    def hold_signals(self) -> None:
+        """Drain before the server hears of SIGTERM; for the main thread, once a process."""
+        if not self._is_holding:
+            self._is_holding = True
+            hold_signals(self.close)
+
     def open(self) -> None:
         """Take jobs again after having been closed."""
         with self._changed:
@@ -140,19 +148,23 @@ class WorkQueue:
     def close(self) -> None:
         """Take no more jobs, wait for those that are there, give up those that do not end.
 
-        What is given up is given to `fail` also when the wait is interrupted; that may take at
-        most `REPORT_SECONDS`.
+        What is given up is given to `fail`, which may take at most `REPORT_SECONDS`. Servers
+        interrupt the wait with more signals: it goes on, and the interrupt is raised at its end.
         """
+        interrupt: BaseException | None = None
         deadline = time.monotonic() + self._drain_timeout
-        try:
-            with self._changed:
-                self._is_closed = True
-                if self._open_jobs:
-                    logger.info("waiting for %d payloads to be handled", len(self._open_jobs))
-                while self._open_jobs and (left := deadline - time.monotonic()) > 0:
+        with self._changed:
+            self._is_closed = True
+            if self._open_jobs:
+                logger.info("waiting for %d payloads to be handled", len(self._open_jobs))
+            while self._open_jobs and (left := deadline - time.monotonic()) > 0:
+                try:
                     self._changed.wait(left)
-        finally:
-            self._give_up()
+                except (SystemExit, KeyboardInterrupt) as error:
+                    interrupt = error
+        self._give_up()
+        if interrupt is not None:
+            raise interrupt
 
     def _give_up(self) -> None:
         with self._changed:

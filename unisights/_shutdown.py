@@ -25,16 +25,20 @@ def before_exit(callback: Callable[[], Any]) -> None:
         callback()
 
 
-def hold_signals(callback: Callable[[], Any]) -> None:
+def hold_signals(callback: Callable[[], Any], *, only_unhandled: bool = False) -> None:
     """Run a callback before the process hears of SIGTERM or SIGINT.
 
     For servers that end the process without letting the interpreter end: the signal is held
     until the callback has returned, in a thread, and is then sent again. Further signals are
     swallowed meanwhile: supervisors send several, and the callback is bounded in time. Does
     nothing outside the main thread, where signals cannot be handled.
+
+    Args:
+        callback: what has to be done before the end; bounded in time.
+        only_unhandled: hold only signals that nobody handles, which end the process at once.
     """
     if threading.current_thread() is threading.main_thread():
-        _Hold(callback).install()
+        _Hold(callback).install(only_unhandled=only_unhandled)
 
 
 class _Hold:
@@ -46,10 +50,15 @@ class _Hold:
         self._is_held = False
         self._is_done = False
 
-    def install(self) -> None:
+    def install(self, *, only_unhandled: bool) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             previous = signal.getsignal(number)
-            if previous not in {signal.SIG_IGN, None}:
+            is_held = (
+                previous is signal.SIG_DFL
+                if only_unhandled
+                else previous not in {signal.SIG_IGN, None}
+            )
+            if is_held:
                 self._previous[number] = previous
                 signal.signal(number, self._handle)
 

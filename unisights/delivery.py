@@ -41,6 +41,9 @@ class Courier(ABC):
     ) -> Reply:
         """Deliver, in a thread."""
 
+    def hold_signals(self) -> None:  # noqa: B027  # what delivers at once has nothing to drain
+        """Drain before the server hears of SIGTERM; for the main thread."""
+
     def open(self) -> None:  # noqa: B027  # what delivers at once has nothing to open
         """Be ready to deliver, again if need be."""
 
@@ -136,6 +139,10 @@ class BackgroundCourier(Courier):
             case Outcome.CLOSED:
                 logger.warning("refused a payload: shutting down")
                 return self._replies.unavailable(info, "shutting down")
+
+    def hold_signals(self) -> None:
+        """Drain before the server hears of SIGTERM; for the main thread."""
+        self._queue.hold_signals()
 
     def open(self) -> None:
         """Take payloads, again if need be."""

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 try:
+    from asgiref.sync import async_to_sync
+    from django.core.handlers.asgi import ASGIRequest
     from django.http import HttpRequest, HttpResponse
 except ImportError as error:
     raise ImportError("unisights.django needs Django: pip install 'unisights[django]'") from error
@@ -29,6 +31,8 @@ def unisights_django(
     endpoint = SyncEndpoint(options or UnisightsOptions(), "inline")
 
     def collect(request: HttpRequest) -> HttpResponse:
+        if isinstance(request, ASGIRequest):
+            _hold_signals(endpoint)
         reply = endpoint.answer(
             _read_info(request), _body_reader(request), lambda body: _rewind(request, body)
         )
@@ -68,6 +72,17 @@ def _exempt_from_csrf(view: View) -> View:
     # What Django's decorator does; that one hides a coroutine function before Django 5.
     view.csrf_exempt = True  # type: ignore[attr-defined]
     return view
+
+
+def _hold_signals(endpoint: SyncEndpoint) -> None:
+    """Under ASGI, a sync view runs beside the server's thread; signals are handled there."""
+
+    async def hold() -> None:  # where it runs is what matters
+        endpoint.courier.hold_signals()
+
+    if not endpoint.courier.holds_signals:
+        endpoint.courier.holds_signals = True
+        async_to_sync(hold)()
 
 
 def _read_info(request: HttpRequest) -> RequestInfo:
