@@ -151,28 +151,33 @@ class WorkQueue:
         What is given up is given to `fail`, which may take at most `REPORT_SECONDS`. Servers
         interrupt the wait with more signals: it goes on, and the interrupt is raised at its end.
         """
-        interrupt: BaseException | None = None
-        deadline = time.monotonic() + self._drain_timeout
         with self._changed:
             self._is_closed = True
             if self._open_jobs:
                 logger.info("waiting for %d payloads to be handled", len(self._open_jobs))
-            while self._open_jobs and (left := deadline - time.monotonic()) > 0:
-                try:
-                    self._changed.wait(left)
-                except (SystemExit, KeyboardInterrupt) as error:
-                    interrupt = error
-        self._give_up()
+            interrupt = self._wait_until(lambda: not self._open_jobs, self._drain_timeout)
+        interrupt = self._give_up() or interrupt
         if interrupt is not None:
             raise interrupt
 
-    def _give_up(self) -> None:
+    def _wait_until(self, is_met: Callable[[], bool], seconds: float) -> BaseException | None:
+        """Wait for a change, at most so long, and return what interrupted the wait."""
+        interrupt: BaseException | None = None
+        deadline = time.monotonic() + seconds
+        while not is_met() and (left := deadline - time.monotonic()) > 0:
+            try:
+                self._changed.wait(left)
+            except (SystemExit, KeyboardInterrupt) as error:
+                interrupt = error
+        return interrupt
+
+    def _give_up(self) -> BaseException | None:
         with self._changed:
             abandoned = [job for job in self._open_jobs.values() if job not in self._failing]
             self._open_jobs.clear()
             self._bytes = 0
         if not abandoned:
-            return
+            return None
         logger.error("%d payloads were not handled before the end", len(abandoned))
         # What is called may hang: the end of the process must not.
         reporter = threading.Thread(target=self._report, args=(abandoned,), daemon=True)
@@ -180,12 +185,15 @@ class WorkQueue:
             reporter.start()
         except RuntimeError:
             self._report(abandoned)
-        else:
-            reporter.join(REPORT_SECONDS)
+        with self._changed:
+            return self._wait_until(lambda: not abandoned, REPORT_SECONDS)
 
     def _report(self, abandoned: list[Job]) -> None:
-        for job in abandoned:
+        for job in abandoned.copy():
             self._fail_safely(job, UndeliveredError("the process ended before it was handled"))
+        with self._changed:
+            abandoned.clear()
+            self._changed.notify_all()
 
     def _fail_safely(self, job: Job, error: Exception) -> None:
         try:

@@ -1,0 +1,6 @@
+"""The ASGI app, alone."""
+
+from tests.servers.apps.settings import make_options
+from unisights.asgi import unisights_asgi
+
+app = unisights_asgi(make_options())

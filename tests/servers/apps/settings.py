@@ -1,0 +1,87 @@
+"""What all the apps are made from: options, handlers and records, set by the environment."""
+
+import asyncio
+import functools
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from unisights import UnisightsOptions
+
+VARIABLE = "UNISIGHTS_TEST_SETTINGS"
+"""The environment variable that holds, in JSON, a `Settings` and the records' directory."""
+
+FAILING = "fail"
+"""The handlers fail for payloads of this asset_id."""
+
+SETTINGS: dict[str, Any] = json.loads(os.environ.get(VARIABLE, "{}"))
+
+
+def make_options() -> UnisightsOptions:
+    """The options that the environment asks for."""
+    return UnisightsOptions(
+        handler=_HANDLERS[SETTINGS["handler"]], on_error=_on_error, **SETTINGS["options"]
+    )
+
+
+def _record(name: str, payload: Any) -> None:
+    """Append a line to a record file; one write, so that processes may share it."""
+    line = {
+        "label": payload.data.asset_id,
+        "digest": hashlib.sha256(payload.raw).hexdigest(),
+        "pid": os.getpid(),
+    }
+    path = Path(SETTINGS["directory"]) / name
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(file, json.dumps(line).encode() + b"\n")
+    finally:
+        os.close(file)
+
+
+def _finish(payload: Any) -> None:
+    if payload.data.asset_id == FAILING:
+        raise LookupError("the handler was asked to fail")
+    _record("handled", payload)
+
+
+def _handle(payload: Any, request: Any) -> None:
+    _record("started", payload)
+    time.sleep(SETTINGS["delay"])
+    _finish(payload)
+
+
+async def _handle_async(payload: Any, request: Any) -> None:
+    _record("started", payload)
+    await asyncio.sleep(SETTINGS["delay"])
+    _finish(payload)
+
+
+@functools.cache
+def _client() -> Any:
+    import httpx
+
+    return httpx.AsyncClient(timeout=30)
+
+
+async def _forward(payload: Any, request: Any) -> None:
+    """Send the label on, by the one client that all calls share."""
+    answer = await _client().post(SETTINGS["forward_to"], content=payload.data.asset_id)
+    answer.raise_for_status()
+    _finish(payload)
+
+
+_HANDLERS: dict[str, Callable[[Any, Any], Any]] = {
+    "sync": _handle,
+    "async": _handle_async,
+    "forward": _forward,
+}
+
+
+def _on_error(payload: Any, error: Exception) -> None:
+    _record("errors", payload)
+    time.sleep(SETTINGS["error_delay"])
