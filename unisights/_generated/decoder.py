@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, DecodeError, Meta, Struct, UnsetType, ValidationError, field
 from msgspec.json import Decoder
@@ -71,40 +71,38 @@ class _UnisightsPayload(Struct, kw_only=True):
 
 
 def _to_UtmParams(mirror: dict[str, str]) -> types.UtmParams:
-    if not mirror:
-        return types.UtmParams()
-    return types.UtmParams(
-        utm_source=mirror.pop("utm_source", ""),
-        utm_medium=mirror.pop("utm_medium", ""),
-        utm_campaign=mirror.pop("utm_campaign", ""),
-        utm_term=mirror.pop("utm_term", ""),
-        utm_content=mirror.pop("utm_content", ""),
-        extra=mirror,
-    )
+    out = _new(types.UtmParams)
+    pop = mirror.pop
+    out.utm_source = pop("utm_source", "")
+    out.utm_medium = pop("utm_medium", "")
+    out.utm_campaign = pop("utm_campaign", "")
+    out.utm_term = pop("utm_term", "")
+    out.utm_content = pop("utm_content", "")
+    out.extra = mirror
+    return out
 
 
-def _to_Event_list(
-    mirrors: list[_PageViewEvent | _ClickEvent | _WebVitalEvent | _CustomEvent | _ErrorEvent],
-) -> list[types.Event]:
+def _to_Event_list(mirrors: list[Any]) -> list[types.Event]:
     out: list[types.Event] = []
     append = out.append
     for mirror in mirrors:
-        if isinstance(mirror, _PageViewEvent):
+        kind = type(mirror)
+        if kind is _PageViewEvent:
             page_view_event = _new(types.PageViewEvent)
             page_view_event.type = "page_view"
             page_view_event.data = mirror.data
             append(page_view_event)
-        elif isinstance(mirror, _ClickEvent):
+        elif kind is _ClickEvent:
             click_event = _new(types.ClickEvent)
             click_event.type = "click"
             click_event.data = mirror.data
             append(click_event)
-        elif isinstance(mirror, _WebVitalEvent):
+        elif kind is _WebVitalEvent:
             web_vital_event = _new(types.WebVitalEvent)
             web_vital_event.type = "web_vital"
             web_vital_event.data = mirror.data
             append(web_vital_event)
-        elif isinstance(mirror, _CustomEvent):
+        elif kind is _CustomEvent:
             custom_event = _new(types.CustomEvent)
             custom_event.type = "custom"
             custom_event.data = mirror.data
@@ -118,18 +116,18 @@ def _to_Event_list(
 
 
 def _to_UnisightsData(mirror: _UnisightsData) -> types.UnisightsData:
-    return types.UnisightsData(
-        asset_id=mirror.asset_id,
-        session_id=mirror.session_id,
-        page_url=mirror.page_url,
-        entry_page=mirror.entry_page,
-        exit_page=mirror.exit_page,
-        utm_params=_to_UtmParams(mirror.utm_params),
-        device_info=mirror.device_info,
-        scroll_depth=min(mirror.scroll_depth, 100.0),
-        time_on_page=mirror.time_on_page,
-        events=_to_Event_list(mirror.events),
-    )
+    out = _new(types.UnisightsData)
+    out.asset_id = mirror.asset_id
+    out.session_id = mirror.session_id
+    out.page_url = mirror.page_url
+    out.entry_page = mirror.entry_page
+    out.exit_page = mirror.exit_page
+    out.utm_params = _to_UtmParams(mirror.utm_params)
+    out.device_info = mirror.device_info
+    out.scroll_depth = min(mirror.scroll_depth, 100.0)
+    out.time_on_page = mirror.time_on_page
+    out.events = _to_Event_list(mirror.events)
+    return out
 
 
 def _to_UnisightsPayload(mirror: _UnisightsPayload) -> types.UnisightsPayload:
