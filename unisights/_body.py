@@ -39,6 +39,8 @@ class BodyBuffer:
         encoding: one of `ENCODINGS`.
     """
 
+    __slots__ = ("_encoding", "_first", "_limit", "_rest")
+
     def __init__(self, limit: int, encoding: str) -> None:
         self._limit = limit
         self._encoding = encoding

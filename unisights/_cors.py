@@ -10,13 +10,13 @@ from unisights.request import RequestInfo
 
 Headers = tuple[tuple[str, str], ...]
 
-_VARY: Headers = (("Vary", "Origin"),)
+_VARY: Headers = (("vary", "Origin"),)
 
 _PREFLIGHT: Headers = (
-    ("Access-Control-Allow-Methods", "POST"),
-    ("Access-Control-Allow-Headers", "content-type, content-encoding"),
+    ("access-control-allow-methods", "POST"),
+    ("access-control-allow-headers", "content-type, content-encoding"),
     # Longer than most pages live: one preflight serves a page's beacons.
-    ("Access-Control-Max-Age", "600"),
+    ("access-control-max-age", "600"),
 )
 
 
@@ -38,8 +38,8 @@ class Cors:
         if origin is None or not self._is_allowed(origin):
             return _VARY
         return (
-            ("Access-Control-Allow-Origin", origin),
-            ("Access-Control-Allow-Credentials", "true"),
+            ("access-control-allow-origin", origin),
+            ("access-control-allow-credentials", "true"),
             *_VARY,
         )
 

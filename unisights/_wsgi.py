@@ -57,13 +57,13 @@ class SyncEndpoint:
 def read_info(environ: Mapping[str, Any], path: str) -> RequestInfo:
     """Take a snapshot of a request from its WSGI environment, or what Django makes of ASGI's."""
     headers = [
-        (key[5:].replace("_", "-"), value)
+        (key[5:].replace("_", "-").lower(), value)
         for key, value in environ.items()
         if key.startswith("HTTP_")
     ]
     headers += [
-        (key.replace("_", "-"), environ[key])
-        for key in ("CONTENT_TYPE", "CONTENT_LENGTH")
+        (name, environ[key])
+        for name, key in (("content-type", "CONTENT_TYPE"), ("content-length", "CONTENT_LENGTH"))
         if environ.get(key)
     ]
     return RequestInfo(

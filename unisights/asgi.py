@@ -60,7 +60,7 @@ class UnisightsASGI:
             await receive()
             await send({"type": "websocket.close", "code": 1000})
         else:
-            await _send(send, Reply(404, (("Content-Type", "text/plain"),), b"Not Found"))
+            await _send(send, Reply(404, (("content-type", "text/plain"),), b"Not Found"))
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
@@ -180,18 +180,22 @@ class ClientDisconnectedError(Exception):
 
 def _read_info(scope: Scope) -> RequestInfo:
     client = scope.get("client")
+    pairs = [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in scope["headers"]
+    ]
     return RequestInfo(
         method=scope["method"],
         path=scope["path"],
-        headers=merge_headers(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
-        ),
+        headers=merge_headers(pairs),
         client=client[0] if client else None,
     )
 
 
 class _BodyReader:
     """Reads one request's body, within bounds."""
+
+    __slots__ = ("_ended", "_receive")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -200,7 +204,7 @@ class _BodyReader:
     async def read_into(self, buffer: BodyBuffer) -> None:
         """Read the whole body; raises BodyTooLargeError as soon as it is over the limit."""
         while not self._ended:
-            buffer.add(await self._next_chunk())
+            buffer.add(self._chunk(await self._receive()))
 
     async def linger(self) -> None:
         """Read and drop the rest of the body, so that its sender gets to read the answer."""
@@ -208,10 +212,9 @@ class _BodyReader:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER_SECONDS):
                 while not self._ended and size < LINGER_SIZE:
-                    size += len(await self._next_chunk())
+                    size += len(self._chunk(await self._receive()))
 
-    async def _next_chunk(self) -> bytes:
-        message = await self._receive()
+    def _chunk(self, message: Message) -> bytes:
         if message["type"] == "http.disconnect":
             raise ClientDisconnectedError
         self._ended = not message.get("more_body", False)
@@ -220,7 +223,7 @@ class _BodyReader:
 
 
 async def _send(send: Send, reply: Reply) -> None:
-    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers]
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in reply.headers]
     if reply.status != 204:
         headers.append((b"content-length", str(len(reply.body)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

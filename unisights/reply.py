@@ -1,7 +1,5 @@
 """The answers that the collector gives."""
 
-from dataclasses import dataclass
-
 import msgspec
 
 from unisights._cors import Cors, Headers
@@ -12,19 +10,18 @@ from unisights.types import UnisightsPayload
 MAX_LISTED = 100
 """At most so many problems are listed in an answer."""
 
-_JSON: Headers = (("Content-Type", "application/json"),)
-_ALLOW: Headers = (("Allow", "POST, OPTIONS"),)
+_JSON: Headers = (("content-type", "application/json"),)
+_ALLOW: Headers = (("allow", "POST, OPTIONS"),)
 
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An HTTP answer, for an adapter to write.
 
     Attributes:
         status: the status code.
-        headers: name-value pairs, without Content-Length.
+        headers: name-value pairs, names in lower case, without content-length.
         body: the body, empty or JSON.
     """
 
@@ -51,7 +48,7 @@ class Replies:
     def unavailable(self, info: RequestInfo, reason: str) -> Reply:
         """503: there is no room, or no time left."""
         reply = self._error(info, 503, reason)
-        return Reply(503, (*reply.headers, ("Retry-After", "1")), reply.body)
+        return Reply(503, (*reply.headers, ("retry-after", "1")), reply.body)
 
     def preflight(self, info: RequestInfo) -> Reply:
         """204: the answer to OPTIONS."""
@@ -73,7 +70,7 @@ class Replies:
     def wrong_content_encoding(self, info: RequestInfo) -> Reply:
         """415: compressed in a way that is not known."""
         reply = self._error(info, 415, "the content encoding must be gzip, deflate or identity")
-        return Reply(415, (*reply.headers, ("Accept-Encoding", "gzip, deflate")), reply.body)
+        return Reply(415, (*reply.headers, ("accept-encoding", "gzip, deflate")), reply.body)
 
     def cut_body(self, info: RequestInfo) -> Reply:
         """400: the client went away before the body had ended."""

@@ -1,17 +1,17 @@
 """What the collector knows of a request, whichever framework brought it."""
 
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+
+import msgspec
 
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestInfo:
+class RequestInfo(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """An immutable snapshot of a request, without its body; it outlives the request.
 
     Attributes:
@@ -29,13 +29,14 @@ class RequestInfo:
     path: str
     headers: Mapping[str, str]
     client: str | None = None
-    received_at: int = field(default_factory=_now)
+    received_at: int = msgspec.field(default_factory=_now)
 
 
-def merge_headers(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    """Build `RequestInfo.headers` from name-value pairs in any case."""
-    merged: dict[str, str] = {}
-    for name, value in pairs:
-        key = name.lower()
-        merged[key] = f"{merged[key]}, {value}" if key in merged else value
+def merge_headers(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    """Build `RequestInfo.headers` from name-value pairs, names in lower case."""
+    merged = dict(pairs)
+    if len(merged) < len(pairs):
+        merged.clear()
+        for name, value in pairs:
+            merged[name] = f"{merged[name]}, {value}" if name in merged else value
     return MappingProxyType(merged)

@@ -33,7 +33,6 @@ LIMIT = 1024 * 1024
         Combination(UVICORN, ASGI),
         Combination(GRANIAN, STARLETTE),
         Combination(GUNICORN_UVICORN, FASTAPI),
-        # Django itself holds up to 2.5 MiB before it calls a view.
         Combination(HYPERCORN, DJANGO_ASYNC),
         Combination(GTHREAD, FLASK),
         Combination(GUNICORN, FLASK_INLINE),

@@ -17,4 +17,6 @@ def configure(urlconf: str) -> None:
         ],
         # The framework's own limit must not have a say.
         DATA_UPLOAD_MAX_MEMORY_SIZE=10,
+        # Under ASGI, Django keeps as much of a body in memory before it calls a view.
+        FILE_UPLOAD_MAX_MEMORY_SIZE=1024 * 1024,
     )
