@@ -1,11 +1,14 @@
 """FastAPI: the endpoint as a router, with its schema in the app's OpenAPI."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import cached_property
-from typing import Any
+from inspect import getclosurevars
+from types import MethodType
+from typing import Any, cast
 
 try:
     from fastapi import APIRouter, Request, Response
+    from fastapi.routing import APIRoute
     from starlette.requests import ClientDisconnect
     from starlette.routing import Route
 except ImportError as error:
@@ -29,17 +32,14 @@ def unisights_fastapi(options: UnisightsOptions | None = None) -> APIRouter:
     """
     options = options or UnisightsOptions()
     endpoint = ASGIEndpoint(options, _make_request)
-
-    async def collect(request: Request) -> Response:
-        return _EndpointResponse(endpoint, request)
-
-    router = APIRouter(lifespan=endpoint.lifespan)
+    collect = _Collect(endpoint)
+    router = APIRouter(lifespan=endpoint.lifespan, route_class=_Route)
     bare = options.path.rstrip("/")
     # FastAPI would redirect from the one to the other, and a beacon does not follow.
     for path in {options.path: None, f"{bare}/": None, bare or "/": None}:
         router.add_api_route(
             path,
-            collect,
+            collect.answer,
             methods=["POST"],
             name="unisights_collect",
             summary="Receive analytics events",
@@ -53,6 +53,39 @@ def unisights_fastapi(options: UnisightsOptions | None = None) -> APIRouter:
         # All other methods: preflights and refusals.
         router.routes.append(Route(path, endpoint=endpoint, include_in_schema=False))
     return router
+
+
+class _Collect:
+    """The endpoint as a function that FastAPI calls once it has run the dependencies."""
+
+    def __init__(self, endpoint: ASGIEndpoint) -> None:
+        self.endpoint = endpoint
+
+    async def answer(self, request: Request) -> Response:
+        return _EndpointResponse(self.endpoint, request)
+
+
+class _Route(APIRoute):
+    """Serves the endpoint itself wherever FastAPI has nothing to do: with no dependencies."""
+
+    _has_dependencies = False
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI asks for it wherever the router is included, maybe with dependencies."""
+        handler = super().get_route_handler()
+        # What has replaced FastAPI's own function has its reasons: it is called.
+        dependant = getclosurevars(handler).nonlocals.get("dependant")
+        if dependant is None or dependant.dependencies:
+            self._has_dependencies = True
+        return handler
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request that has matched."""
+        if self._has_dependencies:
+            await super().handle(scope, receive, send)
+        else:
+            collect = cast("_Collect", cast("MethodType", self.endpoint).__self__)
+            await collect.endpoint(scope, receive, send)
 
 
 class _EndpointResponse(Response):

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("fastapi")
 
-from fastapi import BackgroundTasks, Depends, FastAPI, Header, HTTPException, Request
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Header, HTTPException, Request
 from fastapi.middleware.cors import CORSMiddleware
 
 from tests.adapters.drivers import Call, call_asgi
@@ -43,6 +43,43 @@ def test_dependencies_run_first() -> None:
     assert _post(app).status == 401
     assert _post(app, **{"x-key": "open"}).status == 200
     assert ran == ["task"]
+
+
+@pytest.mark.parametrize("place", ["app", "outer router", "router", "include"])
+def test_dependencies_of_every_place_run(place: str) -> None:
+    """Dependencies run wherever they were declared, and only there."""
+    calls: list[str] = []
+
+    def note(request: Request) -> None:
+        calls.append(request.url.path)
+
+    declared = [Depends(note)]
+    router = unisights_fastapi(UnisightsOptions(path="/a"))
+    if place == "router":
+        router = APIRouter(dependencies=declared)
+        router.include_router(unisights_fastapi(UnisightsOptions(path="/a")))
+    outer = APIRouter(dependencies=declared if place == "outer router" else None)
+    outer.include_router(router)
+    app = FastAPI(dependencies=declared if place == "app" else None)
+    app.include_router(outer, dependencies=declared if place == "include" else None)
+    assert _post(app, "/a").status == 200
+    assert calls == ["/a"]
+
+
+def test_dependencies_of_one_inclusion_are_its_own() -> None:
+    """A router that is included twice runs the dependencies where they were declared."""
+    calls: list[str] = []
+
+    def note(request: Request) -> None:
+        calls.append(request.url.path)
+
+    router = unisights_fastapi(UnisightsOptions(path="/a"))
+    app = FastAPI()
+    app.include_router(router, prefix="/open")
+    app.include_router(router, prefix="/guarded", dependencies=[Depends(note)])
+    for path in ("/open/a", "/guarded/a", "/open/a"):
+        assert _post(app, path).status == 200
+    assert calls == ["/guarded/a"]
 
 
 def test_dependencies_may_read_the_body() -> None:
