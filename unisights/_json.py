@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from unisights._findings import OutOfRange, Path
+from unisights._nesting import is_too_deep
 from unisights.errors import InvalidJSONError, Problem, ValidationError
 
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -31,6 +32,8 @@ def parse_json(body: bytes, *, keeps_out_of_range: bool = True) -> Any:
     Raises:
         InvalidJSONError: the body is not UTF-8, not JSON, or nested too deeply.
     """
+    if is_too_deep(body):
+        raise InvalidJSONError("the body is nested too deeply")
     try:
         # What this decodes to an int of any size may be more than any double can hold.
         if not _HUGE_INTEGER.search(body):

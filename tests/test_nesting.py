@@ -1,0 +1,76 @@
+"""Deep nesting: refused before a parser goes down into it."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unisights import InvalidJSONError, decode_unisights_payload
+from unisights._nesting import MAX_DEPTH, is_too_deep
+
+STRINGS = st.text(alphabet='"\\[]{}:,a \u00e9', max_size=12)
+VALUES = st.recursive(
+    st.none() | st.integers() | STRINGS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(STRINGS, inner, max_size=4),
+    max_leaves=30,
+)
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
+
+
+@given(VALUES, STRINGS, st.booleans())
+def test_the_limit_is_exact(value: Any, name: str, as_object: bool) -> None:
+    """One level at the limit passes, one more does not, whatever else the text holds."""
+    start, end = (f"{{{json.dumps(name)}:", "}") if as_object else ("[ ", "]")
+    levels = MAX_DEPTH - _depth(value)
+    text = json.dumps(value)
+    assert not is_too_deep((start * levels + text + end * levels).encode())
+    levels += 1
+    assert is_too_deep((start * levels + text + end * levels).encode())
+    # The parser goes down before it finds the end missing.
+    assert is_too_deep((start * (levels + 10) + text).encode())
+
+
+@pytest.mark.parametrize("start", ["[", '{"a":', '[{"a":'])
+@pytest.mark.parametrize("end", ["]", "}", ""])
+def test_deep_bodies_are_not_json(start: str, end: str) -> None:
+    """A body that is nested too deeply is answered as such, closed or not."""
+    body = f'{{"data":{start * 50_000}1{end * 50_000}}}'.encode()
+    with pytest.raises(InvalidJSONError, match="nested too deeply"):
+        decode_unisights_payload(body)
+
+
+SMALL_STACK = """
+import threading, unisights
+def decode():
+    for start, end in [("[", "]"), ('{"data":', "}"), ('{"data":{"x":', "}}"), ('[{"a":', "}]")]:
+        for body in (start * 100_000 + "1" + end * 100_000, start * 100_000):
+            for around in ("%s", '{"data":%s}', '{"data":{"events":[{"type":"click","x":%s}]}}'):
+                try:
+                    unisights.decode_unisights_payload((around % body).encode())
+                except unisights.ValidationError:
+                    pass
+                except unisights.InvalidJSONError:
+                    print("refused")
+threading.stack_size(512 * 1024)
+thread = threading.Thread(target=decode)
+thread.start()
+thread.join()
+"""
+
+
+def test_deep_bodies_do_not_end_the_process() -> None:
+    """In a thread with a small stack, as servers have them, no nesting ends the process."""
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL_STACK], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("refused") == 24

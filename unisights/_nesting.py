@@ -1,0 +1,33 @@
+"""How deeply a JSON text is nested.
+
+Parsers that are written in C call themselves for each level. What guards them is made for the main
+thread: in a server's threads, whose stacks may be small, deep nesting ended the process.
+"""
+
+import re
+
+MAX_DEPTH = 500
+"""Deeper than anything that is meant; parsers need less than 128 KiB of stack for it."""
+
+_STRING = re.compile(rb'"[^"]*"')
+_OPEN = ord("{")
+_ALIKE = bytes.maketrans(b"[]", b"{}")
+_IRRELEVANT = bytes(set(range(256)) - set(b'"{}[]'))
+
+_PASSES = 8
+"""Real payloads are less deep: nothing is left of them after so many passes."""
+
+
+def is_too_deep(text: bytes) -> bool:
+    """Whether a JSON text has more than `MAX_DEPTH` levels; exact up to its first syntax error."""
+    left = text.replace(rb"\\", b"").replace(rb"\"", b"")
+    left = _STRING.sub(b"", left.translate(_ALIKE, _IRRELEVANT))
+    for _ in range(_PASSES):
+        # The innermost levels; a pass makes the text less deep by one.
+        left = left.replace(b"{}", b"")
+    depth = _PASSES
+    for bracket in left:
+        depth += 1 if bracket == _OPEN else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
