@@ -7,15 +7,36 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import jsonschema
 import pytest
 
-from tests.support import ROOT
+from tests.referee import (
+    BEYOND_THE_SCHEMA,
+    DEFINITIONS,
+    MEMBERS,
+    REFEREE,
+    UNREADABLE,
+    Problems,
+    form_of,
+    is_finite,
+    parse,
+    problems_by_referee,
+    reference_name,
+    resolve,
+    without_infinity,
+)
+from tests.vectors.cases import (
+    ENCRYPTED,
+    FILES,
+    FORMAT,
+    JSON_VECTORS,
+    VECTOR_DIR,
+    VECTORS,
+    Vector,
+)
 from unisights import (
     InvalidJSONError,
     UnisightsPayload,
@@ -25,130 +46,6 @@ from unisights import (
 )
 from unisights.encryption import decrypt, derive_key, encrypt
 from unisights.validator import _decode_fast
-
-VECTOR_DIR = ROOT / "schema" / "vectors"
-FORMAT = VECTOR_DIR / "vectors.schema.json"
-FILES = sorted(set(VECTOR_DIR.glob("*.json")) - {FORMAT})
-
-SCHEMA: dict[str, Any] = json.loads((ROOT / "schema" / "unisights.schema.json").read_bytes())
-DEFINITIONS: dict[str, Any] = SCHEMA["definitions"]
-REFEREE = jsonschema.Draft7Validator(SCHEMA)
-
-Problems = set[tuple[str, str]]
-
-UNREADABLE: Problems = {("", "json")}
-"""What is wrong with a body that is not JSON."""
-
-BEYOND_THE_SCHEMA = {"json", "base64", "tag", "site_id"}
-"""The rules that no schema can say."""
-
-
-@dataclass(frozen=True)
-class Vector:
-    """A case, as its file has it."""
-
-    file: Path
-    case: dict[str, Any]
-
-    def __str__(self) -> str:
-        """Name the case, for the tests' ids."""
-        return str(self.case["id"])
-
-    @cached_property
-    def body(self) -> bytes:
-        """The body's bytes."""
-        if "file" in self.case:
-            return (VECTOR_DIR / self.case["file"]).read_bytes()
-        if "body_base64" in self.case:
-            return base64.b64decode(self.case["body_base64"])
-        if "body" in self.case:
-            return str(self.case["body"]).encode()
-        return json.dumps(self.case["data"]).encode()
-
-    @cached_property
-    def parsed(self) -> Any:
-        """What the standard library reads from the body; infinite where no double holds a number.
-
-        Raises:
-            ValueError: it is not JSON.
-        """
-        return parse(self.body)
-
-    @property
-    def is_json(self) -> bool:
-        """Whether the body is JSON of which every number is a double."""
-        try:
-            return is_finite(self.parsed)
-        except ValueError:
-            return False
-
-    @property
-    def errors(self) -> Problems:
-        """What is expected to be wrong."""
-        return {(error["pointer"], error["rule"]) for error in self.case["errors"]}
-
-    @property
-    def encryption(self) -> dict[str, Any] | None:
-        """How the body was encrypted, if it was."""
-        found: dict[str, Any] | None = self.case.get("encryption")
-        return found
-
-    @property
-    def key_inputs(self) -> dict[str, Any]:
-        """What the sender's key was derived from."""
-        assert self.encryption
-        names = ("site_id", "bucket", "ua_hash", "server_secret")
-        return {name: self.encryption[name] for name in names if name in self.encryption}
-
-    @property
-    def plaintext(self) -> bytes:
-        """What was encrypted."""
-        assert self.encryption
-        if "plaintext" in self.encryption:
-            return str(self.encryption["plaintext"]).encode()
-        return base64.b64decode(self.encryption["plaintext_base64"])
-
-
-def parse(body: bytes) -> Any:
-    """Read a body as the vectors' format says, strictly but for numbers beyond doubles."""
-
-    def refuse(name: str) -> NoReturn:
-        raise ValueError(name)
-
-    def to_int(digits: str) -> float:
-        return int(digits) if math.isfinite(float(digits)) else float(digits)
-
-    text = body.decode("utf-8-sig")
-    return well_formed(json.loads(text, parse_constant=refuse, parse_int=to_int))
-
-
-def well_formed(value: Any) -> Any:
-    """Parsed JSON with U+FFFD for every lone surrogate."""
-    if isinstance(value, str):
-        return re.sub("[\ud800-\udfff]", "\ufffd", value)
-    if isinstance(value, list):
-        return [well_formed(item) for item in value]
-    if isinstance(value, dict):
-        return {well_formed(key): well_formed(item) for key, item in value.items()}
-    return value
-
-
-def is_finite(value: Any) -> bool:
-    """Whether parsed JSON holds no infinite number."""
-    if isinstance(value, dict | list):
-        return all(
-            is_finite(item) for item in (value.values() if isinstance(value, dict) else value)
-        )
-    return not isinstance(value, float) or math.isfinite(value)
-
-
-VECTORS = [
-    Vector(path, case)
-    for path in FILES
-    for case in json.loads(path.read_text(encoding="utf-8"))["cases"]
-]
-JSON_VECTORS = [vector for vector in VECTORS if vector.is_json]
-ENCRYPTED = [vector for vector in VECTORS if vector.encryption]
 
 
 def each(vectors: list[Vector]) -> pytest.MarkDecorator:
@@ -243,32 +140,6 @@ TELLS_APART = {
 }
 """Properties that decide by which definition an object is judged: with another value there, it is
 by another. Files of their own cover them."""
-
-
-def resolve(schema: dict[str, Any]) -> dict[str, Any]:
-    """A subschema behind its reference."""
-    while "$ref" in schema:
-        schema = DEFINITIONS[schema["$ref"].removeprefix("#/definitions/")]
-    return schema
-
-
-def reference_name(schema: dict[str, Any]) -> str:
-    """The definition that a subschema refers to; empty if to none."""
-    return str(schema.get("$ref", "")).removeprefix("#/definitions/")
-
-
-MEMBERS = {
-    DEFINITIONS[reference_name(branch)]["properties"]["type"]["const"]: reference_name(branch)
-    for branch in DEFINITIONS["Event"]["oneOf"]
-}
-
-
-def form_of(obj: Any) -> str:
-    """The definition by which a body is judged."""
-    if isinstance(obj, dict) and obj.get("encrypted") is True:
-        has_envelope = obj.get("envelope") is not None
-        return "EncryptedEnvelopePayload" if has_envelope else "EncryptedPayload"
-    return "UnisightsPayload"
 
 
 def objects_in(definition: str, obj: Any, pointer: str = "") -> Iterator[tuple[str, str, Any]]:
@@ -416,31 +287,6 @@ def test_what_tells_objects_apart_is_covered() -> None:
 # The judges.
 
 
-def escaped(part: object) -> str:
-    """A step of a JSON Pointer."""
-    return str(part).replace("~", "~0").replace("/", "~1")
-
-
-def problems_by_referee(definition: str, obj: Any, pointer: str = "") -> Problems:
-    """The broken rules by `jsonschema`, an event's by the definition that its type names."""
-    found: Problems = set()
-    referee = REFEREE.evolve(schema={"$ref": f"#/definitions/{definition}"})
-    for error in referee.iter_errors(obj):
-        place = pointer + "".join(f"/{escaped(part)}" for part in error.absolute_path)
-        if error.validator != "oneOf":
-            found.add((place, error.validator))
-        elif not isinstance(error.instance, dict):
-            found.add((place, "type"))
-        elif "type" not in error.instance:
-            found.add((place, "required"))
-        elif error.instance["type"] not in [*MEMBERS]:
-            found.add((f"{place}/type", "enum"))
-        else:
-            member = MEMBERS[error.instance["type"]]
-            found |= problems_by_referee(member, error.instance, place)
-    return found
-
-
 def judged(call: Any, argument: Any, vector: Vector) -> tuple[UnisightsPayload | None, Problems]:
     """What a judge returns, and what it finds wrong."""
     try:
@@ -483,18 +329,8 @@ def test_unreadable_bodies_are_no_json(vector: Vector) -> None:
     except ValueError:
         assert vector.errors == UNREADABLE
     else:
-        # An array is nowhere valid where a number can be.
         is_unread = REFEREE.is_valid(without_infinity(obj))
         assert vector.errors == (set() if is_unread else UNREADABLE)
-
-
-def without_infinity(value: Any) -> Any:
-    """Parsed JSON with arrays instead of infinite numbers."""
-    if isinstance(value, dict):
-        return {key: without_infinity(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without_infinity(item) for item in value]
-    return [] if isinstance(value, float) and math.isinf(value) else value
 
 
 @each(VECTORS)
