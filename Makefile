@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+BASE   ?=
 
 NODE_MODULES := schema/node_modules/.package-lock.json
 
@@ -36,6 +37,9 @@ check-generated: $(VENV)/.dev ## Fail if what is generated differs from the sche
 	@if command -v npm >/dev/null; then \
 		$(MAKE) -s $(NODE_MODULES) && cd schema && npm run --silent check; \
 	else echo "npm is not installed: schema/index.d.ts was NOT checked" >&2; test -z "$$CI"; fi
+
+check-schema: $(VENV)/.dev ## Fail if x-version hides what changed since BASE (BASE=v1.0.0)
+	@$(BIN)/python -m codegen.evolution $(BASE)
 
 lint: $(VENV)/.dev ## Check style and common mistakes
 	@$(BIN)/ruff check .
@@ -72,4 +76,4 @@ $(VENV)/.dev: pyproject.toml $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.run
 
-.PHONY: help run test test-matrix browser-deps generate check-generated lint format typecheck check build clean
+.PHONY: help run test test-matrix browser-deps generate check-generated check-schema lint format typecheck check build clean

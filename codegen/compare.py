@@ -63,6 +63,7 @@ class _Comparison:
         both = [name for name in old["definitions"] if name in new["definitions"]]
         self._pairs = {(name, name): None for name in both}
         """Definitions to compare, in order; renamed ones are found where they are referred to."""
+        self._forms = {_definition(name) for name in _forms(new)}
 
     def changes(self) -> Iterator[Change]:
         yield from self._root()
@@ -78,15 +79,11 @@ class _Comparison:
     def _root(self) -> Iterator[Change]:
         apart = {"$schema", "x-version", "definitions", "oneOf"}
         yield from _keywords("#", self._old, self._new, apart=apart)
-        old, new = (
-            {reference_name(branch) for branch in document.get("oneOf", ())}
-            for document in (self._old, self._new)
-        )
-        for name in sorted(old - new):
+        was, now = _forms(self._old), _forms(self._new)
+        for name in sorted(was - now):
             yield Change("#/oneOf", Effect.BREAKS_SENDERS, f"the form {name} is gone")
-        for name in sorted(new - old):
-            # What is valid by two forms is not valid, and the forms are told apart by hand.
-            yield Change("#/oneOf", Effect.UNCLASSIFIED, f"the form {name} is new")
+        for name in sorted(now - was):
+            yield Change("#/oneOf", Effect.UNCLASSIFIED, f"the form {name} is new; {_OVERLAP}")
 
     def _definition(self, old_name: str, new_name: str) -> Iterator[Change]:
         old, new = self._old["definitions"][old_name], self._new["definitions"][new_name]
@@ -107,6 +104,9 @@ class _Comparison:
             at = f"{place}/properties/{name}"
             was_required = name in old.get("required", ())
             is_required = name in new.get("required", ())
+            is_laxer = name not in now or (was_required and not is_required)
+            if is_laxer and place in self._forms:
+                yield Change(at, Effect.UNCLASSIFIED, _OVERLAP)
             if name not in now:
                 yield Change(at, Effect.BREAKS_RECEIVERS, "the property is gone")
             elif name not in was:
@@ -128,7 +128,7 @@ class _Comparison:
             what = f"absent, it is {_when_absent(now)!r} instead of {_when_absent(was)!r}"
             yield Change(f"{place}/default", Effect.CHANGES_DECODING, what)
         elif ("default" in was) != ("default" in now):
-            yield Change(f"{place}/default", Effect.DOCUMENTATION, "in other words")
+            yield Change(f"{place}/default", Effect.DOCUMENTATION, "decodes to the same")
 
     def _union(self, place: str, old: Wire, new: Wire) -> Iterator[Change]:
         yield from _keywords(place, old, new, apart={"oneOf"})
@@ -171,8 +171,16 @@ class _Comparison:
             yield from self._value(f"{place}/items", was["items"], now["items"])
 
 
+_OVERLAP = "a payload that is valid by two forms is not valid"
+
+
 def _definition(name: str) -> str:
     return f"#/definitions/{name}"
+
+
+def _forms(document: Wire) -> set[str]:
+    """The definitions that a whole payload may have."""
+    return {reference_name(branch) for branch in document.get("oneOf", ())}
 
 
 def _kind(wire: Wire) -> str:
@@ -230,23 +238,26 @@ def _when_absent(wire: Wire) -> Any:
 def _keywords(place: str, old: Wire, new: Wire, apart: set[str]) -> Iterator[Change]:
     """Compare keyword by keyword, but for those that the caller compares itself."""
     for keyword in sorted({*old, *new} - apart):
-        if _text(old.get(keyword)) != _text(new.get(keyword)):
+        if _text(keyword, old) != _text(keyword, new):
             rule = _RULES.get(keyword, _unknown)
             for effect, what in rule(keyword, old, new):
                 yield Change(f"{place}/{keyword}", effect, what)
 
 
-def _text(value: Any) -> str:
-    # Unlike ==, tells false from 0.
-    return json.dumps(value, sort_keys=True)
+def _text(keyword: str, wire: Wire) -> str:
+    # Unlike ==, this tells false from 0, and null from nothing.
+    return json.dumps(wire[keyword], sort_keys=True) if keyword in wire else "nothing"
 
 
 def _unknown(keyword: str, _old: Wire, _new: Wire) -> Iterator[Finding]:
     yield Effect.UNCLASSIFIED, f"what {keyword} means is not known here"
 
 
-def _words(keyword: str, old: Wire, _new: Wire) -> Iterator[Finding]:
-    yield Effect.DOCUMENTATION, "in other words" if keyword in old else "in words"
+def _words(keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
+    if keyword in old and keyword in new:
+        yield Effect.DOCUMENTATION, "is another"
+    else:
+        yield Effect.DOCUMENTATION, "is new" if keyword in new else "is gone"
 
 
 def _title(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
@@ -268,7 +279,9 @@ def _type(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
     taken = now | ({"integer"} if "number" in now else set())
     if refused := was - taken:
         yield Effect.BREAKS_SENDERS, f"no longer {' or '.join(sorted(refused))}"
-    if unheard := _decoded(new) - _decoded(old):
+    if now == {"null"}:
+        yield Effect.BREAKS_RECEIVERS, "what can only be null is no attribute"
+    elif unheard := _decoded(new) - _decoded(old):
         yield Effect.BREAKS_RECEIVERS, f"may be {' or '.join(sorted(unheard))}"
     elif not refused:
         yield Effect.ADDITION, f"also {' or '.join(sorted(now - was))}"
@@ -282,9 +295,9 @@ def _decoding(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
         yield Effect.CHANGES_DECODING, f"{now} instead of {was}"
 
 
-def _constant(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
-    yield Effect.BREAKS_SENDERS, f"no longer {_text(old['const'])}"
-    yield Effect.BREAKS_RECEIVERS, f"is {_text(new['const'])}"
+def _constant(keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
+    yield Effect.BREAKS_SENDERS, f"no longer {_text(keyword, old)}"
+    yield Effect.BREAKS_RECEIVERS, f"is {_text(keyword, new)}"
 
 
 def _enum(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:

@@ -60,7 +60,7 @@ def _judge_by(
 
 def _body(case: dict[str, Any], folder: Path) -> bytes | None:
     if "file" in case:
-        return (folder / case["file"]).read_bytes()
+        return (folder / str(case["file"])).read_bytes()
     if "body_base64" in case:
         return base64.b64decode(case["body_base64"])
     if "body" in case:

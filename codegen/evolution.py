@@ -31,6 +31,9 @@ class Step(IntEnum):
 NEEDED = {Effect.DOCUMENTATION: Step.PATCH, Effect.ADDITION: Step.MINOR}
 """The step that each effect needs; a major one where nothing is said."""
 
+MOST_VECTORS = 10
+"""How many vectors are shown of each effect: what breaks one often breaks hundreds."""
+
 Version = tuple[int, int, int]
 
 
@@ -64,15 +67,25 @@ def check(revision: str | None) -> int:
         baseline = read_baseline(revision, Path(folder))
         cases = read_cases(baseline.vectors)
         changes = compare(baseline.schema.document, schema.document)
-        changes += judge(cases, baseline.vectors)
+        surprises = judge(cases, baseline.vectors)
     old, new = baseline.schema.version, schema.version
     print(f"{SCHEMA_PATH.name}: {old} at {baseline.name}, {new} here")
-    print(f"{len(cases)} vectors of then were run; {len(changes) or 'no'} changes\n")
-    for change in sorted(changes, key=lambda change: [*Effect].index(change.effect)):
-        print(f"{change.effect.value:<16}  {change.place}: {change.what}")
-    verdict = objection(changes, old, new)
-    print(verdict or "The version says so.", file=sys.stderr if verdict else sys.stdout)
+    print(f"Changes: {len(changes) or 'none'}")
+    _print(changes, most=len(changes))
+    print(f"Vectors of then that come out otherwise: {len(surprises)} findings in {len(cases)}")
+    _print(surprises, most=MOST_VECTORS)
+    verdict = objection(changes + surprises, old, new)
+    print(verdict or "x-version needs no further step.", file=sys.stderr if verdict else sys.stdout)
     return 1 if verdict else 0
+
+
+def _print(changes: list[Change], most: int) -> None:
+    for effect in Effect:
+        found = [change for change in changes if change.effect is effect]
+        for change in found[:most]:
+            print(f"  {effect.value:<16}  {change.place}: {change.what}")
+        if len(found) > most:
+            print(f"  {effect.value:<16}  … and {len(found) - most} more")
 
 
 def objection(changes: list[Change], old: str, new: str) -> str:
