@@ -1,5 +1,6 @@
 """`unisights serve`: a collector of its own, on uvicorn, that stores to SQLite."""
 
+import contextlib
 import shlex
 import signal
 import socket
@@ -60,24 +61,23 @@ def serve(options: UnisightsOptions, *, host: str, port: int, db: Path) -> None:
     except ImportError as error:
         raise ServeError("`serve` needs uvicorn: pip install 'unisights[serve]'") from error
 
-    sink = SQLiteSink(db)
-    sink.open()
-    handler = CountingHandler(sink)
-    app = unisights_asgi(replace(options, handler=handler))
-    listener = _listen(host, port)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
-    _print_banner(options, host, listener.getsockname()[1], db)
-    # uvicorn drains on these signals, then hands them on to whoever had them before.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[listener])
-    sink.close()
+    with contextlib.closing(SQLiteSink(db)) as sink:
+        sink.open()
+        handler = CountingHandler(sink)
+        app = unisights_asgi(replace(options, handler=handler))
+        listener = _listen(host, port)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        _print_banner(options, host, listener.getsockname()[1], db)
+        # uvicorn drains on these signals, then hands them on to whoever had them before.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        uvicorn.Server(config).run(sockets=[listener])
     stored = f"{_count(handler.payloads, 'payload')} with {_count(handler.events, 'event')}"
     print(f"\nStopped. {stored} went to {db}.")
 
