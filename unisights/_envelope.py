@@ -1,6 +1,6 @@
 """Opens encrypted payloads: from what the wire holds to the plaintext."""
 
-import binascii
+import contextlib
 from base64 import b64decode
 from dataclasses import dataclass
 
@@ -68,8 +68,9 @@ def refused(pointer: str, rule: str, message: str) -> DecryptionError:
 
 
 def _decode_base64(text: str, pointer: str) -> bytes:
-    try:
-        return b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        name = pointer.rpartition("/")[2]
-        raise refused(pointer, "base64", f"{name} must be standard, padded base64") from None
+    # Before CPython 3.13, decoding lets padding pass that is one too many.
+    if len(text) % 4 == 0 and not text.endswith("==="):
+        with contextlib.suppress(ValueError):
+            return b64decode(text, validate=True)
+    name = pointer.rpartition("/")[2]
+    raise refused(pointer, "base64", f"{name} must be standard, padded base64")
