@@ -18,9 +18,9 @@ run: $(VENV)/.run ## Receive events into unisights.sqlite3 (ARGS="--port 9000" f
 test: $(VENV)/.dev ## Run the tests (ARGS="-k cors" for pytest's options)
 	@$(BIN)/pytest $(ARGS)
 
-test-matrix: $(VENV)/.dev ## Run them on CPython 3.11, 3.12 and 3.13, oldest and newest frameworks
+test-matrix: $(VENV)/.dev ## Run them on CPython 3.11, 3.12 and 3.13, oldest and newest frameworks (ARGS="-e 3.11-oldest" for one)
 	@PATH="$$PATH$$(pyenv prefix --help >/dev/null 2>&1 && pyenv versions --bare | \
-		sed "s|.*|:$$(pyenv root)/versions/&/bin|" | tr -d '\n')" $(BIN)/tox run -- $(ARGS)
+		sed "s|.*|:$$(pyenv root)/versions/&/bin|" | tr -d '\n')" $(BIN)/tox run $(ARGS)
 
 browser-deps: ## Install Debian's Chromium, for the tests in tests/browser
 	@command -v chromium >/dev/null || \
