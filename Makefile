@@ -22,6 +22,16 @@ test-matrix: $(VENV)/.dev ## Run them on CPython 3.11, 3.12 and 3.13, oldest and
 	@PATH="$$PATH$$(pyenv prefix --help >/dev/null 2>&1 && pyenv versions --bare | \
 		sed "s|.*|:$$(pyenv root)/versions/&/bin|" | tr -d '\n')" $(BIN)/tox run $(ARGS)
 
+bench: $(VENV)/.bench bench-deps ## Measure beside peers, in two minutes (ARGS="decode load" for some parts)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-full: $(VENV)/.bench bench-deps ## The same with more rounds: what the README shows
+	@$(BIN)/python -m benchmarks --full $(ARGS)
+
+bench-deps: ## Install Debian's wrk, which makes the load, if this may install packages
+	@command -v wrk >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk; }
+
 browser-deps: ## Install Debian's Chromium, for the tests in tests/browser
 	@command -v chromium >/dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
@@ -76,4 +86,8 @@ $(VENV)/.dev: pyproject.toml $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.run
 
-.PHONY: help run test test-matrix browser-deps generate check-generated check-schema lint format typecheck check build clean
+$(VENV)/.bench: pyproject.toml $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+.PHONY: help run test test-matrix bench bench-full bench-deps browser-deps generate check-generated check-schema lint format typecheck check build clean

@@ -1,0 +1,20 @@
+"""Flask."""
+
+from flask import Flask, Response, request
+
+from benchmarks.apps import ANSWER, HEADERS
+from unisights import UnisightsOptions
+from unisights.flask import unisights_flask
+
+app = Flask(__name__)
+
+
+@app.post("/read")
+def read() -> Response:
+    """Read the body; do nothing with it."""
+    request.get_data()
+    return Response(ANSWER, headers=HEADERS)
+
+
+app.register_blueprint(unisights_flask(UnisightsOptions(delivery="inline")))
+app.register_blueprint(unisights_flask(UnisightsOptions(path="/background")))

@@ -1,0 +1,110 @@
+"""What the project is held to, and whether a run has reached it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.decoders import LIMIT, OURS, PYDANTIC
+from benchmarks.decoding import ACCEPTED
+from benchmarks.results import Results
+from benchmarks.serving import (
+    ASGI,
+    BARE_PARSE,
+    DJANGO,
+    DJANGO_READ,
+    FASTAPI,
+    FASTAPI_MODEL,
+    FLASK,
+    FLASK_READ,
+)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A figure that a contestant must keep to.
+
+    Attributes:
+        what: the figure, in words.
+        section, case, contestant: where it is found.
+        reference: what it is divided by; without one, it counts by itself.
+        sign: whether it may be at most, or must be at least, so much.
+        bar: how much.
+        then: what comes after that.
+        unit: of what counts by itself: "ms" or "MiB".
+    """
+
+    what: str
+    section: str
+    case: str
+    contestant: str
+    reference: str | None
+    sign: Literal["≤", "≥"]
+    bar: float
+    then: float | None = None
+    unit: str = "×"
+
+    def value(self, results: Results) -> float | None:
+        """The figure in a run, if it was measured."""
+        case = results.case(self.section, self.case)
+        if case is None or self.contestant not in case.samples:
+            return None
+        if self.reference is None:
+            return case.spread(self.contestant).median * _SCALES[self.unit]
+        return case.ratio(self.contestant, self.reference).median
+
+    def is_met(self, value: float, bar: float) -> bool:
+        """Whether a figure keeps to a bar."""
+        return value <= bar if self.sign == "≤" else value >= bar
+
+
+_SCALES = {"×": 1, "ms": 1e3}
+
+_ASGI, _FLASK, _DJANGO = (f"{group}, 100 events" for group in ("ASGI", "Flask", "Django"))
+
+BARS = [
+    Bar(
+        "bytes to payload, 100 events, of orjson.loads",
+        *("decode", "100 events", OURS, LIMIT, "≤", 1.6, 1.25),
+    ),
+    Bar(
+        "pydantic's time for the same, of ours",
+        *("decode", "100 events", PYDANTIC, OURS, "≥", 2),
+    ),
+    Bar(
+        "unisights_asgi, of bare ASGI + orjson.loads",
+        *("load", _ASGI, ASGI.name, BARE_PARSE.name, "≥", 0.8, 0.9),
+    ),
+    Bar(
+        "unisights_fastapi, of bare ASGI + orjson.loads",
+        *("load", _ASGI, FASTAPI.name, BARE_PARSE.name, "≥", 0.6, 0.75),
+    ),
+    Bar(
+        "unisights_fastapi, of FastAPI's pydantic parameter",
+        *("load", _ASGI, FASTAPI.name, FASTAPI_MODEL.name, "≥", 2.4),
+    ),
+    Bar(
+        "unisights_flask, of Flask reading the body",
+        *("load", _FLASK, FLASK.name, FLASK_READ.name, "≥", 0.75, 0.85),
+    ),
+    Bar(
+        "unisights_django, of Django reading the body",
+        *("load", _DJANGO, DJANGO.name, DJANGO_READ.name, "≥", 0.75, 0.85),
+    ),
+    Bar("decrypt 64 KiB", "decrypt", "64 KiB", "decrypt", None, "≤", 3, unit="ms"),
+    Bar("decrypt 1 MiB", "decrypt", "1,024 KiB", "decrypt", None, "≤", 60, unit="ms"),
+    Bar("import unisights", "import", "import", "unisights", None, "≤", 80, 40, "ms"),
+]
+
+SMALL_MULTIPLE = 10
+"""What a refused body may cost, of an accepted one of its length, whatever it holds."""
+
+
+def refusal_bars(results: Results) -> list[Bar]:
+    """A bar for the hostile body that costs the most, of each length."""
+    return [
+        Bar(
+            f"the hostile body that costs most, {case.name}: {worst}, of an accepted one",
+            *("refuse", case.name, worst, ACCEPTED, "≤", SMALL_MULTIPLE),
+        )
+        for case in results.sections.get("refuse", [])
+        for worst in [max(case.samples, key=lambda name, case=case: case.ratio(name).median)]
+    ]

@@ -1,0 +1,136 @@
+"""A run as text for a terminal."""
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.bars import BARS, Bar, refusal_bars
+from benchmarks.results import Results
+from benchmarks.timing import Case, Spread
+
+TITLES = {
+    "decode": "From bytes to a payload",
+    "recordings": "The bodies recorded from the browser client",
+    "refuse": "Hostile bodies, beside an ordinary one of the same length",
+    "encode": "From a payload to JSON",
+    "decrypt": "Decryption",
+    "grow": "Growth",
+    "memory": "Memory",
+    "import": "Import",
+    "load": "End to end",
+    "compare": "Two revisions",
+}
+
+
+def as_text(results: Results) -> str:
+    """Everything that a run has found: the bars, then each section, ratios first."""
+    parts = [machine_line(results), bars_as_text(results)]
+    for section, cases in results.sections.items():
+        parts.append(f"{TITLES[section]}\n{'=' * len(TITLES[section])}")
+        parts += section_as_text(cases)
+    return "\n\n".join([*parts, *results.notes])
+
+
+def machine_line(results: Results) -> str:
+    """Where it was measured, in a sentence."""
+    at = results.machine
+    return (
+        f"Measured on {at['taken']}: {at['cores']} cores of {at['processor']}, {at['kernel']}, "
+        f"{at['python']}, revision {at['revision']}, load average {at['load_average']}.\n"
+        + ", ".join(f"{name} {version}" for name, version in at["packages"].items())
+        + "."
+    )
+
+
+def all_bars(results: Results) -> list[tuple[Bar, float]]:
+    """Each bar whose figure was measured, and the figure."""
+    measured = ((bar, bar.value(results)) for bar in [*BARS, *refusal_bars(results)])
+    return [(bar, value) for bar, value in measured if value is not None]
+
+
+def verdict(bar: Bar, value: float) -> str:
+    """Whether the bar is met, and the one after it."""
+    if not bar.is_met(value, bar.bar):
+        return "NOT MET"
+    if bar.then is not None and bar.is_met(value, bar.then):
+        return "met, and the next"
+    return "met"
+
+
+def bars_as_text(results: Results) -> str:
+    """The bars as a table."""
+    rows = [("figure", "measured", "bar", "then", "")]
+    for bar, value in all_bars(results):
+        then = "" if bar.then is None else f"{bar.sign} {number(bar.then)}"
+        wanted = f"{bar.sign} {number(bar.bar)} {bar.unit}"
+        rows.append((bar.what, f"{number(value)} {bar.unit}", wanted, then, verdict(bar, value)))
+    return table(rows)
+
+
+def section_as_text(cases: Sequence[Case]) -> Iterator[str]:
+    """Each case as a table; the cases of two contestants that have the same two, as one."""
+    pairs: list[Case] = []
+    for case in cases:
+        if len(case.samples) == 2 and case.unit == "s":
+            pairs.append(case)
+        else:
+            yield case_as_text(case)
+    for names in dict.fromkeys(tuple(case.samples) for case in pairs):
+        yield pairs_as_text([case for case in pairs if tuple(case.samples) == names])
+
+
+def case_as_text(case: Case) -> str:
+    """A case: by contestant the ratio, its quartiles, the figure, its quartiles."""
+    facts = ", ".join(f"{value:,} {name}" for name, value in case.facts.items())
+    heading = f"{case.name} ({facts})" if facts else case.name
+    rows = [(heading, f"× {case.reference}", "quartiles", case.unit, "quartiles")]
+    for name in case.samples:
+        ratio, own = case.ratio(name), case.spread(name)
+        rows.append((name, *_spread(ratio), *_spread(own, case.unit)))
+    return table(rows)
+
+
+def pairs_as_text(cases: Sequence[Case]) -> str:
+    """Cases of the same two contestants: a row for each."""
+    reference = cases[0].reference
+    (other,) = set(cases[0].samples) - {reference}
+    rows = [(other, f"× {reference}", "quartiles", other, reference)]
+    for case in cases:
+        absolute = [quantity(case.spread(name).median, case.unit) for name in (other, reference)]
+        rows.append((case.name, *_spread(case.ratio(other)), *absolute))
+    return table(rows)
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns, the first one to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        first, *others = (
+            cell.ljust(width) if not index else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join((first, *others)).rstrip())
+    return "\n".join(lines)
+
+
+def number(value: float) -> str:
+    """A number of three digits."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value else "0"
+
+
+def quantity(value: float, unit: str) -> str:
+    """A number with its unit; seconds as what people say."""
+    if unit != "s":
+        return f"{number(value)} {unit}"
+    for scale, name in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
+        if value * scale >= 1:
+            return f"{number(value * scale)} {name}"
+    return f"{number(value * 1e9)} ns"
+
+
+def _spread(spread: Spread, unit: str = "") -> tuple[str, str]:
+    if not unit:
+        return f"{spread.median:.2f}", f"{spread.low:.2f}–{spread.high:.2f}"
+    ends = f"{quantity(spread.low, unit)}–{quantity(spread.high, unit)}"
+    return quantity(spread.median, unit), ends
