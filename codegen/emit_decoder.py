@@ -71,6 +71,7 @@ class _Emitter:
             elif name in self._mirrored:
                 parts.append(self._move(self._model.objects[name]))
         parts += [self._entry_point(name) for name in ENTRY_POINTS]
+        parts.append(self._members())
         return "\n\n".join(parts)
 
     def _needs_mirror(self, obj: ObjectType) -> bool:
@@ -238,6 +239,14 @@ class _Emitter:
             ]
         lines.append("    return out")
         return "\n".join(lines)
+
+    def _members(self) -> str:
+        members = [name for union in self._model.unions.values() for name in union.members.values()]
+        return (
+            "MEMBERS: dict[str, type[Struct]] = {"
+            + "".join(f"{name!r}: _{name}, " for name in members)
+            + '}\n"""What a member of each union is decoded into."""'
+        )
 
     def _moved(self, f: Field, expression: str) -> str:
         value = f.value

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from unisights._findings import (
     ALL_CHECKS,
-    MAX_FINDINGS,
     Checks,
     Finding,
     Findings,
@@ -17,6 +18,7 @@ from unisights._findings import (
 )
 from unisights._generated import findings, verdict
 from unisights._generated.builder import BATCHES, UNIONS
+from unisights._generated.decoder import MEMBERS, REFUSALS
 from unisights._json import out_of_range, place_in_words, to_pointer
 from unisights.errors import Problem
 
@@ -33,7 +35,7 @@ def find_problems(
         checks: which rules are enforced.
 
     Returns:
-        Every problem, in the payload's order, at most `MAX_FINDINGS`; none if it is valid.
+        Every problem, in the payload's order, at most `checks.max_problems`; none if it is valid.
 
     Raises:
         InvalidJSONError: a number that no double can hold stands where a value is wanted.
@@ -49,7 +51,7 @@ def find_problems(
     if any(isinstance(finding.value, OutOfRange) for finding in errors.found):
         raise out_of_range()
     problems = (problem for finding in errors.found for problem in _in_words(finding))
-    return list(islice(problems, MAX_FINDINGS))
+    return list(islice(problems, checks.max_problems))
 
 
 def _validate(definition: str, obj: Any, path: Path, errors: Findings) -> None:
@@ -76,8 +78,17 @@ def _validate_member(union: str, item: Any, path: Path, errors: Findings) -> Non
         errors.require(path, item, "required", ["type"])
     elif not isinstance(item["type"], str) or item["type"] not in members:
         errors.require((*path, "type"), item["type"], "enum", [*members])
-    else:
+    elif not _is_taken(members[item["type"]], item):
         _validate(members[item["type"]], item, path, errors)
+
+
+def _is_taken(member: str, item: dict[str, Any]) -> bool:
+    """Whether the fast path takes a member of a union: then it is valid, and soon known to be."""
+    try:
+        msgspec.convert(item, MEMBERS[member])
+    except (*REFUSALS, UnicodeEncodeError):  # the latter for lone surrogates
+        return False
+    return True
 
 
 # From findings to problems.

@@ -20,7 +20,7 @@ class TooManyFindingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """Which rules are enforced.
+    """How a payload is checked.
 
     Whatever is switched off, the payload must have a shape that dataclasses can be built from:
     objects and arrays where they belong, and events of known types.
@@ -28,10 +28,12 @@ class Checks:
     Attributes:
         values: the rules on values: types, bounds, patterns.
         required: that required properties are there.
+        max_problems: how many problems are listed; the rest is not looked for.
     """
 
     values: bool = True
     required: bool = True
+    max_problems: int = MAX_FINDINGS
 
 
 ALL_CHECKS = Checks()
@@ -77,7 +79,7 @@ class Findings:
             TooManyFindingsError: there are enough.
         """
         self.found.append(Finding(path, value, rule, expected))
-        if len(self.found) >= MAX_FINDINGS:
+        if len(self.found) >= self._checks.max_problems:
             raise TooManyFindingsError
 
     def _enforces(self, rule: str, expected: Any) -> bool:

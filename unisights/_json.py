@@ -16,10 +16,14 @@ from unisights.errors import InvalidJSONError, Problem, ValidationError
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-_HUGE_INTEGER = re.compile(rb"[0-9]{309}")
-
 _MAX_DIGITS = 400
 """More digits than any double has before its decimal point; int() of more is quadratic."""
+
+_MANY_DIGITS = b"0" * 309
+"""The fewest that are more than any double can hold."""
+_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+
+_LARGE_EXPONENT = re.compile(rb"[eE]\+?[0-9]{3}")
 
 
 def parse_json(body: bytes, *, keeps_out_of_range: bool = True) -> Any:
@@ -34,26 +38,30 @@ def parse_json(body: bytes, *, keeps_out_of_range: bool = True) -> Any:
     """
     if is_too_deep(body):
         raise InvalidJSONError("the body is nested too deeply")
+    # A search that is linear whatever the body holds.
+    has_huge_integers = _MANY_DIGITS in body.translate(_ZEROS)
     try:
         # What this decodes to an int of any size may be more than any double can hold.
-        if not _HUGE_INTEGER.search(body):
+        if not has_huge_integers:
             return msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     # The standard library says what is wrong, and takes lone surrogates.
-    return _parse_slowly(body, keeps_out_of_range=keeps_out_of_range)
+    numbers: dict[str, Any] = {}
+    if has_huge_integers or _LARGE_EXPONENT.search(body):
+        numbers = {"parse_int": _parse_int, "parse_float": _parse_float}
+        if not keeps_out_of_range:
+            numbers = {hook: _in_range(parse) for hook, parse in numbers.items()}
+    return _parse_slowly(body, numbers)
 
 
-def _parse_slowly(body: bytes, *, keeps_out_of_range: bool) -> Any:
+def _parse_slowly(body: bytes, numbers: dict[str, Any]) -> Any:
     if not body.strip():
         raise InvalidJSONError("the body is empty")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidJSONError(f"the body is not UTF-8: byte {error.start}") from None
-    numbers: dict[str, Any] = {"parse_int": _parse_int, "parse_float": _parse_float}
-    if not keeps_out_of_range:
-        numbers = {hook: _in_range(parse) for hook, parse in numbers.items()}
     try:
         parsed = json.loads(text, parse_constant=_parse_constant, **numbers)
         return _replace_surrogates(parsed) if _SURROGATE_ESCAPE.search(body) else parsed

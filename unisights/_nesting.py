@@ -12,6 +12,7 @@ MAX_DEPTH = 500
 _STRING = re.compile(rb'"[^"]*"')
 _OPEN = ord("{")
 _ALIKE = bytes.maketrans(b"[]", b"{}")
+_NOT_OPENING = bytes(set(range(256)) - set(b"{["))
 _IRRELEVANT = bytes(set(range(256)) - set(b'"{}[]'))
 
 _PASSES = 8
@@ -20,8 +21,14 @@ _PASSES = 8
 
 def is_too_deep(text: bytes) -> bool:
     """Whether a JSON text has more than `MAX_DEPTH` levels; exact up to its first syntax error."""
-    left = text.replace(rb"\\", b"").replace(rb"\"", b"")
-    left = _STRING.sub(b"", left.translate(_ALIKE, _IRRELEVANT))
+    if len(text.translate(None, _NOT_OPENING)) <= MAX_DEPTH:
+        return False
+    left = text
+    if b"\\" in text:
+        left = left.replace(rb"\\", b"").replace(rb"\"", b"")
+    # Two quotes that meet end one string and begin another, or hold nothing between them.
+    left = left.translate(_ALIKE, _IRRELEVANT).replace(b'""', b"")
+    left = _STRING.sub(b"", left)
     for _ in range(_PASSES):
         # The innermost levels; a pass makes the text less deep by one.
         left = left.replace(b"{}", b"")

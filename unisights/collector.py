@@ -17,7 +17,7 @@ from unisights._body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_en
 from unisights._cors import Cors
 from unisights.config import UnisightsOptions
 from unisights.errors import InvalidJSONError, ValidationError
-from unisights.reply import Replies, Reply
+from unisights.reply import MAX_LISTED, Replies, Reply
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 from unisights.validator import Checks, decode_unisights_payload
@@ -44,7 +44,9 @@ class Collector:
         self.limit = options.max_payload_size
         self._refusals = _RefusalLog()
         self._checks = Checks(
-            values=options.validate_schema, required=options.validate_required_fields
+            values=options.validate_schema,
+            required=options.validate_required_fields,
+            max_problems=MAX_LISTED,
         )
 
     def screen(self, info: RequestInfo) -> Reply | None:

@@ -148,3 +148,13 @@ _unisights_data = Decoder(_UnisightsData)
 
 def decode_UnisightsData(body: bytes) -> types.UnisightsData:
     return _to_UnisightsData(_unisights_data.decode(body))
+
+
+MEMBERS: dict[str, type[Struct]] = {
+    "PageViewEvent": _PageViewEvent,
+    "ClickEvent": _ClickEvent,
+    "WebVitalEvent": _WebVitalEvent,
+    "CustomEvent": _CustomEvent,
+    "ErrorEvent": _ErrorEvent,
+}
+"""What a member of each union is decoded into."""
