@@ -28,6 +28,9 @@ bench: $(VENV)/.bench bench-deps ## Measure beside peers, in two minutes (ARGS="
 bench-full: $(VENV)/.bench bench-deps ## The same with more rounds: what the README shows
 	@$(BIN)/python -m benchmarks --full $(ARGS)
 
+bench-compare: $(VENV)/.bench bench-deps ## Compare the working tree with BASE, measured in turn (BASE=v1.0.0)
+	@$(BIN)/python -m benchmarks --compare $(or $(BASE),HEAD) $(ARGS)
+
 bench-deps: ## Install Debian's wrk, which makes the load, if this may install packages
 	@command -v wrk >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk; }
@@ -90,4 +93,4 @@ $(VENV)/.bench: pyproject.toml $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
-.PHONY: help run test test-matrix bench bench-full bench-deps browser-deps generate check-generated check-schema lint format typecheck check build clean
+.PHONY: help run test test-matrix bench bench-full bench-compare bench-deps browser-deps generate check-generated check-schema lint format typecheck check build clean

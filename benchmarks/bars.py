@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks import growth
 from benchmarks.decoders import LIMIT, OURS, PYDANTIC
 from benchmarks.decoding import ACCEPTED
+from benchmarks.memory import FLOODED, OPTION
 from benchmarks.results import Results
 from benchmarks.serving import (
     ASGI,
@@ -16,6 +18,7 @@ from benchmarks.serving import (
     FLASK,
     FLASK_READ,
 )
+from benchmarks.timing import Case
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,12 @@ _SCALES = {"×": 1, "ms": 1e3}
 
 _ASGI, _FLASK, _DJANGO = (f"{group}, 100 events" for group in ("ASGI", "Flask", "Django"))
 
+LINEAR = 2
+"""What more a byte of a hundred times as many may cost, for caches; a square would cost 100."""
+
+SMALL_MULTIPLE = 10
+"""What a refused body may cost, of an accepted one of its length, whatever it holds."""
+
 BARS = [
     Bar(
         "bytes to payload, 100 events, of orjson.loads",
@@ -91,20 +100,34 @@ BARS = [
     ),
     Bar("decrypt 64 KiB", "decrypt", "64 KiB", "decrypt", None, "≤", 3, unit="ms"),
     Bar("decrypt 1 MiB", "decrypt", "1,024 KiB", "decrypt", None, "≤", 60, unit="ms"),
+    Bar(
+        "time for each byte of 10,000 events, of 100 events",
+        *("grow", growth.TIME, growth.LARGEST, growth.TYPICAL, "≤", LINEAR),
+    ),
+    Bar(
+        "memory for each byte of 10,000 events, of 100 events",
+        *("grow", growth.HELD, growth.LARGEST, growth.TYPICAL, "≤", LINEAR),
+    ),
     Bar("import unisights", "import", "import", "unisights", None, "≤", 80, 40, "ms"),
 ]
 
-SMALL_MULTIPLE = 10
-"""What a refused body may cost, of an accepted one of its length, whatever it holds."""
 
-
-def refusal_bars(results: Results) -> list[Bar]:
-    """A bar for the hostile body that costs the most, of each length."""
-    return [
+def worst_bars(results: Results) -> list[Bar]:
+    """Bars for what is the worst of many."""
+    bars = [
         Bar(
             f"the hostile body that costs most, {case.name}: {worst}, of an accepted one",
             *("refuse", case.name, worst, ACCEPTED, "≤", SMALL_MULTIPLE),
         )
         for case in results.sections.get("refuse", [])
-        for worst in [max(case.samples, key=lambda name, case=case: case.ratio(name).median)]
+        for worst in [_worst(case)]
     ]
+    if (case := results.case("memory", FLOODED)) is not None:
+        worst = _worst(case)
+        what = f"memory that 300 MiB in chunks take, {worst}, of max_payload_size"
+        bars.append(Bar(what, "memory", FLOODED, worst, OPTION, "≤", 3))
+    return bars
+
+
+def _worst(case: Case) -> str:
+    return max(case.samples, key=lambda name: case.ratio(name).median)

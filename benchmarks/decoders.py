@@ -1,5 +1,6 @@
 """Who decodes: each contestant takes a plain body's bytes."""
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from unisights.schema import schema_text
 OURS = "unisights"
 LIMIT = "orjson.loads"
 PYDANTIC = "pydantic"
+STRUCTS = "msgspec Structs"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def _plain_schema() -> dict[str, Any]:
     }
 
 
-def decoders() -> list[Decoder]:
+@functools.cache
+def decoders() -> tuple[Decoder, ...]:
     """All contestants; what only parses first, what checks and types last."""
     compiled = _compiled()
     validate = jsonschema_rs.validator_for(_plain_schema()).validate
@@ -58,15 +61,15 @@ def decoders() -> list[Decoder]:
         validate(parsed)
         return parsed
 
-    return [
+    return (
         Decoder(LIMIT, orjson.loads, "dicts, unchecked"),
         Decoder("json.loads", json.loads, "dicts, unchecked"),
         Decoder(OURS, decode_unisights_payload, "dataclasses, checked"),
-        Decoder("msgspec Structs", msgspec_structs.decode, "Structs, checked"),
+        Decoder(STRUCTS, msgspec_structs.decode, "Structs, checked"),
         Decoder(PYDANTIC, pydantic_models.decode, "models, checked"),
         Decoder("orjson + jsonschema-rs", validate_with_rust, "dicts, checked"),
         Decoder(
             "orjson + fastjsonschema", lambda body: compiled(orjson.loads(body)), "dicts, checked"
         ),
         Decoder("json + fastjsonschema", lambda body: compiled(json.loads(body)), "dicts, checked"),
-    ]
+    )

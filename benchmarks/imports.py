@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tempfile
 from functools import partial
+from pathlib import Path
 
 from benchmarks.timing import Case, interleave
 from tests.test_imports import FRAMEWORKS
@@ -22,14 +23,20 @@ STATEMENTS = {
 
 def measure_imports(rounds: int) -> list[Case]:
     """The import alone, without the interpreter's own start, beside others."""
-    alone = {name: partial(_time_import, statement) for name, statement in STATEMENTS.items()}
+    alone = {name: partial(time_import, statement) for name, statement in STATEMENTS.items()}
     for run in alone.values():
         run()  # compiles what was not
     return [Case("import", "s", "msgspec", interleave(alone, rounds))]
 
 
-def _time_import(statement: str) -> float:
-    return float(run_python(_TIMED.format(statement)))
+def time_import(statement: str, package: Path | None = None) -> float:
+    """How long an import takes in a fresh interpreter, in seconds.
+
+    Args:
+        statement: the import.
+        package: a directory to import from before all others.
+    """
+    return float(run_python(_TIMED.format(statement), package))
 
 
 def loaded_frameworks() -> list[str]:
@@ -39,7 +46,7 @@ def loaded_frameworks() -> list[str]:
     return run_python(code).split()
 
 
-def run_python(code: str, *, package: str | None = None) -> str:
+def run_python(code: str, package: Path | None = None) -> str:
     """Run a statement in a fresh interpreter, in an empty directory; return what it prints."""
     with tempfile.TemporaryDirectory() as empty:
         finished = subprocess.run(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import corpus
-from benchmarks.serving import GROUPS, LOAD_CORE, App, Server, pinned, serving
+from benchmarks.serving import GROUPS, LOAD_CORE, Server, pinned, serving
 from benchmarks.timing import Case, interleave
 
 CONNECTIONS = 16
@@ -109,8 +109,3 @@ def put_under_load(server: Server, body: Path, seconds: int) -> Outcome:
     if seen["refused"] or seen["broken"] or not seen["requests"]:
         raise RuntimeError(f"{server.app.name} did not answer everything: {seen}")
     return Outcome(seen["requests"] / seen["seconds"], used / seen["requests"])
-
-
-def start_with(app: App, body: bytes) -> contextlib.AbstractContextManager[Server]:
-    """Run one app, to be looked at with a profiler while it is under load."""
-    return serving(app, body)

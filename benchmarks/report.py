@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks.bars import BARS, Bar, refusal_bars
+from benchmarks.bars import BARS, Bar, worst_bars
 from benchmarks.results import Results
 from benchmarks.timing import Case, Spread
 
@@ -20,9 +20,17 @@ TITLES = {
 }
 
 
+_SCALES = {
+    "s": ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"), (1e-12, "ps")),
+    "B": ((2**20, "MiB"), (2**10, "KiB"), (1, "B")),
+}
+
+
 def as_text(results: Results) -> str:
     """Everything that a run has found: the bars, then each section, ratios first."""
-    parts = [machine_line(results), bars_as_text(results)]
+    parts = [machine_line(results)]
+    if all_bars(results):
+        parts.append(bars_as_text(results))
     for section, cases in results.sections.items():
         parts.append(f"{TITLES[section]}\n{'=' * len(TITLES[section])}")
         parts += section_as_text(cases)
@@ -42,7 +50,7 @@ def machine_line(results: Results) -> str:
 
 def all_bars(results: Results) -> list[tuple[Bar, float]]:
     """Each bar whose figure was measured, and the figure."""
-    measured = ((bar, bar.value(results)) for bar in [*BARS, *refusal_bars(results)])
+    measured = ((bar, bar.value(results)) for bar in [*BARS, *worst_bars(results)])
     return [(bar, value) for bar, value in measured if value is not None]
 
 
@@ -66,15 +74,15 @@ def bars_as_text(results: Results) -> str:
 
 
 def section_as_text(cases: Sequence[Case]) -> Iterator[str]:
-    """Each case as a table; the cases of two contestants that have the same two, as one."""
-    pairs: list[Case] = []
+    """Each case as a table; the cases of the same two contestants, as one."""
+    alike: dict[tuple[str, ...], list[Case]] = {}
     for case in cases:
-        if len(case.samples) == 2 and case.unit == "s":
-            pairs.append(case)
+        alike.setdefault(tuple(case.samples), []).append(case)
+    for names, group in alike.items():
+        if len(names) == 2:  # a pair
+            yield pairs_as_text(group)
         else:
-            yield case_as_text(case)
-    for names in dict.fromkeys(tuple(case.samples) for case in pairs):
-        yield pairs_as_text([case for case in pairs if tuple(case.samples) == names])
+            yield from map(case_as_text, group)
 
 
 def case_as_text(case: Case) -> str:
@@ -85,6 +93,8 @@ def case_as_text(case: Case) -> str:
     for name in case.samples:
         ratio, own = case.ratio(name), case.spread(name)
         rows.append((name, *_spread(ratio), *_spread(own, case.unit)))
+    if len(case.samples[case.reference]) == 1:
+        return table([(name, ratio, own) for name, ratio, _, own, _ in rows])
     return table(rows)
 
 
@@ -121,12 +131,9 @@ def number(value: float) -> str:
 
 def quantity(value: float, unit: str) -> str:
     """A number with its unit; seconds as what people say."""
-    if unit != "s":
-        return f"{number(value)} {unit}"
-    for scale, name in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
-        if value * scale >= 1:
-            return f"{number(value * scale)} {name}"
-    return f"{number(value * 1e9)} ns"
+    scales = _SCALES.get(unit, ((1, unit),))
+    scale, name = next((pair for pair in scales if value >= pair[0]), scales[-1])
+    return f"{number(value / scale)} {name}"
 
 
 def _spread(spread: Spread, unit: str = "") -> tuple[str, str]:

@@ -11,6 +11,7 @@ from benchmarks.timing import Case
 DIRECTORY = Path(__file__).parent / "results"
 FULL = DIRECTORY / "full.json"
 QUICK = DIRECTORY / "quick.json"
+COMPARED = DIRECTORY / "compared.json"
 
 
 @dataclass

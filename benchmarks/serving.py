@@ -52,12 +52,12 @@ FASTAPI = App("unisights_fastapi", "fastapi_app:app", "/events")
 FLASK_READ = App("Flask, body read", "flask_app:app", "/read", is_async=False)
 FLASK = App("unisights_flask, inline", "flask_app:app", "/events", is_async=False)
 FLASK_BACKGROUND = App(
-    "unisights_flask, background", "flask_app:app", "/background", status=202, is_async=False
+    "unisights_flask, background", "flask_app:background", "/events", status=202, is_async=False
 )
-DJANGO_READ = App("Django, body read", "django_app:wsgi", "/read", is_async=False)
-DJANGO = App("unisights_django", "django_app:wsgi", "/events", is_async=False)
-DJANGO_ASYNC_READ = App("Django async, body read", "django_app:asgi", "/read-async")
-DJANGO_ASYNC = App("unisights_django_async", "django_app:asgi", "/events-async")
+DJANGO_READ = App("Django, body read", "django_app:app", "/read", is_async=False)
+DJANGO = App("unisights_django", "django_app:app", "/events", is_async=False)
+DJANGO_ASYNC_READ = App("Django async, body read", "django_async_app:app", "/read")
+DJANGO_ASYNC = App("unisights_django_async", "django_async_app:app", "/events")
 
 GROUPS: dict[str, tuple[App, ...]] = {
     "ASGI": (BARE_PARSE, BARE_READ, ASGI, FASTAPI_READ, FASTAPI_MODEL, FASTAPI),
@@ -89,15 +89,24 @@ class Server:
         """Where the endpoint is."""
         return f"http://127.0.0.1:{self.port}{self.app.path}"
 
+    def processes(self) -> list[int]:
+        """Its processes."""
+        return list(self._processor_times())
+
     def processor_time(self) -> float:
         """How long its processes have run on a processor so far, in seconds."""
-        ticks = 0
+        return sum(self._processor_times().values())
+
+    def _processor_times(self) -> dict[int, float]:
+        """The same, of each process that is alive."""
+        times = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 fields = stat.read_text(errors="replace").rpartition(")")[2].split()
-                if int(fields[2]) == self.pid:
-                    ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+                state, group, ticks = fields[0], int(fields[2]), int(fields[11]) + int(fields[12])
+                if group == self.pid and state not in {"Z", "X"}:
+                    times[int(stat.parent.name)] = ticks / os.sysconf("SC_CLK_TCK")
+        return times
 
 
 @contextlib.contextmanager

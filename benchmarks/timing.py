@@ -95,13 +95,13 @@ def time_functions(functions: Mapping[str, Callable[[], object]], effort: Effort
 
     The garbage collector is on, as in a server.
     """
+    gc.collect()
     runs = {name: _batch_of(function, effort.batch) for name, function in functions.items()}
     return interleave(runs, effort.rounds)
 
 
 def time_batch(function: Callable[[], object], count: int) -> float:
     """How long one of so many calls takes, in seconds."""
-    gc.collect()
     begin = time.process_time()
     for _ in itertools.repeat(None, count):
         function()

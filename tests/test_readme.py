@@ -48,6 +48,8 @@ from unisights.flask import unisights_flask
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 
+BENCHMARKS = ["benchmarks", "benchmarks/apps", "benchmarks/peers"]
+
 ORIGIN = "https://shop.example"
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -801,7 +803,7 @@ def test_links_lead_somewhere() -> None:
 def test_the_map_names_every_module() -> None:
     """CONTRIBUTING says of each module what it knows."""
     text = read("CONTRIBUTING.md")
-    for package in ("unisights", "unisights/sinks", "codegen"):
+    for package in ("unisights", "unisights/sinks", "codegen", *BENCHMARKS):
         for path in (ROOT / package).glob("*.py"):
             if not path.name.startswith("__init__"):
                 assert f"`{path.name}`" in text, f"{package}/{path.name}"

@@ -17,4 +17,6 @@ def read() -> Response:
 
 
 app.register_blueprint(unisights_flask(UnisightsOptions(delivery="inline")))
-app.register_blueprint(unisights_flask(UnisightsOptions(path="/background")))
+
+background = Flask(__name__)
+background.register_blueprint(unisights_flask())
