@@ -1,6 +1,11 @@
-"""What all tests share: the recorded captures, and the rule that CI skips nothing."""
+"""What all tests share: the npm face of the schema, and the rule that CI skips nothing."""
+
+import shutil
+from pathlib import Path
 
 import pytest
+
+from tests.npm import copy_to, run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,3 +28,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     if terminalreporter.config.getoption("--fail-on-skip") and skipped:
         terminalreporter.write_line(f"{len(skipped)} tests were skipped: --fail-on-skip", red=True)
+
+
+@pytest.fixture(scope="session")
+def npm_face(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package with what its lock file names; for all tests, so not to be changed."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("node and npm are not installed: the npm face of the schema is not tested")
+    folder = copy_to(tmp_path_factory.mktemp("npm") / "schema")
+    finished = run(folder, "npm", "ci")
+    assert finished.returncode == 0, finished.stderr
+    return folder

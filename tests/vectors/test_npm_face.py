@@ -1,29 +1,13 @@
 """The npm face of the schema: its own tests pass, and its types cannot drift from the schema."""
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT
+from tests.npm import SCHEMA_DIR, copy_to, run
 from unisights import SCHEMA_DIGEST, SCHEMA_VERSION
 
-SCHEMA_DIR = ROOT / "schema"
 GENERATED = ["index.d.ts", "package.json", "package-lock.json"]
-
-
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder."""
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, encoding="utf-8", check=False, timeout=600
-    )
-
-
-def copy_to(folder: Path) -> Path:
-    """Copy the package as it is committed."""
-    ignored = shutil.ignore_patterns("node_modules")
-    return Path(shutil.copytree(SCHEMA_DIR, folder, ignore=ignored))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -31,28 +15,17 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in GENERATED}
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the package with what its lock file names; for all tests, so not to be changed."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("node and npm are not installed: the npm face of the schema is not tested")
-    folder = copy_to(tmp_path_factory.mktemp("npm") / "schema")
-    finished = run(folder, "npm", "ci")
-    assert finished.returncode == 0, finished.stderr
-    return folder
-
-
 @pytest.fixture
-def package(installed: Path, tmp_path: Path) -> Path:
+def package(npm_face: Path, tmp_path: Path) -> Path:
     """A copy of the package that a test may change."""
     folder = copy_to(tmp_path / "schema")
-    (folder / "node_modules").symlink_to(installed / "node_modules")
+    (folder / "node_modules").symlink_to(npm_face / "node_modules")
     return folder
 
 
-def test_npm_test_passes(installed: Path) -> None:
+def test_npm_test_passes(npm_face: Path) -> None:
     """`npm test` passes: ajv in strict mode on every vector, strict TypeScript on a consumer."""
-    finished = run(installed, "npm", "test")
+    finished = run(npm_face, "npm", "test")
     assert finished.returncode == 0, finished.stdout[-5000:] + finished.stderr
 
 
