@@ -34,6 +34,11 @@ _MIX = (
 """The recordings' shares, rounded: half clicks, a quarter vitals, the rest others."""
 
 
+def in_words(events: int) -> str:
+    """So many events, in words."""
+    return f"{events:,} event{'s' if events != 1 else ''}"
+
+
 @functools.cache
 def mixed_body(events: int) -> bytes:
     """A session with so many events of all types, as the browser client writes it."""

@@ -22,7 +22,7 @@ ACCEPTED = "accepted, mixed events"
 
 def measure_decoding(effort: Effort, sizes: Iterable[int] = corpus.SIZES) -> list[Case]:
     """Every decoder, with bodies of more and more events."""
-    bodies = {f"{events:,} events": corpus.mixed_body(events) for events in sizes}
+    bodies = {corpus.in_words(events): corpus.mixed_body(events) for events in sizes}
     return [_decode(name, body, decoders(), effort) for name, body in bodies.items()]
 
 
@@ -68,7 +68,7 @@ def measure_encoding(effort: Effort, events: int = 100) -> list[Case]:
         "pydantic's model_dump_json": model.data.model_dump_json,
     }
     samples = time_functions(functions, effort)
-    return [Case(f"{events:,} events", "s", "orjson.dumps of parsed JSON", samples)]
+    return [Case(corpus.in_words(events), "s", "orjson.dumps of parsed JSON", samples)]
 
 
 def measure_decryption(effort: Effort) -> list[Case]:

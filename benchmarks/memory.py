@@ -36,7 +36,9 @@ def measure_payloads(sizes: Iterable[int] = corpus.SIZES) -> list[Case]:
             if each.name in _WEIGHED
         }
         samples = {BODY: [len(body)], **{name: [size] for name, size in held.items()}}
-        cases.append(Case(f"held, {events:,} events", "B", LIMIT, samples, {"bytes": len(body)}))
+        cases.append(
+            Case(f"held, {corpus.in_words(events)}", "B", LIMIT, samples, {"bytes": len(body)})
+        )
     return cases
 
 

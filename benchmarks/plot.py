@@ -1,6 +1,6 @@
 """A run as a picture: bars in SVG, in colours that can be read on light and on dark."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -10,6 +10,11 @@ from benchmarks.report import number, quantity
 from benchmarks.results import Results
 
 _OURS, _OTHERS, _TEXT = "#d9730d", "#7d8590", "#7d8590"
+
+_GAP = "#ffffff"
+
+_SHOWN = 10
+"""Bars that are so many times as long as ours are cut."""
 
 _WIDTH, _LABELS, _VALUES = 760, 230, 150
 _ROW, _BAR, _HEADING = 22, 14, 40
@@ -40,7 +45,7 @@ def as_svg(results: Results) -> str:
     for title, bars in charts:
         y += _HEADING
         lines.append(f'<text x="0" y="{y - 12}" font-weight="bold">{escape(title)}</text>')
-        longest = max(bar.value for bar in bars)
+        longest = _longest_shown(bars)
         for bar in bars:
             lines += _drawn(bar, y, longest)
             y += _ROW
@@ -53,12 +58,23 @@ def as_svg(results: Results) -> str:
 
 
 def _drawn(bar: Bar, y: int, longest: float) -> Iterator[str]:
-    width = max(1, round((_WIDTH - _LABELS - _VALUES) * bar.value / longest))
+    width = max(1, round((_WIDTH - _LABELS - _VALUES) * min(1, bar.value / longest)))
     colour = _OURS if bar.is_ours else _OTHERS
     baseline = y + _BAR - 2
     yield f'<text x="{_LABELS - 8}" y="{baseline}" text-anchor="end">{escape(bar.label)}</text>'
     yield f'<rect x="{_LABELS}" y="{y}" width="{width}" height="{_BAR}" fill="{colour}"/>'
+    if bar.value > longest:  # It goes on: a gap says so.
+        yield (
+            f'<path d="M{_LABELS + width - 30} {y + _BAR + 2} l8 {-_BAR - 4}" stroke="{_GAP}" '
+            'stroke-width="4"/>'
+        )
     yield f'<text x="{_LABELS + width + 6}" y="{baseline}">{escape(bar.text)}</text>'
+
+
+def _longest_shown(bars: Sequence[Bar]) -> float:
+    """The longest bar, but for those that would leave nothing to be seen of ours."""
+    ours = max(bar.value for bar in bars if bar.is_ours)
+    return max(bar.value for bar in bars if bar.value <= _SHOWN * ours)
 
 
 def _decoders(results: Results) -> Iterator[tuple[str, list[Bar]]]:

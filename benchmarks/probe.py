@@ -24,7 +24,7 @@ def cases() -> dict[str, Callable[[], object]]:
     found: dict[str, Callable[[], object]] = {}
     for events in corpus.SIZES:
         body = corpus.mixed_body(events)
-        found[f"decode {events:,} events"] = partial(decode_unisights_payload, body)
+        found[f"decode {corpus.in_words(events)}"] = partial(decode_unisights_payload, body)
     hundred = corpus.mixed_body(100)
     for name, body in {
         "1 event of 2 kB": corpus.long_url_body(),

@@ -7,12 +7,11 @@ function init(arguments)
   file:close()
 end
 
-function done(summary, latency)
+function done(summary)
   local errors = summary.errors
   io.write(string.format(
-    '\n{"requests": %d, "seconds": %f, "refused": %d, "broken": %d, "p50": %f, "p99": %f}\n',
+    '\n{"requests": %d, "seconds": %f, "refused": %d, "broken": %d}\n',
     summary.requests, summary.duration / 1e6, errors.status,
-    errors.connect + errors.read + errors.write + errors.timeout,
-    latency:percentile(50) / 1e6, latency:percentile(99) / 1e6
+    errors.connect + errors.read + errors.write + errors.timeout
   ))
 end
