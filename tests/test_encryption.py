@@ -268,12 +268,38 @@ def test_other_key_values_are_refused(name: str, value: Any, *, envelope: bool) 
 
 @FORMS
 @pytest.mark.parametrize("name", ["ciphertext", "tag"])
-@pytest.mark.parametrize("text", ["*", "A", "AAA", "AA\n==", "AA==AA", "_-8=", "ß", "\ud83d"])
+@pytest.mark.parametrize(
+    "text", ["*", "A", "AAA", "AA\n==", "AA==AA", "AAAA====", "_-8=", "ß", "\ud83d"]
+)
 def test_what_is_not_base64_is_refused_by_name(name: str, text: str, *, envelope: bool) -> None:
     """Text that is not standard, padded base64 is named as such, at its own place."""
     payload = changed(sealed_data(envelope=envelope), name, text)
-    found = problems_of(lambda: validate_unisights_payload(payload))
-    assert found == [(PLACES[envelope][name], "base64")]
+    with pytest.raises(DecryptionError) as caught:
+        validate_unisights_payload(payload)
+    (problem,) = caught.value.problems
+    assert (problem.pointer, problem.rule) == (PLACES[envelope][name], "base64")
+    place = "data" if (name, envelope) == ("ciphertext", False) else name
+    assert problem.message == f"{place} must be standard, padded base64"
+
+
+@FORMS
+def test_refusals_to_decrypt_are_told_why(*, envelope: bool) -> None:
+    """The message says what does not fit, or why a plaintext is not JSON."""
+    reasons = {
+        json.dumps(make_data(asset_id="x")).encode(): (
+            "site_id must equal the encrypted data.asset_id"
+        ),
+        b"": "once decrypted, it is empty",
+        b"[NaN]": "once decrypted, it is not JSON: NaN is not a JSON value",
+    }
+    for plaintext, reason in reasons.items():
+        with pytest.raises(DecryptionError) as caught:
+            validate_unisights_payload(seal(plaintext, envelope=envelope))
+        assert str(caught.value) == reason
+    with pytest.raises(DecryptionError) as caught:
+        validate_unisights_payload(changed(sealed_data(envelope=envelope), "bucket", 1))
+    reason = "the tag does not match the ciphertext, site_id, bucket and ua_hash"
+    assert str(caught.value) == reason
 
 
 @FORMS

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import click, make_body, make_data, make_payload, seal
+from tests.support import SITE_ID, click, make_body, make_data, make_payload, seal
 from unisights import (
     InvalidJSONError,
     UnisightsError,
@@ -17,6 +17,8 @@ from unisights import (
     decode_unisights_payload,
     validate_unisights_payload,
 )
+from unisights._authority import _in_words
+from unisights._findings import Finding
 from unisights.types import ClickEventData, UnisightsPayload
 from unisights.validator import Checks, validate_as
 
@@ -367,6 +369,77 @@ def test_problems_speak_to_people() -> None:
     assert "'web_vital'" in about_type
 
 
+MESSAGES: dict[str, list[str]] = {
+    "null": ["the payload must be an object, not null"],
+    "array": ["the payload must be an object, not an array"],
+    "string": ["the payload must be an object, not a string"],
+    "empty object": ["the payload must contain 'data'"],
+    "encrypted null": ["encrypted must be false"],
+    "empty asset_id": ["data.asset_id must not be empty"],
+    "asset_id number": ["data.asset_id must be a string, not a number"],
+    "bad session_id": [
+        "data.session_id must be a UUID, such as 550e8400-e29b-41d4-a716-446655440000"
+    ]
+    * 2,
+    "page_url not a url": [
+        "data.page_url must be an absolute URL, such as https://example.com/page"
+    ],
+    "exit_page bool": ["data.exit_page must be a string or null, not true or false"],
+    "events object": ["data.events must be an array, not an object"],
+    "screen_width negative": ["data.device_info.screen_width must be at least 0"],
+    "event empty": ["data.events[0] must contain 'type'"],
+    "unknown type": [
+        "data.events[1].type must be one of 'page_view', 'click', 'web_vital', 'custom', 'error'"
+    ],
+    "entries fractional": [
+        "data.events[0].data.entries must be a whole number, not a number",
+    ],
+    "entries beyond exact": ["data.events[0].data.entries must be at most 9007199254740991"],
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_messages_name_the_place_and_the_demand(name: str) -> None:
+    """Each kind of problem has its own sentence, the same for an object as for bytes."""
+    obj, _ = INVALID[name]
+    for call in (validate_unisights_payload, decoded):
+        with pytest.raises(ValidationError) as caught:
+            call(obj)
+        assert [p.message for p in caught.value.problems] == MESSAGES[name]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(Decimal(1), "a number"), (object(), "something else"), (b"", "something else")],
+)
+def test_values_that_no_json_has_are_named(value: object, words: str) -> None:
+    """A Python value that is of no JSON type is called so, whatever its class is called."""
+    with pytest.raises(ValidationError) as caught:
+        validate_unisights_payload(make_payload(asset_id=value))
+    assert [p.message for p in caught.value.problems] == [
+        f"data.asset_id must be a string, not {words}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected", "demand"),
+    [
+        ("type", ["integer", "boolean"], "be a whole number or true or false, not a string"),
+        ("const", True, "be true"),
+        ("const", "click", "be 'click'"),
+        ("minLength", 2, "have at least 2 characters"),
+        ("maxLength", 1, "have at most 1 characters"),
+        ("maxLength", "brief", "be brief"),
+        ("pattern", "^[a-z]+$", "match the pattern ^[a-z]+$"),
+        ("pattern", "a word", "be a word"),
+    ],
+)
+def test_every_rule_has_words(rule: str, expected: Any, demand: str) -> None:
+    """Rules that no property of this version has are put into words too."""
+    (problem,) = _in_words(Finding(("a", 0), "", rule, expected))
+    assert (problem.pointer, problem.rule, problem.message) == ("/a/0", rule, f"a[0] must {demand}")
+
+
 def test_the_error_reads_as_its_first_problem() -> None:
     """As text, the error is its first problem's message, and says how many more there are."""
     with pytest.raises(ValidationError) as one:
@@ -444,8 +517,11 @@ def test_numbers_that_json_has_not_are_refused(
 ) -> None:
     """NaN, infinities and numbers beyond a double's range are named, all of them."""
     payload = make_payload(**changes)
-    expected = [(pointer, "json") for pointer in pointers]
-    assert found_in(lambda: validate_unisights_payload(payload)) == expected
+    with pytest.raises(ValidationError) as caught:
+        validate_unisights_payload(payload)
+    found = caught.value.problems
+    assert [(p.pointer, p.rule) for p in found] == [(pointer, "json") for pointer in pointers]
+    assert all(p.message.endswith(" must be a number that JSON can hold") for p in found)
 
 
 def test_decimals_are_numbers() -> None:
@@ -650,12 +726,42 @@ def test_what_is_not_json_is_refused_as_such(body: bytes) -> None:
     assert 0 < len(str(caught.value)) < 300
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("empty", "the body is empty"),
+        ("blank", "the body is empty"),
+        ("NaN", "the body is not JSON: NaN is not a JSON value"),
+        ("beyond a double", "the body holds a number that is out of range"),
+        ("5,000 digits", "the body holds a number that is out of range"),
+        ("deep array", "the body is nested too deeply"),
+    ],
+)
+def test_what_is_not_json_is_told_why(name: str, message: str) -> None:
+    """The error says what is wrong with the body, and where."""
+    with pytest.raises(InvalidJSONError) as caught:
+        decode_unisights_payload(NOT_JSON[name])
+    assert str(caught.value) == message
+
+
+def test_places_in_what_is_not_json_are_counted_from_1() -> None:
+    """A syntax error is placed by line and column, bytes that are not UTF-8 by their offset."""
+    for body, place in ((b'{\n  "a": x}', "at line 2, column 8"), (b"ab\xff", "UTF-8: byte 2")):
+        with pytest.raises(InvalidJSONError) as caught:
+            decode_unisights_payload(body)
+        assert str(caught.value).endswith(place)
+
+
 def test_deep_objects_are_refused() -> None:
     """An object that is nested too deeply to walk is refused, without a RecursionError."""
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]
-    assert found_in(lambda: validate_unisights_payload(make_payload(note=deep))) == [("", "json")]
+    with pytest.raises(ValidationError) as caught:
+        validate_unisights_payload(make_payload(note=deep))
+    (problem,) = caught.value.problems
+    assert (problem.pointer, problem.rule) == ("", "json")
+    assert problem.message == "the object is nested too deeply"
 
 
 @pytest.mark.parametrize(
@@ -824,6 +930,10 @@ def test_checks_reach_into_encrypted_payloads() -> None:
     plaintext = json.dumps(make_data(scroll_depth="far")).encode()
     assert decoded(seal(plaintext), checks).data.scroll_depth == "far"
     assert found_in(lambda: decoded(seal(plaintext))) == [("/data/scroll_depth", "type")]
+    unread = json.dumps(make_data(note=7777, events=[vital(entries=1.0)])).encode()
+    huge = unread.replace(b"7777", b"1e400")
+    assert decoded(seal(huge)).data.asset_id == SITE_ID
+    assert found_in(lambda: decoded(seal(huge), checks)) == [("/data", "json")]
     broken = {**seal(plaintext), "bucket": "1"}
     assert found_in(lambda: decoded(broken, checks)) == [("/bucket", "type")]
 
@@ -845,9 +955,13 @@ def test_keys_that_json_has_not_are_refused(key: Any, place: str) -> None:
     (payload if place == "root" else payload["data"]["utm_params"])[key] = "x"
     with pytest.raises(ValidationError) as refused:
         validate_unisights_payload(payload)
-    assert [(problem.pointer, problem.rule) for problem in refused.value.problems] == [
-        ("" if place == "root" else "/data/utm_params", "json")
-    ]
+    (problem,) = refused.value.problems
+    assert problem.rule == "json"
+    pointer, words = (
+        ("", "the payload") if place == "root" else ("/data/utm_params", "data.utm_params")
+    )
+    assert problem.pointer == pointer
+    assert problem.message == f"{words} must have strings as its keys, as in JSON"
 
 
 def test_problems_come_in_the_payloads_order() -> None:

@@ -1,6 +1,7 @@
 """The authority on what is valid: the compiled validators, and what they find in words."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -121,7 +122,7 @@ def _demand(finding: Finding) -> str:
         case "type":
             names = expected if isinstance(expected, list) else [expected]
             wanted = " or ".join(_A_TYPE[name] for name in names)
-            return f"be {wanted}, not {_A_TYPE.get(_type_of(finding.value), 'something else')}"
+            return f"be {wanted}, not {_kind_of(finding.value)}"
         case "enum":
             return f"be one of {', '.join(repr(value) for value in expected)}"
         case "const":
@@ -143,18 +144,19 @@ def _demand(finding: Finding) -> str:
             return f"be {expected}"
 
 
-def _type_of(value: Any) -> str:
+def _kind_of(value: Any) -> str:
     match value:
         case None:
             return "null"
         case bool():
-            return "boolean"
-        case int() | float():
-            return "number"
+            return "true or false"
+        case int() | float() | Decimal():
+            return "a number"
         case str():
-            return "string"
+            return "a string"
         case list() | tuple():
-            return "array"
+            return "an array"
         case dict():
-            return "object"
-    return type(value).__name__
+            return "an object"
+        case _:
+            return "something else"

@@ -16,9 +16,6 @@ from unisights.errors import InvalidJSONError, Problem, ValidationError
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-_MAX_DIGITS = 400
-"""More digits than any double has before its decimal point; int() of more is quadratic."""
-
 _MANY_DIGITS = b"0" * 309
 """The fewest that are more than any double can hold."""
 _ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
@@ -73,9 +70,8 @@ def _parse_slowly(body: bytes, numbers: dict[str, Any]) -> Any:
 
 
 def _parse_int(digits: str) -> int | OutOfRange:
-    if len(digits) > _MAX_DIGITS or not math.isfinite(float(digits)):
-        return OutOfRange()
-    return int(digits)
+    # In this order: float() of many digits is linear, int() of them quadratic.
+    return int(digits) if math.isfinite(float(digits)) else OutOfRange()
 
 
 def _parse_float(digits: str) -> float | OutOfRange:
@@ -104,12 +100,16 @@ def _parse_constant(name: str) -> NoReturn:
 
 def _replace_surrogates(value: Any) -> Any:
     if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
+        return _well_formed(value)
     if isinstance(value, list):
         return [_replace_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_replace_surrogates(k): _replace_surrogates(v) for k, v in value.items()}
+        return {_well_formed(key): _replace_surrogates(item) for key, item in value.items()}
     return value
+
+
+def _well_formed(text: str) -> str:
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def check_parsed(obj: Any) -> Any:
@@ -131,15 +131,14 @@ def check_parsed(obj: Any) -> Any:
 
 def _checked(value: Any, path: Path, problems: list[Problem]) -> Any:
     if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value) if _SURROGATE.search(value) else value
+        return _well_formed(value)
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             message = f"{place_in_words(path)} must have strings as its keys, as in JSON"
             problems.append(Problem(to_pointer(path), "json", message))
             return {}
         return {
-            _checked(key, path, problems): _checked(item, (*path, key), problems)
-            for key, item in value.items()
+            _well_formed(key): _checked(item, (*path, key), problems) for key, item in value.items()
         }
     if isinstance(value, list | tuple):
         return [_checked(item, (*path, index), problems) for index, item in enumerate(value)]

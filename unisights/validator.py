@@ -124,7 +124,7 @@ def _decode_data(plaintext: bytes, pointer: str, checks: Checks) -> UnisightsDat
         parsed = parse_json(plaintext, keeps_out_of_range=checks.values)
         return _build(UnisightsData, parsed, ("data",), checks)
     except InvalidJSONError as error:
-        message = f"once decrypted, {error}".replace("the body", "it", 1)
+        message = f"once decrypted, {error}".replace("the body", "it")
         raise refused(pointer, "json", message) from None
 
 
