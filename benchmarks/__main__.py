@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if told.compare:
         has_load = load.is_available()
         cases = compare(
-            told.compare, efforts.many, efforts.imports, efforts.load if has_load else None
+            told.compare, efforts.few, efforts.imports, efforts.load if has_load else None
         )
         notes = [] if has_load else [load.MISSING]
         found = Results(machine.describe(), {"compare": cases}, notes)
@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         found = measure(told.parts or list(PARTS), efforts)
     print(report.as_text(found))
-    found.write(told.json or kept)
+    if told.json or not told.parts:  # A part alone must not take the place of everything.
+        found.write(told.json or kept)
 
 
 def _parser() -> argparse.ArgumentParser:

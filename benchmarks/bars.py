@@ -6,6 +6,7 @@ from typing import Literal
 from benchmarks import growth
 from benchmarks.decoders import LIMIT, OURS, PYDANTIC
 from benchmarks.decoding import ACCEPTED
+from benchmarks.load import PROCESSOR_TIME
 from benchmarks.memory import FLOODED, OPTION
 from benchmarks.results import Results
 from benchmarks.serving import (
@@ -53,6 +54,13 @@ class Bar:
         if self.reference is None:
             return case.spread(self.contestant).median * _SCALES[self.unit]
         return case.ratio(self.contestant, self.reference).median
+
+    def by_processor_time(self, results: Results) -> float | None:
+        """The same of servers by the work that a request is for them, whatever else runs."""
+        case = results.case(self.section, f"{self.case}, {PROCESSOR_TIME}")
+        if case is None or self.reference is None:
+            return None
+        return case.ratio(self.reference, self.contestant).median
 
     def is_met(self, value: float, bar: float) -> bool:
         """Whether a figure keeps to a bar."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from benchmarks.decoders import LIMIT, OURS, decoders
-from benchmarks.report import all_bars, machine_line, number, quantity, verdict
+from benchmarks.report import bar_rows, machine_line, quantity
 from benchmarks.results import Results
 from benchmarks.serving import ASGI, DJANGO, DJANGO_ASYNC, FASTAPI, FLASK, FLASK_BACKGROUND
 from benchmarks.timing import Case
@@ -38,18 +38,9 @@ def throughput(results: Results) -> dict[str, tuple[Case, str]]:
 
 
 def _bars(results: Results) -> Iterator[str]:
-    rows = [
-        (
-            bar.what,
-            f"{number(value)} {bar.unit}",
-            f"{bar.sign} {number(bar.bar)} {bar.unit}",
-            f"{bar.sign} {number(bar.then)} {bar.unit}" if bar.then else "",
-            verdict(bar, value),
-        )
-        for bar, value in all_bars(results)
-    ]
+    (head, *rows) = bar_rows(results)
     if rows:
-        yield table(("Figure", "Measured", "Bar", "Then", "Verdict"), rows)
+        yield table(head, rows)
 
 
 def _decoders(results: Results) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What a run is made of, and how much is spent on it."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -65,6 +66,7 @@ def measure(parts: Sequence[str], efforts: Efforts) -> Results:
         if part == "load" and not load.is_available():
             found.notes.append(load.MISSING)
             continue
+        print(f"{part} …", file=sys.stderr, flush=True)
         found.sections[part] = PARTS[part](efforts)
     if frameworks := imports.loaded_frameworks():
         found.notes.append(f"`import unisights` LOADS {', '.join(frameworks)}.")

@@ -30,7 +30,7 @@ def as_text(results: Results) -> str:
     """Everything that a run has found: the bars, then each section, ratios first."""
     parts = [machine_line(results)]
     if all_bars(results):
-        parts.append(bars_as_text(results))
+        parts.append(table(bar_rows(results)))
     for section, cases in results.sections.items():
         parts.append(f"{TITLES[section]}\n{'=' * len(TITLES[section])}")
         parts += section_as_text(cases)
@@ -63,14 +63,22 @@ def verdict(bar: Bar, value: float) -> str:
     return "met"
 
 
-def bars_as_text(results: Results) -> str:
-    """The bars as a table."""
-    rows = [("figure", "measured", "bar", "then", "")]
+def bar_rows(results: Results) -> list[tuple[str, ...]]:
+    """The bars as the rows of a table, the heads of its columns first."""
+    rows = [("figure", "measured", "by processor time", "bar", "then", "verdict")]
     for bar, value in all_bars(results):
-        then = "" if bar.then is None else f"{bar.sign} {number(bar.then)}"
-        wanted = f"{bar.sign} {number(bar.bar)} {bar.unit}"
-        rows.append((bar.what, f"{number(value)} {bar.unit}", wanted, then, verdict(bar, value)))
-    return table(rows)
+        by_time = bar.by_processor_time(results)
+        rows.append(
+            (
+                bar.what,
+                f"{number(value)} {bar.unit}",
+                f"{number(by_time)} {bar.unit}" if by_time else "",
+                f"{bar.sign} {number(bar.bar)} {bar.unit}",
+                f"{bar.sign} {number(bar.then)} {bar.unit}" if bar.then else "",
+                verdict(bar, value),
+            )
+        )
+    return rows
 
 
 def section_as_text(cases: Sequence[Case]) -> Iterator[str]:
