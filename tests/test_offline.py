@@ -6,6 +6,7 @@ import json
 import subprocess
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ import pytest
 from tests.processes import PYTHON
 from tests.support import CAPTURE_DIR, CAPTURES, ROOT, make_body, make_data, make_payload, seal
 from unisights import SCHEMA_DIGEST, SCHEMA_VERSION
+from unisights._positions import lines_of
 from unisights.cli import main
-from unisights.offline import validate_files
+from unisights.offline import _payloads, validate_files
 
 
 def _lines(text: str) -> list[str]:
@@ -74,6 +76,110 @@ def test_lines_inside_a_document(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert '"timestamp": 3' in lines[missing + 1]
 
 
+TEXT = """
+
+{
+  "a": [
+    "x: {[",
+    {"b": 1},
+    [2,
+      3, {
+        "c": "]",
+        "t~x": 4
+      }],
+    "y",
+    5
+  ],
+  "a/b": {},
+  "e": ""
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("pointer", "line"),
+    [
+        ("", 3),
+        ("/a", 4),
+        ("/a/0", 5),
+        ("/a/1", 6),
+        ("/a/1/b", 6),
+        ("/a/2", 7),
+        ("/a/2/0", 7),
+        ("/a/2/1", 8),
+        ("/a/2/2", 8),
+        ("/a/2/2/c", 9),
+        ("/a/2/2/t~0x", 10),
+        ("/a/3", 12),
+        ("/a/4", 13),
+        ("/a~1b", 15),
+        ("/e", 16),
+        # What is not there: the nearest around it.
+        ("/a/1/z", 6),
+        ("/a/5", 4),
+        ("/a~1b/c/d", 15),
+        ("/z", 3),
+        ("/z/0", 3),
+    ],
+)
+def test_every_value_has_its_line(pointer: str, line: int) -> None:
+    """A place is on the line where its value begins, whatever stands before it."""
+    assert json.loads(TEXT)
+    assert lines_of(TEXT, [pointer]) == {pointer: line}
+
+
+def test_lines_of_scalars_and_of_nothing() -> None:
+    """A text may be a single value, or hold none; then its first line counts."""
+    assert lines_of('\n"a"', ["", "/a"]) == {"": 2, "/a": 2}
+    assert lines_of("\n", [""]) == {"": 1}
+
+
+def test_problems_without_a_place_are_on_the_first_line(tmp_path: Path) -> None:
+    """A document of several lines that is no JSON, or lacks all, is named by its first line."""
+    path = tmp_path / "payload.json"
+    for content in (b'\n{\n"a": "\xff"}', b'\n{\n"a": x}', b'\n{\n"a": 1}', b"\n[\n]"):
+        path.write_bytes(content)
+        out = io.StringIO()
+        totals = validate_files([str(path)], out=out)
+        assert (totals.payloads, totals.invalid, totals.problems) == (1, 1, 1)
+        assert out.getvalue().startswith(f"{path}:2: /: ")
+
+
+def test_lines_go_where_they_are_asked_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Problems are written to `out`, in either format, and to the standard output without one."""
+    path = tmp_path / "größe.json"
+    path.write_bytes(make_body(asset_id=5, scroll_depth=-1))
+    asset_id, scroll_depth = (
+        f"{path}:1: /data/asset_id: data.asset_id must be a string, not a number\n",
+        f"{path}:1: /data/scroll_depth: data.scroll_depth must be at least 0\n",
+    )
+    text, records = io.StringIO(), io.StringIO()
+    validate_files([str(path)], out=text)
+    assert text.getvalue() == asset_id + scroll_depth
+    validate_files([str(path)], out=records, output_format="json")
+    first, _ = _lines(records.getvalue())
+    assert first.startswith(f'{{"file": "{path}", "line": 1, "pointer": "/data/asset_id"')
+    assert capsys.readouterr().out == ""
+    validate_files([str(path)])
+    assert capsys.readouterr().out == text.getvalue()
+
+
+def test_everything_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The totals count payloads, invalid ones, problems, and files that could not be read."""
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(b"\n".join([make_body(asset_id=1, scroll_depth=-1), make_body(), b"[]"]))
+    missing = [str(tmp_path / name) for name in ("a", "b")]
+    totals = validate_files([*missing, str(path)], out=io.StringIO())
+    assert (totals.payloads, totals.invalid, totals.problems) == (3, 2, 3)
+    assert totals.unreadable == 2
+    assert totals.exit_status == 2
+    assert capsys.readouterr().err == "".join(
+        f"unisights: {name}: No such file or directory\n" for name in missing
+    )
+
+
 def test_json_lines_for_scripts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--format json writes one object a problem, and nothing else."""
     path = tmp_path / "a.json"
@@ -110,6 +216,21 @@ def test_standard_input_is_read() -> None:
     assert b"Traceback" not in cut.stderr
 
 
+def test_standard_input_is_left_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`-` reads the bytes of the standard input as NDJSON, and does not close it."""
+    path = tmp_path / "input"
+    path.write_bytes(make_body() + b"\n\xff\n")
+    with path.open(encoding="utf-8") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert main(["validate", "-"]) == 1
+        stdin.seek(0)
+        assert main(["validate", "-"]) == 1
+    found = _lines(capsys.readouterr().out)
+    assert found == ["-:2: /: the body is not UTF-8: byte 0"] * 2
+
+
 def test_what_cannot_be_read_is_status_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,7 +249,9 @@ def test_an_empty_file_is_invalid(tmp_path: Path, content: bytes) -> None:
     """A file that holds nothing holds no valid payload."""
     path = tmp_path / "empty.json"
     path.write_bytes(content)
-    assert main(["validate", str(path)]) == 1
+    out = io.StringIO()
+    assert validate_files([str(path)], out=out).exit_status == 1
+    assert out.getvalue() == f"{path}:1: /: the body is empty\n"
 
 
 def test_a_long_file_needs_no_memory(tmp_path: Path) -> None:
@@ -156,6 +279,76 @@ def test_progress_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     progress = io.StringIO()
     validate_files([str(path)], out=io.StringIO(), progress=progress)
     assert "3 payloads, 0 invalid" in progress.getvalue()
+
+
+def test_progress_is_said_once_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said in the first second, nor before another second has gone by."""
+    path = tmp_path / "long.ndjson"
+    path.write_bytes(make_body() + b"\n" + b"[]\n" * 5)
+    clock = iter([5.0, 5.9, 6.0, 6.9, 6.99, 7.0, 9.5])
+    monkeypatch.setattr("unisights.offline.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    progress = io.StringIO()
+    validate_files([str(path)], out=io.StringIO(), progress=progress)
+    assert _lines(progress.getvalue()) == [
+        "2 payloads, 0 invalid",
+        "5 payloads, 3 invalid",
+        "6 payloads, 4 invalid",
+    ]
+
+
+class Sparing(io.BytesIO):
+    """A file of which no more than one payload may be read at once."""
+
+    most = 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
+        assert 0 < size <= self.most
+        return super().readline(size)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
+        assert 0 < size <= self.most
+        return super().read(size)
+
+
+@pytest.mark.parametrize("is_ndjson", [False, True])
+def test_of_a_large_payload_no_more_is_read(
+    monkeypatch: pytest.MonkeyPatch, is_ndjson: bool
+) -> None:
+    """A file is read in pieces that hold the largest payload, and just one byte more."""
+    monkeypatch.setattr("unisights.offline.MAX_PAYLOAD", 10)
+    monkeypatch.setattr(Sparing, "most", 11)
+    lines = [b"{23456789}", b"{}", b"{23456789a}", b"{3456789}", b"x" * 40, b"[]", b"y" * 33]
+    stream = Sparing(b"\n".join(lines))
+    found = [*_payloads(stream, is_ndjson=is_ndjson)]
+    assert [line for line, _ in found] == [1, 2, 3, 4, 5, 6, 7]
+    assert [body[:10] for _, body in found] == [
+        *(b"{23456789}", b"{}\n", b"{23456789a", b"{3456789}\n"),
+        *(b"x" * 10, b"[]\n", b"y" * 10),
+    ]
+    (document,) = _payloads(Sparing(b"[\n" + b"1" * 40), is_ndjson=False)
+    assert document == (1, b"[\n" + b"1" * 11)
+
+
+def test_the_largest_payload_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A payload of the greatest size is validated; a larger one is a problem of its size."""
+    body = make_body()
+    monkeypatch.setattr("unisights.offline.MAX_PAYLOAD", len(body))
+    path = tmp_path / "a.json"
+    for content, expected in (
+        (body, []),
+        (body.replace(b"{", b"{\n", 1).replace(b": ", b":", 1), []),
+        (
+            body + b" ",
+            [("", "size", f"larger than {len(body)} bytes; one payload a line?")],
+        ),
+    ):
+        path.write_bytes(content)
+        out = io.StringIO()
+        validate_files([str(path)], out=out, output_format="json")
+        records = [json.loads(line) for line in _lines(out.getvalue())]
+        assert [(r["pointer"], r["rule"], r["message"]) for r in records] == expected
 
 
 def test_an_endless_line_is_one_problem(

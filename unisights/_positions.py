@@ -20,8 +20,9 @@ def lines_of(text: str, pointers: Iterable[str]) -> dict[str, int]:
     found = _find(text, around)
     lines = {}
     for pointer, path in wanted.items():
-        nearest = next(path[:n] for n in range(len(path), -1, -1) if path[:n] in found)
-        lines[pointer] = text.count("\n", 0, found[nearest]) + 1
+        while path not in found:
+            path = path[:-1]  # noqa: PLW2901  # outwards, to the root at most
+        lines[pointer] = text.count("\n", 0, found[path]) + 1
     return lines
 
 
@@ -39,13 +40,13 @@ def _find(text: str, wanted: set[tuple[str, ...]]) -> dict[tuple[str, ...], int]
             if _expects_key(text, position, stack):
                 stack[-1] = string.replace("~", "~0").replace("/", "~1")
                 continue
-        if mark in "}]":
+        if mark in {"}", "]"}:
             if stack:
                 stack.pop()
         else:
             if len(stack) <= deepest and (here := tuple(map(str, stack))) in wanted:
                 found[here] = start
-            if mark in "{[":
+            if mark in {"{", "["}:
                 stack.append("" if mark == "{" else 0)
                 continue
         if stack and isinstance(stack[-1], int):

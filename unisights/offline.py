@@ -152,8 +152,6 @@ def _without_the_rest(line: bytes, stream: BinaryIO) -> bytes:
     piece = line
     while len(piece) > MAX_PAYLOAD and not piece.endswith(b"\n"):
         piece = stream.readline(MAX_PAYLOAD + 1)
-        if len(piece) <= MAX_PAYLOAD:
-            break
     return line
 
 
