@@ -197,7 +197,7 @@ def _write_text(random: Random, text: str, *, is_odd: bool) -> str:
 
 
 def _write_number(random: Random, value: float, *, is_odd: bool) -> str:
-    if math.isinf(value):
+    if isinstance(value, float) and math.isinf(value):
         sign = "-" if value < 0 else ""
         return sign + random.choice(["1e400", "1E+999", "9" * 400, "1" + "0" * 309, "2e308"])
     if isinstance(value, float):
