@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 BASE   ?=
+CASES  ?= 100000
+SECONDS ?= 60
+SEED   ?=
 
 NODE_MODULES := schema/node_modules/.package-lock.json
 
@@ -17,6 +20,10 @@ run: $(VENV)/.run ## Receive events into unisights.sqlite3 (ARGS="--port 9000" f
 
 test: $(VENV)/.dev ## Run the tests (ARGS="-k cors" for pytest's options)
 	@$(BIN)/pytest $(ARGS)
+
+fuzz: $(VENV)/.dev ## Try to find payloads that judges disagree on (CASES=1000000 SECONDS=60 SEED=)
+	@if command -v npm >/dev/null; then $(MAKE) -s $(NODE_MODULES); fi
+	@$(BIN)/python -m tests.fuzz --cases $(CASES) --seconds $(SECONDS) --seed "$(SEED)"
 
 test-matrix: $(VENV)/.dev ## Run them on CPython 3.11, 3.12 and 3.13, oldest and newest frameworks (ARGS="-e 3.11-oldest" for one)
 	@PATH="$$PATH$$(pyenv prefix --help >/dev/null 2>&1 && pyenv versions --bare | \
@@ -93,4 +100,4 @@ $(VENV)/.bench: pyproject.toml $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
-.PHONY: help run test test-matrix bench bench-full bench-compare bench-deps browser-deps generate check-generated check-schema lint format typecheck check build clean
+.PHONY: help run test fuzz test-matrix bench bench-full bench-compare bench-deps browser-deps generate check-generated check-schema lint format typecheck check build clean

@@ -452,12 +452,12 @@ def run_shell(block: Block, stage: Stage) -> None:
 
 
 def check_make(arguments: list[str], _block: Block, _stage: Stage) -> None:
-    """The target exists; the options for `unisights serve` too."""
+    """The target and its variables exist; the options for `unisights serve` too."""
     target, *variables = arguments
     assert re.search(rf"^{re.escape(target)}:.*## ", read("Makefile"), re.MULTILINE), target
     for variable in variables:
         name, _, value = variable.partition("=")
-        assert name == "ARGS"
+        assert re.search(rf"^{name} *\?=", read("Makefile"), re.MULTILINE), name
         assert f"$({name})" in read("Makefile")
         if target == "run":
             cli._parser().parse_args(["serve", *shlex.split(value)])
