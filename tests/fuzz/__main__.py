@@ -59,7 +59,7 @@ def _judge(cases: int, seed: str) -> bool:
         total.add(outcome)
         for vector in outcome.vectors:
             print(vector, flush=True)
-        if time.monotonic() > told + 10:
+        if time.monotonic() > told + 30:
             told = time.monotonic()
             print(f"{_count(total)} so far", flush=True)
     for kind, verdict in sorted(total.counts):
