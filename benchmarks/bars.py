@@ -71,8 +71,12 @@ _SCALES = {"×": 1, "ms": 1e3}
 
 _ASGI, _FLASK, _DJANGO = (f"{group}, 100 events" for group in ("ASGI", "Flask", "Django"))
 
-LINEAR = 2
-"""What more a byte of a hundred times as many may cost, for caches; a square would cost 100."""
+LINEAR = 3
+"""How much more each byte may cost where there are a hundred times as many.
+
+Not 1: large results leave the processor's caches, and orjson.loads takes about twice as long for
+each byte too. If cost grew as the square, it would be 100.
+"""
 
 SMALL_MULTIPLE = 10
 """What a refused body may cost, of an accepted one of its length, whatever it holds."""
