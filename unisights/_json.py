@@ -16,8 +16,8 @@ from unisights.errors import InvalidJSONError, Problem, ValidationError
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-_MANY_DIGITS = b"0" * 309
-"""The fewest that are more than any double can hold."""
+_MANY_DIGITS = b"0" * 210
+"""The fewest that may be more than any double can hold, with an exponent of two digits."""
 _ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 
 _LARGE_EXPONENT = re.compile(rb"[eE]\+?[0-9]{3}")
@@ -36,16 +36,16 @@ def parse_json(body: bytes, *, keeps_out_of_range: bool = True) -> Any:
     if is_too_deep(body):
         raise InvalidJSONError("the body is nested too deeply")
     # A search that is linear whatever the body holds.
-    has_huge_integers = _MANY_DIGITS in body.translate(_ZEROS)
+    has_long_numbers = _MANY_DIGITS in body.translate(_ZEROS)
     try:
         # What this decodes to an int of any size may be more than any double can hold.
-        if not has_huge_integers:
+        if not has_long_numbers:
             return msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     # The standard library says what is wrong, and takes lone surrogates.
     numbers: dict[str, Any] = {}
-    if has_huge_integers or _LARGE_EXPONENT.search(body):
+    if has_long_numbers or _LARGE_EXPONENT.search(body):
         numbers = {"parse_int": _parse_int, "parse_float": _parse_float}
         if not keeps_out_of_range:
             numbers = {hook: _in_range(parse) for hook, parse in numbers.items()}
