@@ -39,6 +39,31 @@ def test_the_limit_is_exact(value: Any, name: str, as_object: bool) -> None:
     assert is_too_deep((start * (levels + 10) + text).encode())
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        *('""', '"",""', '"]"', '"}]"', r'"\""', r'"\"]"', r'"\\"', r'"]\\","]"', '"[","{"'),
+        *(
+            "true",
+            "false",
+            "null",
+            "-1.5E+3",
+            "[]",
+            "{}",
+            "[{}]",
+            '[[[[[[[[["]"]]]]]]]]]',
+            " \t\r\n0",
+        ),
+    ],
+)
+def test_what_stands_beside_does_not_count(beside: str) -> None:
+    """Strings, scalars and what is closed again make a text no deeper, nor less deep."""
+    for start, end in ((f"[{beside},", "]"), (f'{{"":[{beside}],"":', "}")):
+        for levels, expected in ((MAX_DEPTH - 10, False), (MAX_DEPTH + 1, True)):
+            assert is_too_deep((start * levels + "1" + end * levels).encode()) is expected
+    assert not is_too_deep(f"[{','.join([beside] * 2000)}]".encode())
+
+
 @pytest.mark.parametrize("start", ["[", '{"a":', '[{"a":'])
 @pytest.mark.parametrize("end", ["]", "}", ""])
 def test_deep_bodies_are_not_json(start: str, end: str) -> None:
