@@ -25,6 +25,10 @@ fuzz: $(VENV)/.dev ## Try to find payloads that judges disagree on (CASES=100000
 	@if command -v npm >/dev/null; then $(MAKE) -s $(NODE_MODULES); fi
 	@$(BIN)/python -m tests.fuzz --cases $(CASES) --seconds $(SECONDS) --seed "$(SEED)"
 
+mutate: $(VENV)/.mutate ## Change the code in many small ways; list what no test notices (ARGS="unisights._json*" for one module)
+	@rm -rf mutants
+	@CI=true $(BIN)/mutmut run $(ARGS) && $(BIN)/mutmut results
+
 test-matrix: $(VENV)/.dev ## Run them on CPython 3.11, 3.12 and 3.13, oldest and newest frameworks (ARGS="-e 3.11-oldest" for one)
 	@PATH="$$PATH$$(pyenv prefix --help >/dev/null 2>&1 && pyenv versions --bare | \
 		sed "s|.*|:$$(pyenv root)/versions/&/bin|" | tr -d '\n')" $(BIN)/tox run $(ARGS)
@@ -78,7 +82,7 @@ build: $(VENV)/.dev ## Build the wheel and the source distribution into dist/
 	@$(BIN)/python -m build
 
 clean: ## Remove the virtual environment, caches and what was built
-	rm -rf $(VENV) dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache schema/node_modules
+	rm -rf $(VENV) dist build mutants .hypothesis .mypy_cache .pytest_cache .ruff_cache schema/node_modules
 
 $(NODE_MODULES): schema/package-lock.json
 	@cd schema && npm ci --silent && touch node_modules/.package-lock.json
@@ -96,8 +100,12 @@ $(VENV)/.dev: pyproject.toml $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.run
 
+$(VENV)/.mutate: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutate]'
+	@touch $@
+
 $(VENV)/.bench: pyproject.toml $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
-.PHONY: help run test fuzz test-matrix bench bench-full bench-compare bench-deps browser-deps generate check-generated check-schema lint format typecheck check build clean
+.PHONY: help run test fuzz mutate test-matrix bench bench-full bench-compare bench-deps browser-deps generate check-generated check-schema lint format typecheck check build clean
