@@ -143,6 +143,9 @@ def test_problems_without_a_place_are_on_the_first_line(tmp_path: Path) -> None:
         totals = validate_files([str(path)], out=out)
         assert (totals.payloads, totals.invalid, totals.problems) == (1, 1, 1)
         assert out.getvalue().startswith(f"{path}:2: /: ")
+        record = io.StringIO()
+        validate_files([str(path)], out=record, output_format="json")
+        assert json.loads(record.getvalue())["pointer"] == ""
 
 
 def test_lines_go_where_they_are_asked_to(
