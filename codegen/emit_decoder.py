@@ -1,4 +1,7 @@
-"""Emits `_generated/decoder.py`: the fast path from bytes to the payload's dataclasses.
+"""Emits the fast path from bytes to the payload's dataclasses, in two variants.
+
+`_generated/decoder.py` takes whole numbers as plain browsers write them, `1`. The encrypted
+client's are written `1.0`: `_generated/lenient.py` takes both, a little slower.
 
 msgspec decodes most dataclasses directly, their annotations hold the schema's constraints.
 Where an annotation cannot say what the schema says, a private struct mirrors the dataclass:
@@ -16,8 +19,12 @@ from codegen.model import Field, Model, ObjectType, UnionType, Value
 ENTRY_POINTS = ("UnisightsPayload", "UnisightsData")
 """What is decoded from bytes: a whole request, and the plaintext of an encrypted one."""
 
-HEADER = '''"""Decodes bytes straight into the dataclasses: the fast path."""
+DOCSTRING = '"""Decodes bytes straight into the dataclasses: the fast path."""'
+LENIENT_DOCSTRING = (
+    '''"""Decodes bytes into the dataclasses, also where whole numbers are written as floats."""'''
+)
 
+HEADER = '''
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
@@ -33,15 +40,32 @@ REFUSALS = (DecodeError, ValidationError, RecursionError)
 _new = object.__new__
 '''
 
+FROM_FLOATS = """
+def _floored(value: Any) -> Any:
+    return floor(value) if type(value) is float else value
+
+
+def _whole(value: Any) -> Any:
+    if type(value) is float and not value.is_integer():
+        raise ValidationError("not whole")
+    return _floored(value)
+"""
+
 
 def emit_decoder(model: Model) -> str:
     """Return the module's source, not yet formatted."""
-    return _Emitter(model).emit()
+    return _Emitter(model, is_lenient=False).emit()
+
+
+def emit_lenient_decoder(model: Model) -> str:
+    """Return the source of the variant that takes whole numbers written as floats."""
+    return _Emitter(model, is_lenient=True).emit()
 
 
 class _Emitter:
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, is_lenient: bool) -> None:
         self._model = model
+        self._is_lenient = is_lenient
         self._mirrored = {n for n, obj in model.objects.items() if self._needs_mirror(obj)}
         # A type that holds a mirrored one needs a mirror too.
         while True:
@@ -57,7 +81,11 @@ class _Emitter:
 
     def emit(self) -> str:
         reached = self._reached()
-        parts = [HEADER]
+        if self._is_lenient:
+            header = HEADER.replace("\nfrom typing", "\nfrom math import floor\nfrom typing")
+            parts = [LENIENT_DOCSTRING + header, FROM_FLOATS]
+        else:
+            parts = [DOCSTRING + HEADER]
         for name, union in self._model.unions.items():
             if name in reached:
                 parts += [self._member(tag, member) for tag, member in union.members.items()]
@@ -71,17 +99,23 @@ class _Emitter:
             elif name in self._mirrored:
                 parts.append(self._move(self._model.objects[name]))
         parts += [self._entry_point(name) for name in ENTRY_POINTS]
-        parts.append(self._members())
+        if not self._is_lenient:
+            parts.append(self._members())
         return "\n\n".join(parts)
 
     def _needs_mirror(self, obj: ObjectType) -> bool:
         return obj.is_open or any(
             f.omissible
+            or self._may_be_float(f.value)
             or (f.value.kind == "float" and f.value.clamp is not None)
             or (f.value.kind == "const" and isinstance(f.value.wire["const"], bool))
             or (f.value.item is not None and not self._is_plain_item(f.value.item))
             for f in obj.fields
         )
+
+    def _may_be_float(self, value: Value) -> bool:
+        """Whether it decodes to an int, and may be written as a float."""
+        return self._is_lenient and "int" in {value.kind, value.item and value.item.kind}
 
     def _is_plain_item(self, item: Value) -> bool:
         """Whether the dataclass's annotation says all that the schema says of an array's items."""
@@ -167,7 +201,8 @@ class _Emitter:
                 if "enum" in value.wire:
                     hint = f"Literal[{', '.join(map(repr, value.wire['enum']))}]"
                 meta = constraints(value)
-                hint = f"Annotated[{hint}, {meta}]" if meta else hint
+                hints = ["int", "float"] if self._may_be_float(value) else [hint]
+                hint = " | ".join(f"Annotated[{h}, {meta}]" if meta else h for h in hints)
                 return f"{hint} | None" if value.nullable else hint
 
     # From the mirrors to the dataclasses.
@@ -264,12 +299,16 @@ class _Emitter:
             assert value.item is not None
             if value.item.kind == "union":
                 return f"_to_{value.item.name}_list({expression})"
-            if value.item.kind == "float" and value.item.clamp is not None:
+            if (value.item.kind == "float" and value.item.clamp is not None) or self._may_be_float(
+                value.item
+            ):
                 return f"[{self._converted(value.item, 'item')} for item in {expression}]"
             if value.item.name in self._mirrored:
                 return f"[_to_{value.item.name}(item) for item in {expression}]"
         if value.kind == "float" and value.clamp is not None:
             return f"min({expression}, {float(value.clamp)!r})"
+        if value.kind == "int" and self._is_lenient:
+            return f"{'_floored' if _is_floored(value) else '_whole'}({expression})"
         return expression
 
     def _entry_point(self, name: str) -> str:
@@ -281,6 +320,10 @@ class _Emitter:
             f"_{_snake(name)} = Decoder({target})\n\n\n"
             f"def decode_{name}(body: bytes) -> types.{name}:\n    return {result}"
         )
+
+
+def _is_floored(value: Value) -> bool:
+    return bool(value.wire.get("x-decode", {}).get("integer"))
 
 
 def _target(value: Value) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from codegen.emit_builder import emit_builder
 from codegen.emit_contract import emit_contract
-from codegen.emit_decoder import emit_decoder
+from codegen.emit_decoder import emit_decoder, emit_lenient_decoder
 from codegen.emit_types import emit_types
 from codegen.emit_validator import emit_findings, emit_verdict
 from codegen.model import Model, build_model
@@ -30,6 +30,7 @@ PYTHON_EMITTERS: dict[str, Callable[[Model], str]] = {
     "unisights/_generated/findings.py": emit_findings,
     "unisights/_generated/builder.py": emit_builder,
     "unisights/_generated/decoder.py": emit_decoder,
+    "unisights/_generated/lenient.py": emit_lenient_decoder,
     "unisights/_generated/contract.py": emit_contract,
 }
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import CAPTURES, capture
 from unisights import decode_unisights_payload, types, validate_unisights_payload
+from unisights._generated import lenient
 from unisights._generated.decoder import decode_UnisightsPayload
 from unisights.encryption import decrypt
 from unisights.schema import schema_text
@@ -112,6 +113,13 @@ def test_encrypted_timestamps_are_whole(name: str) -> None:
 def test_plain_captures_take_the_fast_path(name: str) -> None:
     """What the browser sends plain is decoded by the fast path, to the same result."""
     assert decode_UnisightsPayload(capture(name)) == decode_unisights_payload(capture(name))
+
+
+@pytest.mark.parametrize("name", ENCRYPTED)
+def test_encrypted_captures_take_the_fast_path(name: str) -> None:
+    """What the browser sends encrypted is decoded by the fast path once it is decrypted."""
+    data = lenient.decode_UnisightsData(plaintext_of(name))
+    assert data == decode_unisights_payload(capture(name)).data
 
 
 @pytest.mark.parametrize("name", CAPTURES)

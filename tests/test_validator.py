@@ -930,9 +930,10 @@ def test_checks_reach_into_encrypted_payloads() -> None:
     plaintext = json.dumps(make_data(scroll_depth="far")).encode()
     assert decoded(seal(plaintext), checks).data.scroll_depth == "far"
     assert found_in(lambda: decoded(seal(plaintext))) == [("/data/scroll_depth", "type")]
-    unread = json.dumps(make_data(note=7777, events=[vital(entries=1.0)])).encode()
-    huge = unread.replace(b"7777", b"1e400")
-    assert decoded(seal(huge)).data.asset_id == SITE_ID
+    unread = json.dumps(make_data(note=7777)).encode().replace(b"7777", b"1e400")
+    assert decoded(seal(unread), checks).data.asset_id == SITE_ID
+    unchecked = json.dumps(make_data(note=7777, scroll_depth="far")).encode()
+    huge = unchecked.replace(b"7777", b"1e400")
     assert found_in(lambda: decoded(seal(huge), checks)) == [("/data", "json")]
     broken = {**seal(plaintext), "bucket": "1"}
     assert found_in(lambda: decoded(broken, checks)) == [("/bucket", "type")]

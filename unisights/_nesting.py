@@ -5,18 +5,24 @@ thread: in a server's threads, whose stacks may be small, deep nesting ended the
 """
 
 import re
+from array import array
+from itertools import accumulate
 
 MAX_DEPTH = 500
 """Deeper than anything that is meant; parsers need less than 128 KiB of stack for it."""
 
 _STRING = re.compile(rb'"[^"]*"')
-_OPEN = ord("{")
 _ALIKE = bytes.maketrans(b"[]", b"{}")
 _NOT_OPENING = bytes(set(range(256)) - set(b"{["))
 _IRRELEVANT = bytes(set(range(256)) - set(b'"{}[]'))
 
+_STEPS = bytes.maketrans(b"{}", b"\x01\xff")
+"""As signed bytes: one level down, one level up."""
+
+_CHUNK = 4096
+
 _PASSES = 8
-"""Real payloads are less deep: nothing is left of them after so many passes."""
+"""Real payloads are less deep: nothing is left of them after at most so many passes."""
 
 
 def is_too_deep(text: bytes) -> bool:
@@ -29,12 +35,16 @@ def is_too_deep(text: bytes) -> bool:
     # Two quotes that meet end one string and begin another, or hold nothing between them.
     left = left.translate(_ALIKE, _IRRELEVANT).replace(b'""', b"")
     left = _STRING.sub(b"", left)
-    for _ in range(_PASSES):
+    depth, length = 0, 2 * len(left)
+    while depth < _PASSES and len(left) < 0.75 * length:
         # The innermost levels; a pass makes the text less deep by one.
+        length = len(left)
         left = left.replace(b"{}", b"")
-    depth = _PASSES
-    for bracket in left:
-        depth += 1 if bracket == _OPEN else -1
-        if depth > MAX_DEPTH:
+        depth += 1
+    for start in range(0, len(left), _CHUNK):
+        steps = array("b", left[start : start + _CHUNK].translate(_STEPS))
+        depths = list(accumulate(steps, initial=depth))
+        if max(depths) > MAX_DEPTH:
             return True
+        depth = depths[-1]
     return False

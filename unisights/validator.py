@@ -5,13 +5,15 @@ dataclasses; that path takes nothing that is invalid, but refuses some of what i
 refuses goes to the compiled validator, which has the last word and names every problem.
 """
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from unisights._authority import find_problems
 from unisights._envelope import envelope_of, open_envelope, refused
 from unisights._findings import ALL_CHECKS, Checks, Path
+from unisights._generated import decoder, lenient
 from unisights._generated.builder import BUILDERS
-from unisights._generated.decoder import REFUSALS, decode_UnisightsData, decode_UnisightsPayload
+from unisights._generated.decoder import REFUSALS
 from unisights._json import check_parsed, parse_json
 from unisights.errors import InvalidJSONError, ValidationError
 from unisights.types import (
@@ -89,11 +91,21 @@ def validate_as(cls: type[T], obj: object) -> T:
 
 
 def _decode_fast(body: bytes) -> UnisightsPayload | None:
+    return _try(body, decoder.decode_UnisightsPayload, lenient.decode_UnisightsPayload)
+
+
+def _try(body: bytes, *decoders: Callable[[bytes], T]) -> T | None:
+    """What the first decoder that takes a body makes of it."""
     try:
         _require_utf8(body)
-        return decode_UnisightsPayload(body)
-    except (*REFUSALS, UnicodeDecodeError):
+    except UnicodeDecodeError:
         return None
+    for decode in decoders:
+        try:
+            return decode(body)
+        except REFUSALS:
+            continue
+    return None
 
 
 def _from_parsed(obj: Any, server_secret: str | bytes | None, checks: Checks) -> UnisightsPayload:
@@ -115,11 +127,9 @@ def _from_parsed(obj: Any, server_secret: str | bytes | None, checks: Checks) ->
 
 def _decode_data(plaintext: bytes, pointer: str, checks: Checks) -> UnisightsData:
     """Decode the data object; its problems are named as they would be had it come plain."""
-    try:
-        _require_utf8(plaintext)
-        return decode_UnisightsData(plaintext)
-    except (*REFUSALS, UnicodeDecodeError):
-        pass
+    data = _try(plaintext, decoder.decode_UnisightsData, lenient.decode_UnisightsData)
+    if data is not None:
+        return data
     try:
         parsed = parse_json(plaintext, keeps_out_of_range=checks.values)
         return _build(UnisightsData, parsed, ("data",), checks)

@@ -29,7 +29,7 @@ import dataclasses, json, sys
 from fastapi import FastAPI
 import unisights
 from unisights import ValidationError, decode_unisights_payload, types, validate_unisights_payload
-from unisights._generated.decoder import REFUSALS, decode_UnisightsPayload
+from unisights._generated import decoder, lenient
 from unisights.fastapi import unisights_fastapi
 
 def judge(call, argument):
@@ -37,7 +37,7 @@ def judge(call, argument):
         return call(argument), []
     except ValidationError as error:
         return None, sorted([p.pointer, p.rule] for p in error.problems)
-    except REFUSALS:
+    except decoder.REFUSALS:
         return None, ["refused"]
     except Exception as error:
         return None, ["crashed", repr(error)]
@@ -46,12 +46,13 @@ def answer(obj):
     body = json.dumps(obj).encode()
     payload, problems = judge(decode_unisights_payload, body)
     from_object, object_problems = judge(validate_unisights_payload, obj)
-    fast, _ = judge(decode_UnisightsPayload, body)
+    fast, _ = judge(decoder.decode_UnisightsPayload, body)
+    loose, _ = judge(lenient.decode_UnisightsPayload, body)
     found = {
         "problems": problems,
         "object_problems": object_problems,
         "fast": fast is not None,
-        "same": from_object == payload and fast in (None, payload),
+        "same": from_object == payload and fast in (None, loose) and loose in (None, payload),
     }
     if payload is not None:
         wire = payload.to_dict()
