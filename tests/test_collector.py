@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.support import make_body
+from tests.support import make_body, seal
 from unisights import UnisightsOptions
 from unisights._body import OFFLOAD_SIZE, BodyBuffer, BodyTooLargeError
 from unisights.collector import Collector
@@ -82,6 +82,81 @@ def test_screening_goes_by_the_headers(headers: dict[str, str], status: int | No
     collector = Collector(UnisightsOptions(max_payload_size=LIMIT))
     reply = collector.screen(info_of(**headers))
     assert (reply and reply.status) == status
+
+
+PAGE = "https://page.example"
+ECHO = [("access-control-allow-origin", PAGE), ("access-control-allow-credentials", "true")]
+PREFLIGHT = [
+    ("access-control-allow-methods", "POST"),
+    ("access-control-allow-headers", "content-type, content-encoding"),
+    ("access-control-max-age", "600"),
+    ("allow", "POST, OPTIONS"),
+]
+
+
+@pytest.mark.parametrize(
+    ("listed", "origin", "status", "headers"),
+    [
+        (["*"], PAGE, 204, ECHO),
+        (["*"], "", 204, [("access-control-allow-origin", ""), ECHO[1]]),
+        (["*", PAGE], PAGE + ":1", 204, [("access-control-allow-origin", PAGE + ":1"), ECHO[1]]),
+        (["null", PAGE], PAGE, 204, ECHO),
+        ([PAGE], None, 204, []),
+        ([PAGE], "https://other.example", 403, []),
+        ([], PAGE, 403, []),
+    ],
+)
+def test_origins_are_echoed_where_they_may_send(
+    listed: list[str], origin: str | None, status: int, headers: list[tuple[str, str]]
+) -> None:
+    """Every answer says that it varies; those to allowed origins let the page's beacon through."""
+    collector = Collector(UnisightsOptions(allow_origins=listed))
+    named = {} if origin is None else {"origin": origin}
+    reply = collector.screen(info_of("OPTIONS", **named))
+    assert reply is not None
+    assert reply.status == status
+    rest = PREFLIGHT if status == 204 else []
+    found = [pair for pair in reply.headers if pair[0] != "content-type"]
+    assert found == [*headers, ("vary", "Origin"), *rest]
+
+
+def test_only_post_is_read() -> None:
+    """Other methods are answered with those that are allowed."""
+    reply = Collector(UnisightsOptions()).screen(info_of("GET"))
+    assert reply is not None
+    assert reply.status == 405
+    assert ("allow", "POST, OPTIONS") in reply.headers
+
+
+def test_options_reach_the_decoder() -> None:
+    """A payload is decoded with the secret and the checks that are set, and bears its time."""
+    collector = Collector(
+        UnisightsOptions(
+            server_secret="s3cret", validate_schema=False, validate_required_fields=False
+        )
+    )
+    session = json.dumps({"asset_id": "site-1", "scroll_depth": "far"}).encode()
+    body = json.dumps(seal(session, server_secret="s3cret")).encode()
+    info = info_of()
+    payload = accepted(collector, body, info)
+    assert isinstance(payload, UnisightsPayload)
+    assert payload.data.scroll_depth == "far"
+    assert payload.received_at == info.received_at
+    strict = Collector(UnisightsOptions(server_secret="s3cret"))
+    for collector in (strict, Collector(UnisightsOptions(validate_schema=False))):
+        reply = accepted(collector, body, info)
+        assert isinstance(reply, Reply)
+        assert reply.status == 422
+
+
+def test_a_body_too_large_once_inflated_is_413() -> None:
+    """The limit is on what was sent and on what it inflates to."""
+    collector = Collector(UnisightsOptions(max_payload_size=LIMIT))
+    for size, status in ((LIMIT, 400), (LIMIT + 1, 413)):
+        info = info_of(content_encoding="gzip")
+        reply = accepted(collector, gzip.compress(b" " * size), info)
+        assert isinstance(reply, Reply)
+        assert reply.status == status
 
 
 def test_refusals_name_what_is_taken() -> None:

@@ -134,6 +134,23 @@ def test_lines_of_scalars_and_of_nothing() -> None:
     assert lines_of("\n", [""]) == {"": 1}
 
 
+def test_any_white_space_may_stand_between() -> None:
+    """Tabs and carriage returns are white space like blanks, and no lines of their own."""
+    text = '{\r\n\t"a"\t:\r\n [1\t,\r\n\t 2 ]\t}\r\n'
+    assert lines_of(text, ["/a", "/a/0", "/a/1"]) == {"/a": 3, "/a/0": 3, "/a/1": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "payloads"),
+    [("a.ndjson", 2), ("a.jsonl", 2), ("a.JSONL", 2), ("a.json", 1), ("jsonl", 1)],
+)
+def test_a_name_tells_ndjson(tmp_path: Path, name: str, payloads: int) -> None:
+    """In .ndjson and .jsonl each line is a payload, whatever the first one looks like."""
+    path = tmp_path / name
+    path.write_bytes(b"[]\n[]\n")
+    assert validate_files([str(path)], out=io.StringIO()).payloads == payloads
+
+
 def test_problems_without_a_place_are_on_the_first_line(tmp_path: Path) -> None:
     """A document of several lines that is no JSON, or lacks all, is named by its first line."""
     path = tmp_path / "payload.json"
