@@ -16,6 +16,12 @@ from unisights.errors import InvalidJSONError, Problem, ValidationError
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
+_PAIR_OR_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+"""The group is a surrogate that stands alone."""
+
 _MANY_DIGITS = b"0" * 210
 """The fewest that may be more than any double can hold, with an exponent of two digits."""
 _ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
@@ -110,6 +116,13 @@ def _replace_surrogates(value: Any) -> Any:
 
 def _well_formed(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
+
+
+def mend_surrogates(body: bytes) -> bytes:
+    """Write U+FFFD for lone surrogates, as `parse_json` reads them: no decoder takes them."""
+    if not _SURROGATE_ESCAPE.search(body):
+        return body
+    return _PAIR_OR_ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)
 
 
 def check_parsed(obj: Any) -> Any:

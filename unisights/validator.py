@@ -14,7 +14,7 @@ from unisights._findings import ALL_CHECKS, Checks, Path
 from unisights._generated import decoder, lenient
 from unisights._generated.builder import BUILDERS
 from unisights._generated.decoder import REFUSALS
-from unisights._json import check_parsed, parse_json
+from unisights._json import check_parsed, mend_surrogates, parse_json
 from unisights.errors import InvalidJSONError, ValidationError
 from unisights.types import (
     EncryptedEnvelopePayload,
@@ -94,18 +94,19 @@ def _decode_fast(body: bytes) -> UnisightsPayload | None:
     return _try(body, decoder.decode_UnisightsPayload, lenient.decode_UnisightsPayload)
 
 
-def _try(body: bytes, *decoders: Callable[[bytes], T]) -> T | None:
-    """What the first decoder that takes a body makes of it."""
+def _try(body: bytes, strict: Callable[[bytes], T], forgiving: Callable[[bytes], T]) -> T | None:
+    """What the fast path makes of a body; None if it refuses."""
     try:
         _require_utf8(body)
+        return strict(body)
     except UnicodeDecodeError:
         return None
-    for decode in decoders:
-        try:
-            return decode(body)
-        except REFUSALS:
-            continue
-    return None
+    except REFUSALS:
+        pass
+    try:
+        return forgiving(mend_surrogates(body))
+    except REFUSALS:
+        return None
 
 
 def _from_parsed(obj: Any, server_secret: str | bytes | None, checks: Checks) -> UnisightsPayload:
