@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import tracemalloc
 import zlib
 from types import SimpleNamespace
 
@@ -251,7 +252,29 @@ def test_any_zlib_header_is_known(level: int, window: int) -> None:
     assert inflated("deflate", compressor.compress(b"x" * 500) + compressor.flush()) == b"x" * 500
 
 
+def test_a_bomb_costs_no_memory() -> None:
+    """Of what inflates beyond the limit, no more than the limit is ever held."""
+    bomb = gzip.compress(b" " * (32 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyTooLargeError):
+            inflated("gzip", bomb, len(bomb))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * len(bomb)
+
+
 # Logging.
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_only_debug_tells_why_a_handler_failed(debug: bool) -> None:
+    """The answer holds the exception in debug mode, and nothing of it otherwise."""
+    replies = Collector(UnisightsOptions(debug=debug)).replies
+    content = json.loads(replies.handler_failed(info_of(), LookupError("place")).body)
+    detail = {"detail": "LookupError: place"} if debug else {}
+    assert content == {"error": "the handler failed", **detail}
 
 
 def test_debug_tells_what_came(caplog: pytest.LogCaptureFixture) -> None:
@@ -264,10 +287,13 @@ def test_debug_tells_what_came(caplog: pytest.LogCaptureFixture) -> None:
     assert isinstance(reply, Reply)
     foreign = collector.screen(info_of(content_type="text/plain"))
     assert isinstance(foreign, Reply)
+    broken = accepted(collector, b"{}", info_of(content_encoding="gzip"))
+    assert isinstance(broken, Reply)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", f"received {len(make_body())} bytes: {payload!r}"),
         ("WARNING", f"refused with 422: {reply.body!r}; the body: {refused[:2048]!r}"),
         ("WARNING", f"refused with 415: {foreign.body!r}; the body: b''"),
+        ("WARNING", f"refused with 400: {broken.body!r}; the body: b''"),
     ]
 
 

@@ -79,7 +79,7 @@ class BodyBuffer:
             BodyTooLargeError: it is over the limit once inflated.
             InvalidJSONError: it is not in the encoding that it claims.
         """
-        body = self._first + self._rest if self._rest else self._first
+        body = self._first + self._rest
         if self._encoding == "identity":
             return body
         try:
