@@ -387,6 +387,7 @@ MESSAGES: dict[str, list[str]] = {
     "exit_page bool": ["data.exit_page must be a string or null, not true or false"],
     "events object": ["data.events must be an array, not an object"],
     "screen_width negative": ["data.device_info.screen_width must be at least 0"],
+    "event text": ["data.events[0] must be an object, not a string"],
     "event empty": ["data.events[0] must contain 'type'"],
     "unknown type": [
         "data.events[1].type must be one of 'page_view', 'click', 'web_vital', 'custom', 'error'"
@@ -692,6 +693,7 @@ NOT_JSON = {
     "-Infinity": make_body(scroll_depth=7777).replace(b"7777", b"-Infinity"),
     "beyond a double": make_body(scroll_depth=7777).replace(b"7777", b"1e400"),
     "beyond a double, negative": make_body(scroll_depth=7777).replace(b"7777", b"-1e400"),
+    "beyond a double, for a type": make_body(events=[{"type": 7777}]).replace(b"7777", b"1e400"),
     "5,000 digits": make_body(scroll_depth=7777).replace(b"7777", b"9" * 5000),
     "a megabyte of digits": make_body(scroll_depth=7777).replace(b"7777", b"9" * MEBIBYTE),
     "5,000 digits for an integer": make_body(events=[vital(entries=7777)]).replace(
@@ -762,6 +764,19 @@ def test_deep_objects_are_refused() -> None:
     (problem,) = caught.value.problems
     assert (problem.pointer, problem.rule) == ("", "json")
     assert problem.message == "the object is nested too deeply"
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_number_that_nobody_reads_hides_no_problem(*, sealed: bool) -> None:
+    """Beside a number beyond doubles, others are judged as ever; unchecked, they are refused."""
+    data = make_data(note=7777, time_on_page=2.5, events=[click(x=5)], scroll_depth=-5)
+    plain = json.dumps(data if sealed else {"data": data}).encode().replace(b"7777", b"1e400")
+    body = json.dumps(seal(plain)).encode() if sealed else plain
+    assert found_in(lambda: decode_unisights_payload(body)) == [("/data/scroll_depth", "minimum")]
+    unchecked = plain.replace(b"-5", b'"far"')
+    body = json.dumps(seal(unchecked)).encode() if sealed else unchecked
+    with pytest.raises(UnisightsError, match="a number that is out of range"):
+        decode_unisights_payload(body, checks=Checks(values=False))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ _ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _LARGE_EXPONENT = re.compile(rb"[eE]\+?[0-9]{3}")
 
 
-def parse_json(body: bytes, *, keeps_out_of_range: bool = True) -> Any:
+def parse_json(body: bytes, *, keeps_out_of_range: bool) -> Any:
     """Parse a request's body.
 
     Lone surrogates in strings become U+FFFD: they are legal JSON, but no store takes them.
