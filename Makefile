@@ -18,6 +18,9 @@ run: $(VENV)/.run ## Receive events into unisights.sqlite3 (ARGS="--port 9000" f
 test: $(VENV)/.dev ## Run the tests (ARGS="-k cors" for pytest's options)
 	@$(BIN)/pytest $(ARGS)
 
+chaos: $(VENV)/.dev ## Kill servers, fill disks, and count what is lost (ARGS="--short")
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 test-matrix: $(VENV)/.dev ## Run them on CPython 3.11, 3.12 and 3.13, oldest and newest frameworks
 	@PATH="$$PATH$$(pyenv prefix --help >/dev/null 2>&1 && pyenv versions --bare | \
 		sed "s|.*|:$$(pyenv root)/versions/&/bin|" | tr -d '\n')" $(BIN)/tox run -- $(ARGS)
@@ -76,4 +79,4 @@ $(VENV)/.dev: pyproject.toml $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.run
 
-.PHONY: help run test test-matrix browser-deps generate check-generated check-schema lint format typecheck check build clean
+.PHONY: help run test chaos test-matrix browser-deps generate check-generated check-schema lint format typecheck check build clean

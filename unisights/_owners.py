@@ -6,6 +6,7 @@ from time to time that it is there, and no clock has a say.
 
 import glob
 import os
+import secrets
 from pathlib import Path
 
 try:
@@ -47,7 +48,8 @@ class Lock:
 class Owners:
     """The locks of a spool's owners: one file each, beside the spool.
 
-    An owner's number is never given twice, so that a file which is gone means an owner which is.
+    Owners' numbers are random, so none is given twice: not in a spool that was copied back from
+    somewhere, nor after a transaction that failed. A file which is gone means an owner which is.
 
     Args:
         spool: the spool's file.
@@ -56,11 +58,12 @@ class Owners:
     def __init__(self, spool: Path) -> None:
         self._spool = spool
 
-    def enter(self, owner: int) -> Lock:
-        """Become an owner, before anyone can see its number."""
+    def enter(self) -> tuple[int, Lock]:
+        """Become an owner: a new number, and its lock, which is held before anyone knows of it."""
+        owner = secrets.randbits(62) + 1
         lock = Lock(self._file_of(owner))
         lock.take()
-        return lock
+        return owner, lock
 
     def bury(self, owner: int) -> Lock | None:
         """The lock of an owner that is dead, for as long as its rows are taken over; else None."""

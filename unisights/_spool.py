@@ -42,7 +42,7 @@ CREATE TABLE state (
     commits       INTEGER NOT NULL DEFAULT 0   -- of how many transactions that stored some
 );
 CREATE TABLE owners (
-    id  INTEGER PRIMARY KEY AUTOINCREMENT,     -- never given twice
+    id  INTEGER PRIMARY KEY,                   -- random
     pid INTEGER NOT NULL
 );
 CREATE TABLE payloads (
@@ -264,6 +264,10 @@ class Spool:
                     self._connection.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
+            if "full" in str(error):
+                # The log may hold what the file has room for: then the next one will do.
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             raise explain(self.path, error) from error
 
     def totals(self) -> Totals:
@@ -400,14 +404,65 @@ class Spool:
         done = self._connection.execute(f"DELETE FROM dead {wanted}")  # noqa: S608
         return done.rowcount
 
+    # What people ask; none of it needs a transaction.
+
+    def owned(self) -> int:
+        """How many of the waiting payloads are some process's."""
+        (count,) = self._fetch_one("SELECT count(*) FROM waiting WHERE owner != 0")
+        return int(count)
+
+    def oldest(self) -> float | None:
+        """How long the oldest payload has been waiting, in seconds; None if there is none."""
+        (since,) = self._fetch_one("SELECT min(since) FROM waiting")
+        return None if since is None else max(0.0, boot_clock() - float(since))
+
+    def records(self, table: str) -> Iterator[dict[str, Any]]:
+        """All of `waiting` or `dead`, the first stored first, a few at a time.
+
+        So that reading them does not keep others from writing, nor the log from being emptied.
+        """
+        state = "NULL AS died_at" if table == "waiting" else "died_at"
+        names = ("id", "received_at", "session_id", "content_id", "attempts", "reason", "died_at")
+        last = 0
+        while True:
+            found = self._connection.execute(
+                f"SELECT w.id, received_at, session_id, content_id, attempts, reason, {state}, "  # noqa: S608
+                f"request, raw FROM {table} w JOIN payloads USING (id) WHERE w.id > ? "
+                "ORDER BY w.id LIMIT ?",
+                (last, _CHUNK),
+            ).fetchall()
+            if not found:
+                return
+            last = found[-1][0]
+            for values in found:
+                yield dict(zip((*names, "request", "raw"), values, strict=True))
+
+    def restore(
+        self,
+        payload: tuple[Any, ...],
+        *,
+        waiting: tuple[Any, ...] | None,
+        dead: tuple[Any, ...] | None,
+    ) -> None:
+        """Put back what was saved from a corrupt spool; what is not dead is waiting, for anyone."""
+        row_id, _received_at, _content_id, request, raw = payload
+        self._connection.execute("INSERT INTO payloads VALUES (?, ?, ?, ?, ?)", payload)
+        if dead is not None:
+            self._connection.execute("INSERT INTO dead VALUES (?, ?, ?, ?, ?, ?)", dead)
+        else:
+            now, size = boot_clock(), len(raw) + len(request)
+            _id, _owner, attempts, *_times, session_id, reason = waiting or [None] * 8
+            self._connection.execute(
+                "INSERT INTO waiting VALUES (?, 0, ?, ?, ?, ?, ?, ?)",
+                (row_id, attempts or 0, now, now, size, session_id, reason),
+            )
+        self._connection.execute("UPDATE state SET next_id = max(next_id, ?)", (row_id + 1,))
+
     # The owners.
 
-    def enter(self) -> tuple[int, Lock]:
-        """Become an owner: its number, and the lock that says that it is alive."""
-        added = self._connection.execute("INSERT INTO owners (pid) VALUES (?)", (os.getpid(),))
-        owner = added.lastrowid
-        assert owner is not None  # noqa: S101  # narrows a type
-        return owner, self.owners.enter(owner)
+    def enter(self, owner: int) -> None:
+        """Make an owner known whose lock is held."""
+        self._connection.execute("INSERT INTO owners VALUES (?, ?)", (owner, os.getpid()))
 
     def leave(self, owner: int) -> None:
         """Leave all that an owner has to anyone, and forget it."""

@@ -103,6 +103,7 @@ class _Batch:
     puts: list[AsyncPut | SyncPut] = field(default_factory=list)
     delivered: list[int] = field(default_factory=list)
     others: list[Callable[[Spool], None]] = field(default_factory=list)
+    look_at: float = float("inf")  # when the first of what is put off is due
 
     @property
     def has_settlements(self) -> bool:
@@ -192,7 +193,7 @@ class SpoolWriter:
             self._next.others.append(
                 lambda spool: spool.put_off(self._owner, job.id, due=due, reason=reason)
             )
-            self._look_at = min(self._look_at, time.monotonic() + seconds)
+            self._next.look_at = min(self._next.look_at, time.monotonic() + seconds)
             self._hurry(self._linger())
 
     def give_up(self, job: Job, *, reason: str, failed: bool) -> None:
@@ -221,8 +222,14 @@ class SpoolWriter:
     # The thread.
 
     def _enter(self) -> tuple[int, Lock]:
-        with self._spool.transaction():
-            return self._spool.enter()
+        owner, lock = self._spool.owners.enter()
+        try:
+            with self._spool.transaction() as spool:
+                spool.enter(owner)
+        except BaseException:
+            lock.close(removes=True)
+            raise
+        return owner, lock
 
     def _linger(self) -> float:
         """How long what is to be settled may wait: not at all if the workers wait for it."""
@@ -274,13 +281,14 @@ class SpoolWriter:
 
     def _settle_later(self, batch: _Batch) -> None:
         """Where there is no room for more, there may be for less: payloads that were delivered."""
-        settled = _Batch(delivered=batch.delivered, others=batch.others)
+        settled = _Batch(delivered=batch.delivered, others=batch.others, look_at=batch.look_at)
         if batch.puts and settled.has_settlements:
             self._write_safely(settled)
             return
         with self._changed:
             self._next.delivered = settled.delivered + self._next.delivered
             self._next.others = settled.others + self._next.others
+            self._next.look_at = min(settled.look_at, self._next.look_at)
             if settled.has_settlements:
                 self._hurry(RETRY_SECONDS)
 
@@ -305,6 +313,7 @@ class SpoolWriter:
                 jobs += self._claim()
             if batch.puts:
                 jobs += self._store(batch.puts)
+        self._look_at = min(self._look_at, batch.look_at)
         _wake(batch.puts)
         for job in jobs:
             self._workers.add(job)
@@ -393,7 +402,7 @@ class SpoolWriter:
             lock.close(removes=True)
 
     def _expel_dead(self) -> None:
-        """Make room among the dead letters; the process that has been there longest does it."""
+        """Make room among the dead letters; one of the processes does it."""
         excess = self._spool.totals().dead_bytes - self._max_dead_bytes
         is_first = all(self._owner < other for other in self._spool.others(self._owner))
         if excess <= 0 or self._is_expelling or not is_first:
