@@ -40,3 +40,12 @@ def query(path: Path, sql: str) -> list[tuple[object, ...]]:
     finally:
         connection.commit()
         connection.close()
+
+
+def close_spool(path: Path) -> None:
+    """Close whatever this process has opened of a spool, as the end of the process would."""
+    from unisights import _durable
+
+    for courier in list(_durable._couriers):
+        if courier.path == path:
+            courier.close()

@@ -130,6 +130,11 @@ def _expected(connection: sqlite3.Connection) -> int | None:
 def _salvage(connection: sqlite3.Connection, table: str) -> Iterator[tuple[int, Values]]:
     """Every row that can be read: from the front, from the back, and one by one in between."""
     columns = ", ".join(_COPIES[table])
+    try:
+        connection.execute(f"SELECT {columns} FROM {table} WHERE id = 0").fetchone()  # noqa: S608
+    except sqlite3.DatabaseError as error:
+        if "malformed" not in str(error):
+            return  # Not even the tables' names can be read.
     last = 0
     for direction, order in ((">", "ASC"), ("<", "DESC")):
         bound = last if direction == ">" else 2**62
