@@ -129,40 +129,37 @@ def _expected(connection: sqlite3.Connection) -> int | None:
 
 def _salvage(connection: sqlite3.Connection, table: str) -> Iterator[tuple[int, Values]]:
     """Every row that can be read: from the front, from the back, and one by one in between."""
-    columns = ", ".join(_COPIES[table])
-    try:
-        connection.execute(f"SELECT {columns} FROM {table} WHERE id = 0").fetchone()  # noqa: S608
-    except sqlite3.DatabaseError as error:
-        if "malformed" not in str(error):
-            return  # Not even the tables' names can be read.
-    last = 0
-    for direction, order in ((">", "ASC"), ("<", "DESC")):
-        bound = last if direction == ">" else 2**62
-        while True:
-            try:
-                row = connection.execute(
-                    f"SELECT {columns} FROM {table} WHERE id {direction} ? "  # noqa: S608
-                    f"ORDER BY id {order} LIMIT 1",
-                    (bound,),
-                ).fetchone()
-            except sqlite3.DatabaseError:
-                break
-            if row is None:
-                return
-            if direction == "<" and row[0] <= last:
-                return
-            bound = row[0]
-            yield bound, row
-        if direction == ">":
-            last = bound
-    for row_id in range(last + 1, min(bound, last + _MAX_GAP)):
+    first = last = 0
+    for first, values in _read_along(connection, table, "id > ? ORDER BY id", 0):
+        yield first, values
+    end = 2**62
+    for last, values in _read_along(connection, table, "id < ? ORDER BY id DESC", end):
+        if last <= first:
+            return
+        end = last
+        yield last, values
+    if not first and not last:
+        return  # Not even the tables' names can be read, or there is nothing.
+    for row_id in range(first + 1, min(end, first + _MAX_GAP)):
         with contextlib.suppress(sqlite3.DatabaseError):
-            row = connection.execute(
-                f"SELECT {columns} FROM {table} WHERE id = ?",  # noqa: S608
-                (row_id,),
-            ).fetchone()
-            if row is not None:
-                yield row_id, row
+            for values in _read(connection, table, "id = ?", row_id):
+                yield row_id, values
+
+
+def _read_along(
+    connection: sqlite3.Connection, table: str, condition: str, bound: int
+) -> Iterator[tuple[int, Values]]:
+    """Row after row, up to the first that cannot be read."""
+    with contextlib.suppress(sqlite3.DatabaseError):
+        while rows := _read(connection, table, condition, bound):
+            bound = rows[0][0]
+            yield bound, rows[0]
+
+
+def _read(connection: sqlite3.Connection, table: str, condition: str, bound: int) -> list[Values]:
+    columns = ", ".join(_COPIES[table])
+    sql = f"SELECT {columns} FROM {table} WHERE {condition} LIMIT 1"  # noqa: S608
+    return connection.execute(sql, (bound,)).fetchall()
 
 
 def _write(path: Path, rows: dict[str, dict[int, Values]]) -> int:

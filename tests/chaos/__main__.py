@@ -14,15 +14,20 @@ _HEAD = (
 )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run scenarios, print a line for each, and return 1 if anything was lost."""
+def make_parser() -> argparse.ArgumentParser:
+    """The command's options."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument(
         "--short", action="store_true", help="under a minute, not under half an hour"
     )
     parser.add_argument("--only", choices=SCENARIOS, help="one scenario")
     parser.add_argument("--target", choices=TARGETS, help="one app")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run scenarios, print a line for each, and return 1 if anything was lost."""
+    options = make_parser().parse_args(arguments)
     plans = [
         plan
         for plan in (SHORT if options.short else LONG)

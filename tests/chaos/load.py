@@ -36,10 +36,13 @@ class Load:
     As browsers do, it sends each payload once: what is not acknowledged is not sent again.
     """
 
-    def __init__(self, port: int, *, threads: int = 4, pause: float = 0.01) -> None:
+    def __init__(
+        self, port: int, *, threads: int = 4, pause: float = 0.01, prefix: str = "payload"
+    ) -> None:
         self.sent = Sent()
         self._port = port
         self._pause = pause
+        self._prefix = prefix
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._is_over = threading.Event()
@@ -77,7 +80,7 @@ class Load:
     def _send(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         while not self._is_over.is_set():
-            label = f"payload-{next(self._numbers)}"
+            label = f"{self._prefix}-{next(self._numbers)}"
             body = make_body(
                 asset_id=label, session_id=str(uuid.uuid4()), entry_page=f"https://{_PADDING}/"
             )
