@@ -374,6 +374,7 @@ def test_a_forked_child_begins_anew(make: Make, handler: _Handler, path: Path) -
     child = os.fork()
     if child == 0:
         status = _send(courier, "child")
+        wait_for(lambda: handler.labels[-1] == "child", "the child's delivery")
         courier.close()
         os.write(writer, f"{status} {handler.labels[-1]}".encode())
         os._exit(0)

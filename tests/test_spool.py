@@ -230,6 +230,21 @@ def test_durability_decides_on_fsync(tmp_path: Path) -> None:
         spool.close()
 
 
+def test_looking_at_a_spool_leaves_its_locks_alone(spool: Spool) -> None:
+    """Any descriptor that a process closes takes the process's POSIX locks on the file with it."""
+    before = _posix_locks(spool.path)
+    assert before
+    check_spool(spool.path)
+    Spool(spool.path).close()
+    assert _posix_locks(spool.path) == before
+
+
+def _posix_locks(path: Path) -> list[str]:
+    inode = str(path.stat().st_ino)
+    lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    return [line.split(maxsplit=1)[1] for line in lines if f":{inode} " in line]
+
+
 # What cannot be used.
 
 

@@ -8,6 +8,8 @@ up cost little. Triggers keep the totals: whatever touches a row, the totals fol
 import contextlib
 import os
 import sqlite3
+import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +106,14 @@ _CHECKED_BYTES = 32 * 1024 * 1024
 _FIRST_ATTEMPT = 0
 
 
+_opening = threading.Lock()
+"""Held while a file is opened or closed other than by SQLite, see `_open`."""
+
+_open: "Counter[tuple[int, int] | None]" = Counter()
+"""The files that this process has connections to. Closing any other descriptor of such a file
+would let go of the locks by which SQLite keeps processes apart: that is how POSIX has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewRow:
     """A payload to be stored.
@@ -179,15 +189,18 @@ def check_spool(path: Path) -> None:
     """
     if not path.parent.is_dir():
         raise StoreError(f"cannot use the spool {path}: there is no directory {path.parent}")
-    try:
-        with path.open("rb") as file:
-            header = file.read(100)
-    except FileNotFoundError:
-        return
-    except PermissionError:
-        return  # A management command's user may not be the server's.
-    except OSError as error:
-        raise explain(path, error) from error
+    with _opening:
+        if _inode_of(path) in _open:
+            return
+        try:
+            with path.open("rb") as file:
+                header = file.read(100)
+        except FileNotFoundError:
+            return
+        except PermissionError:
+            return  # A management command's user may not be the server's.
+        except OSError as error:
+            raise explain(path, error) from error
     is_ours = header.startswith(_MAGIC) and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
     if header and not is_ours:
         raise StoreError(f"cannot use the spool {path}: the file is something else")
@@ -222,27 +235,27 @@ class Spool:
         if must_exist and not path.is_file():
             raise StoreError(f"cannot use the spool {path}: there is no such file")
         check_spool(path)
-        try:
-            # Bodies and cookies are nobody else's business. SQLite gives its own files, beside
-            # this one, the same permissions.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._inode = _inode_of(path)
-            self._connection = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-        except (sqlite3.Error, OSError) as error:
-            raise explain(path, error) from error
+        self._open()
         try:
             self._set_up(durability)
         except BaseException as error:
-            self._connection.close()
+            self.close()
             if isinstance(error, sqlite3.Error | OSError):
                 raise explain(path, error) from error
             raise
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        with _opening:
+            self._connection.close()
+            _open[self._inode] -= 1
+            if not _open[self._inode]:
+                del _open[self._inode]
+        self._gate.close()
+
+    def forget(self) -> None:
+        """In a forked child: leave the connection to the parent."""
+        self._gate.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Self]:
@@ -253,6 +266,9 @@ class Spool:
         """
         if _inode_of(self.path) != self._inode:
             raise StoreError(f"the spool {self.path} was moved or removed: restart what uses it")
+        # SQLite's way to wait for others is to sleep and look again, at times for long. The kernel
+        # wakes who waits for a lock.
+        self._gate.take()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -269,6 +285,8 @@ class Spool:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             raise explain(self.path, error) from error
+        finally:
+            self._gate.let_go()
 
     def totals(self) -> Totals:
         """What is in the spool."""
@@ -487,11 +505,32 @@ class Spool:
 
     # How it is done.
 
+    def _open(self) -> None:
+        try:
+            self._gate = Lock(self.path.with_name(f"{self.path.name}-lock"))
+        except OSError as error:
+            raise explain(self.path, error) from error
+        try:
+            with _opening:
+                # Bodies and cookies are nobody else's business. SQLite gives its own files, beside
+                # this one, the same permissions.
+                with contextlib.suppress(FileExistsError):
+                    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                    os.close(os.open(self.path, flags, 0o600))
+                self._connection = sqlite3.connect(
+                    self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                )
+                self._inode = _inode_of(self.path)
+                _open[self._inode] += 1
+        except (sqlite3.Error, OSError) as error:
+            self._gate.close()
+            raise explain(self.path, error) from error
+
     def _set_up(self, durability: Durability) -> None:
         execute = self._connection.execute
         # One process makes the file. Switching to WAL does not wait for others, as it should.
-        with contextlib.closing(Lock(self.path.with_name(f"{self.path.name}-lock"))) as lock:
-            lock.take()
+        self._gate.take()
+        try:
             is_new = not execute("PRAGMA schema_version").fetchone()[0]
             if is_new:
                 self._make_tables()
@@ -511,7 +550,9 @@ class Spool:
             self._look_through()
             if self._ordered:
                 execute(_SESSIONS)
-            self._note_boot()
+        finally:
+            self._gate.let_go()
+        self._note_boot()
 
     def _make_tables(self) -> None:
         execute = self._connection.execute
@@ -543,10 +584,11 @@ class Spool:
 
     def _note_boot(self) -> None:
         """After a restart of the host, what was put off is due, and ages are by the time of day."""
-        (noted,) = self._fetch_one("SELECT boot FROM state")
-        if noted == boot_id():
+        if self._is_noted():
             return
         with self.transaction():
+            if self._is_noted():
+                return  # Another process has done it meanwhile.
             now = boot_clock()
             self._connection.execute("UPDATE waiting SET due = 0 WHERE due > 0")
             self._connection.execute(
@@ -555,6 +597,10 @@ class Spool:
                 (now, wall_clock()),
             )
             self._connection.execute("UPDATE state SET boot = ?", (boot_id(),))
+
+    def _is_noted(self) -> bool:
+        (noted,) = self._fetch_one("SELECT boot FROM state")
+        return bool(noted == boot_id())
 
     def _read(self, ids: Sequence[int], now: float, table: str = "waiting") -> list[Row]:
         age = "? - w.since" if table == "waiting" else "? * 0"
@@ -614,3 +660,12 @@ def _inode_of(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _forget() -> None:
+    """In a forked child: the lock may have been held."""
+    global _opening  # noqa: PLW0603
+    _opening = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -166,8 +166,9 @@ class SpoolWriter:
         self._thread.start()
 
     def forget(self) -> None:
-        """In a forked child: the parent's lock must be let go when the parent ends."""
+        """In a forked child: the parent's locks must be let go when the parent ends."""
         self._lock.close()
+        self._spool.forget()
 
     # What others may call, in any thread.
 
