@@ -29,6 +29,9 @@ mutate: $(VENV)/.mutate ## Change the code in many small ways; list what no test
 	@rm -rf mutants
 	@CI=true $(BIN)/mutmut run $(ARGS) && $(BIN)/mutmut results
 
+chaos: $(VENV)/.dev ## Kill servers, fill disks, and count what is lost (ARGS="--short")
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 test-matrix: $(VENV)/.dev ## Run them on CPython 3.11, 3.12 and 3.13, oldest and newest frameworks (ARGS="-e 3.11-oldest" for one)
 	@PATH="$$PATH$$(pyenv prefix --help >/dev/null 2>&1 && pyenv versions --bare | \
 		sed "s|.*|:$$(pyenv root)/versions/&/bin|" | tr -d '\n')" $(BIN)/tox run $(ARGS)
@@ -108,4 +111,4 @@ $(VENV)/.bench: pyproject.toml $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
-.PHONY: help run test fuzz mutate test-matrix bench bench-full bench-compare bench-deps browser-deps generate check-generated check-schema lint format typecheck check build clean
+.PHONY: help run test chaos fuzz mutate test-matrix bench bench-full bench-compare bench-deps browser-deps generate check-generated check-schema lint format typecheck check build clean

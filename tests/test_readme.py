@@ -30,7 +30,9 @@ from flask import Flask
 
 from tests.adapters.apps import set_up_django
 from tests.adapters.drivers import Answer, Call, call_asgi, call_wsgi
+from tests.chaos import __main__ as chaos
 from tests.processes import PYTHON, post, process, read_until, wait_for
+from tests.spools import close_spool, query
 from tests.support import CAPTURES, ROOT, SESSION_ID, capture, click, make_body
 from unisights import (
     UnisightsData,
@@ -302,6 +304,17 @@ def run_on_error(block: Block, _stage: Stage) -> None:
     assert json.loads(kept.read_text())["session_id"] == SESSION_ID
 
 
+@runs("python", 'delivery="durable"')
+def run_durable(block: Block, stage: Stage) -> None:
+    """The payload is acknowledged, handled, and gone from the file that is named."""
+    app = execute(block.text)["app"]
+    assert post_to(app, "/events").status == 202
+    spool = Path("events.spool").absolute()
+    wait_for(lambda: query(spool, "SELECT count(*) FROM payloads") == [(0,)], "the delivery")
+    assert stage.printed() == f"{SESSION_ID}\n"
+    close_spool(spool)
+
+
 @runs("python", "def describe(")
 def run_narrowing(block: Block, _stage: Stage) -> None:
     """Events can be told apart."""
@@ -461,6 +474,8 @@ def check_make(arguments: list[str], _block: Block, _stage: Stage) -> None:
         assert f"$({name})" in read("Makefile")
         if target == "run":
             cli._parser().parse_args(["serve", *shlex.split(value)])
+        if target == "chaos":
+            chaos.make_parser().parse_args(shlex.split(value))
 
 
 def check_unisights(arguments: list[str], _block: Block, _stage: Stage) -> None:
@@ -712,6 +727,22 @@ SERVE: dict[str, Serve] = {
     "unisights_asgi": _serve_asgi,
 }
 """By the function that makes the endpoint: how it is served, and takes a payload."""
+
+
+def test_the_table_of_durabilities_is_complete() -> None:
+    """The README lists each durability."""
+    shown = {code_spans(row[0])[0].strip('"') for row in rows("README.md", "`durability`")}
+    assert shown == set(typing.get_args(config.Durability))
+
+
+def test_the_table_of_spool_actions_is_complete() -> None:
+    """The README lists each action of `unisights spool`, and its options."""
+    for action, text in rows("README.md", "Action"):
+        for option in re.findall(r"`(--\w+)`", text):
+            wanted = [option, *(["1"] if option == "--id" else [])]
+            cli._parser().parse_args(["spool", code_spans(action)[0], *wanted, "FILE"])
+    shown = [code_spans(row[0])[0] for row in rows("README.md", "Action")]
+    assert shown == ["stat", "export", "retry", "repair"]
 
 
 def test_the_table_of_adapters_is_complete() -> None:

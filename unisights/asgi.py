@@ -9,6 +9,7 @@ from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyBuffer, BodyTooLarg
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.delivery import make_courier
+from unisights.errors import UnisightsError
 from unisights.reply import Reply
 from unisights.request import RequestInfo, merge_headers
 
@@ -66,8 +67,9 @@ class UnisightsASGI:
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
         """Deliver what is waiting in the background before the app around this one ends.
 
-        Frameworks do not tell a mounted app that they start or end: run this in the lifespan of
-        the outermost app. Needed for background delivery only.
+        And begin with what the spool of durable delivery holds. Frameworks do not tell a mounted
+        app that they start or end: run this in the lifespan of the outermost app. Inline delivery
+        does not need it.
         """
         async with self._endpoint.lifespan():
             yield
@@ -85,34 +87,43 @@ class UnisightsASGI:
         pending = [await receive()]
         is_answered = False
 
-        async def send_noting(message: Message) -> None:
-            nonlocal is_answered
-            is_answered = True
-            await send(message)
-
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(self._endpoint.lifespan())
+
+            async def send_and_open(message: Message) -> None:
+                nonlocal is_answered
+                is_answered = True
+                if message["type"] == "lifespan.startup.complete":
+                    # What handlers use may belong to the app inside: it starts first.
+                    message = await self._open(stack, message)
+                await send(message)
 
             async def receive_and_drain() -> Message:
                 message = pending.pop() if pending else await receive()
                 if message["type"] == "lifespan.shutdown":
-                    # What handlers use may belong to the app inside: it must not end first.
+                    # Likewise, it must not end first.
                     await stack.aclose()
                 return message
 
             if self._app is not None:
                 try:
-                    await self._app(scope, receive_and_drain, send_noting)
+                    await self._app(scope, receive_and_drain, send_and_open)
                 except Exception:
                     if is_answered:
                         raise
             if not is_answered:
                 # There is no app inside, or it has no lifespan.
-                await send({"type": "lifespan.startup.complete"})
+                await send_and_open({"type": "lifespan.startup.complete"})
                 pending.clear()
                 while (await receive_and_drain())["type"] != "lifespan.shutdown":
                     pass
                 await send({"type": "lifespan.shutdown.complete"})
+
+    async def _open(self, stack: contextlib.AsyncExitStack, message: Message) -> Message:
+        try:
+            await stack.enter_async_context(self._endpoint.lifespan())
+        except UnisightsError as error:
+            return {"type": "lifespan.startup.failed", "message": str(error)}
+        return message
 
 
 class ASGIEndpoint:

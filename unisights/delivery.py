@@ -53,8 +53,16 @@ class Courier(ABC):
 
 def make_courier(collector: Collector, default: Delivery) -> Courier:
     """The courier that the options ask for, or the framework's own default."""
-    delivery = collector.options.delivery or default
-    return BackgroundCourier(collector) if delivery == "background" else InlineCourier(collector)
+    match collector.options.delivery or default:
+        case "inline":
+            return InlineCourier(collector)
+        case "background":
+            return BackgroundCourier(collector)
+        case "durable":
+            # SQLite takes a while to import, and the others need none.
+            from unisights._durable import DurableCourier  # noqa: PLC0415
+
+            return DurableCourier(collector)
 
 
 class InlineCourier(Courier):
@@ -105,7 +113,7 @@ class BackgroundCourier(Courier):
 
     def __init__(self, collector: Collector) -> None:
         options = collector.options
-        self._handler = options.handler or _discard
+        self._handler = options.handler or discard
         self._on_error = options.on_error
         self._replies = collector.replies
         self._queue = WorkQueue(
@@ -163,7 +171,7 @@ class BackgroundCourier(Courier):
         report(self._on_error, job.payload, error)
 
 
-def _discard(_payload: UnisightsPayload, _request: Any) -> None:
+def discard(_payload: UnisightsPayload, _request: Any) -> None:
     """The handler of those who have none."""
 
 

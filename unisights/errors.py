@@ -60,5 +60,9 @@ class UndeliveredError(UnisightsError):
     """The process ended before a payload was handled; `on_error` gets the payload."""
 
 
+class StoreError(UnisightsError):
+    """A file cannot be used as a store or spool; the message says why."""
+
+
 class DecryptionError(ValidationError):
     """An encrypted payload cannot be decrypted, or is not what it claims to be: answered 422."""
