@@ -60,5 +60,9 @@ class UndeliveredError(UnisightsError):
     """The process ended before a payload was handled; `on_error` gets the payload."""
 
 
+class SinkError(UnisightsError):
+    """A sink could not store a payload, or cannot be used; the message says where and why."""
+
+
 class DecryptionError(ValidationError):
     """An encrypted payload cannot be decrypted, or is not what it claims to be: answered 422."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from unisights.errors import UnisightsError
+from unisights.errors import SinkError
 from unisights.types import Event, UnisightsPayload
 
 STORE_VERSION = 1
@@ -58,7 +58,7 @@ _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _encode = msgspec.json.Encoder().encode
 
 
-class StoreError(UnisightsError):
+class StoreError(SinkError):
     """The file cannot be used as a store; the message says why."""
 
 
