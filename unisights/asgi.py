@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from unisights.config import UnisightsOptions
 from unisights.delivery import make_courier
 from unisights.reply import Reply
 from unisights.request import RequestInfo, merge_headers
+
+logger = logging.getLogger("unisights")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -67,7 +70,7 @@ class UnisightsASGI:
         """Deliver what is waiting in the background before the app around this one ends.
 
         Frameworks do not tell a mounted app that they start or end: run this in the lifespan of
-        the outermost app. Needed for background delivery only.
+        the outermost app. Needed for background delivery, and for handlers that are closed.
         """
         async with self._endpoint.lifespan():
             yield
@@ -131,9 +134,15 @@ class ASGIEndpoint:
         self._courier.holds_signals = False
         self._courier.open()
         try:
+            await self._courier.open_handler()
+        except Exception:
+            # The app has other things to do than analytics; the first payload tries again.
+            logger.exception("the handler cannot be opened")
+        try:
             yield
         finally:
             await asyncio.to_thread(self._courier.close)
+            await self._courier.close_handler()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

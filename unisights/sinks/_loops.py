@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
+
+from unisights.sinks._forks import abandon, forget_in_children
 
 Bound = TypeVar("Bound")
 
@@ -22,18 +23,16 @@ class PerLoop(Generic[Bound]):
     ) -> None:
         self._make = make
         self._close = close
-        self._owner = os.getpid()
         self._bound: dict[asyncio.AbstractEventLoop, Bound] = {}
-        self._foreign: list[object] = []
+        forget_in_children(self)
+
+    def forget(self) -> None:
+        """Begin anew, in a forked child."""
+        abandon(self._bound)
+        self._bound = {}
 
     def get(self) -> Bound:
         """The running loop's own."""
-        if self._owner != os.getpid():
-            # Connections must not cross a fork, and their ends would be heard by the server:
-            # they are kept as they are, and never touched.
-            self._foreign.append(self._bound)
-            self._bound = {}
-            self._owner = os.getpid()
         loop = asyncio.get_running_loop()
         if (bound := self._bound.get(loop)) is None:
             for other in [known for known in list(self._bound) if known.is_closed()]:
@@ -43,8 +42,6 @@ class PerLoop(Generic[Bound]):
 
     async def close(self) -> None:
         """Close all, each on its loop; those whose loop does not run any more are dropped."""
-        if self._owner != os.getpid():
-            return
         here = asyncio.get_running_loop()
         bound, self._bound = self._bound, {}
         for loop, one in bound.items():

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-import os
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 try:
@@ -14,6 +14,7 @@ except ImportError as error:
     raise ImportError("KafkaSink needs confluent-kafka: pip install 'unisights[kafka]'") from error
 
 from unisights.errors import ConfigurationError, SinkError
+from unisights.sinks._forks import abandon, forget_in_children
 from unisights.sinks._records import encode, make_record
 from unisights.types import UnisightsPayload
 
@@ -83,10 +84,17 @@ class KafkaSink:
             "client.id": "unisights",
             **(config or {}),
         }
+        self._begin()
+        forget_in_children(self)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._running: _Running | None = None
-        self._owner = 0
-        self._foreign: list[object] = []
+
+    def forget(self) -> None:
+        """Begin anew, in a forked child: the client's threads are the parent's."""
+        abandon(self._running)
+        self._begin()
 
     async def __call__(self, payload: UnisightsPayload, _request: Any) -> None:
         """Produce a payload; return when the brokers have acknowledged it.
@@ -95,7 +103,8 @@ class KafkaSink:
             SinkError: it was not acknowledged.
         """
         record = make_record(payload)
-        session_id = payload.data.session_id
+        # Only unchecked payloads hold another than a string.
+        session_id: Any = payload.data.session_id
         message = {
             "value": encode(record),
             "key": session_id if isinstance(session_id, str) else encode(session_id),
@@ -139,33 +148,17 @@ class KafkaSink:
         """Wait until what was produced is acknowledged or has failed; a later payload connects."""
         with self._lock:
             running, self._running = self._running, None
-            is_own = self._owner == os.getpid()
-        if running is not None and is_own:
+        if running is not None:
             await asyncio.to_thread(running.end, self._timeout)
 
     async def _produce(self, message: Mapping[str, Any]) -> asyncio.Future[None]:
+        """Hand a message to the client, once it has room; return what will say how it ended."""
         loop = asyncio.get_running_loop()
         acknowledged: asyncio.Future[None] = loop.create_future()
         deadline = loop.time() + self._timeout
-
-        def finish(error: KafkaError | None) -> None:
-            if acknowledged.done():
-                return  # its caller was cancelled
-            if error is None:
-                acknowledged.set_result(None)
-            else:
-                acknowledged.set_exception(KafkaException(error))
-
-        def on_delivery(error: KafkaError | None, _message: Message) -> None:
-            if error is not None and error.fatal():
-                self._discard(running)
-            try:
-                loop.call_soon_threadsafe(finish, error)
-            except RuntimeError:
-                logger.warning("a payload's event loop ended before its acknowledgement came")
-
         while True:
             running = self._started()
+            on_delivery = partial(self._hear, running, acknowledged)
             try:
                 running.producer.produce(self._topic, on_delivery=on_delivery, **message)
             except BufferError as error:
@@ -179,14 +172,22 @@ class KafkaSink:
             else:
                 return acknowledged
 
+    def _hear(
+        self,
+        running: "_Running",
+        acknowledged: asyncio.Future[None],
+        error: KafkaError | None,
+        _message: Message,
+    ) -> None:
+        """Hear how a message ended, in the thread of the client's deliveries."""
+        if error is not None and error.fatal():
+            self._discard(running)
+        try:
+            acknowledged.get_loop().call_soon_threadsafe(_finish, acknowledged, error)
+        except RuntimeError:
+            logger.warning("a payload's event loop ended before its acknowledgement came")
+
     def _started(self) -> "_Running":
-        if self._owner != os.getpid():
-            # Neither the client's threads nor its sockets cross a fork, and ending it would wait
-            # for them; the lock may have been held.
-            self._foreign.append(self._running)
-            self._lock = threading.Lock()
-            self._running = None
-            self._owner = os.getpid()
         with self._lock:
             if self._running is None:
                 try:
@@ -202,6 +203,15 @@ class KafkaSink:
                 logger.error("%s: the producer failed for good; a new one is made", self._name)
                 self._running = None
                 threading.Thread(target=running.end, args=(0.0,), daemon=True).start()
+
+
+def _finish(acknowledged: asyncio.Future[None], error: KafkaError | None) -> None:
+    if acknowledged.done():
+        return  # its caller was cancelled
+    if error is None:
+        acknowledged.set_result(None)
+    else:
+        acknowledged.set_exception(KafkaException(error))
 
 
 class _Running:

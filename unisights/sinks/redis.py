@@ -7,6 +7,7 @@ try:
     from redis import exceptions
     from redis.backoff import NoBackoff
     from redis.retry import Retry as ClientRetry
+    from redis.typing import EncodableT, FieldT
 except ImportError as error:
     raise ImportError("RedisStreamSink needs redis-py: pip install 'unisights[redis]'") from error
 
@@ -17,7 +18,7 @@ from unisights.sinks._records import encode, make_record
 from unisights.sinks._secrets import without_password
 from unisights.types import UnisightsPayload
 
-Fields = dict[str | bytes, str | bytes]
+Fields = dict[FieldT, EncodableT]
 
 _TRANSIENT = (
     exceptions.ConnectionError,
@@ -94,11 +95,11 @@ class RedisStreamSink(BatchingSink[Fields]):
         )
 
     def _prepare(self, payload: UnisightsPayload) -> tuple[Fields, int]:
-        fields: Fields = {
-            key: value if isinstance(value, str) else encode(value)
+        fields: dict[FieldT, bytes] = {
+            key: value.encode() if isinstance(value, str) else encode(value)
             for key, value in make_record(payload).items()
         }
-        return fields, len(fields["data"])
+        return {**fields}, len(fields["data"])
 
     def _make_writer(self) -> "_StreamWriter":
         return _StreamWriter(self._new_client(), self._stream, self._maxlen, self._approximate)
