@@ -238,7 +238,8 @@ def kafka_place(port: int) -> Place:
         retry = options.pop("retry", None)
         options.pop("batch", None)
         if retry is not None:
-            options["timeout"] = retry.timeout * retry.attempts
+            # Brokers that make topics when asked for take a moment.
+            options["timeout"] = max(4.0, min(20.0, retry.timeout * retry.attempts))
         return KafkaSink(servers, topic, **options)
 
     def read() -> list[Stored]:

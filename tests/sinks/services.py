@@ -77,14 +77,20 @@ class Service:
 
     def freeze(self) -> None:
         """Have it answer nothing, without closing a connection."""
-        assert self._child is not None
-        os.killpg(self._child.pid, signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Have it go on."""
-        if self._child is not None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: int) -> None:
+        """PostgreSQL puts each of its processes into a group of its own."""
+        assert self._child is not None
+        pid = self._child.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        for one in (pid, *map(int, children.read_text().split() if children.exists() else ())):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._child.pid, signal.SIGCONT)
+                os.kill(one, number)
 
     def _answers(self) -> bool:
         assert self._child is not None

@@ -1,10 +1,11 @@
 """A handler that produces to a Kafka topic."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -35,6 +36,17 @@ _DEFAULTS: dict[str, Any] = {
     # The partition that the Java client would choose for the key, so that streams can be joined.
     "partitioner": "murmur2_random",
 }
+
+
+_OUTLIVED = {
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.INVALID_PRODUCER_ID_MAPPING,
+    KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    KafkaError.UNKNOWN_PRODUCER_ID,
+    90,  # PRODUCER_FENCED; older clients have no name for it
+    KafkaError._FENCED,  # noqa: SLF001  # its name
+}
+"""With these, brokers refuse an idempotent producer whatever it sends: it takes a new one."""
 
 
 class KafkaSink:
@@ -158,40 +170,25 @@ class KafkaSink:
         deadline = loop.time() + self._timeout
         while True:
             running = self._started()
-            on_delivery = partial(self._hear, running, acknowledged)
             try:
-                running.producer.produce(self._topic, on_delivery=on_delivery, **message)
+                running.produce(self._topic, message, acknowledged)
             except BufferError as error:
                 if loop.time() > deadline:
                     raise SinkError(f"{self._name}: the client's queue is full") from error
                 await asyncio.sleep(ROOM_SECONDS)
             except KafkaException as error:
-                if error.args[0].fatal():
+                if _is_final(error.args[0]):
                     self._discard(running)
                 raise
             else:
                 return acknowledged
 
-    def _hear(
-        self,
-        running: "_Running",
-        acknowledged: asyncio.Future[None],
-        error: KafkaError | None,
-        _message: Message,
-    ) -> None:
-        """Hear how a message ended, in the thread of the client's deliveries."""
-        if error is not None and error.fatal():
-            self._discard(running)
-        try:
-            acknowledged.get_loop().call_soon_threadsafe(_finish, acknowledged, error)
-        except RuntimeError:
-            logger.warning("a payload's event loop ended before its acknowledgement came")
-
     def _started(self) -> "_Running":
         with self._lock:
             if self._running is None:
                 try:
-                    self._running = _Running(Producer({**self._config, "logger": logger}))
+                    producer = Producer({**self._config, "logger": logger})
+                    self._running = _Running(producer, self._discard)
                 except KafkaException as error:
                     raise ConfigurationError(f"KafkaSink: {error.args[0].str()}") from error
             return self._running
@@ -205,6 +202,83 @@ class KafkaSink:
                 threading.Thread(target=running.end, args=(0.0,), daemon=True).start()
 
 
+class _Running:
+    """A producer, and the thread that hears of deliveries.
+
+    Args:
+        producer: the client's.
+        discard: is told, with this object, when the producer has failed for good.
+    """
+
+    def __init__(self, producer: Producer, discard: Callable[["_Running"], None]) -> None:
+        self.producer = producer
+        self._discard = discard
+        self._lock = threading.Lock()
+        self._pending: set[asyncio.Future[None]] = set()
+        self._is_ending = False
+        self._thread = threading.Thread(target=self._poll, name="unisights-kafka", daemon=True)
+        self._thread.start()
+
+    def produce(
+        self, topic: str, message: Mapping[str, Any], acknowledged: asyncio.Future[None]
+    ) -> None:
+        """Hand a message to the client; the future will say how it ended."""
+        with self._lock:
+            self._pending.add(acknowledged)
+        try:
+            self.producer.produce(topic, on_delivery=partial(self._hear, acknowledged), **message)
+        except BaseException:
+            with self._lock:
+                self._pending.discard(acknowledged)
+            raise
+
+    def end(self, timeout: float) -> None:
+        """Wait for what is under way, at most so many seconds; what is left then fails."""
+        with contextlib.suppress(KafkaException):  # it failed for good: what is left fails below
+            if self.producer.flush(timeout):
+                self.producer.purge()
+                self.producer.flush(POLL_SECONDS)
+        self._is_ending = True
+        self._thread.join()
+        # The client may owe an answer for what was on its way; whoever waits must not hang.
+        with self._lock:
+            pending, self._pending = self._pending, set()
+        for acknowledged in pending:
+            _tell(acknowledged, KafkaError(KafkaError._PURGE_INFLIGHT))  # noqa: SLF001  # its name
+
+    def _poll(self) -> None:
+        while not self._is_ending:
+            try:
+                self.producer.poll(POLL_SECONDS)
+            except KafkaException:
+                # So the client tells of an error that it cannot go on from.
+                self._discard(self)
+            except Exception:
+                logger.exception("deliveries could not be heard of")
+
+    def _hear(
+        self, acknowledged: asyncio.Future[None], error: KafkaError | None, _message: Message
+    ) -> None:
+        """Hear how a message ended, in the thread of deliveries."""
+        with self._lock:
+            self._pending.discard(acknowledged)
+        if error is not None and _is_final(error):
+            self._discard(self)
+        _tell(acknowledged, error)
+
+
+def _is_final(error: KafkaError) -> bool:
+    """Whether the producer cannot go on after this."""
+    return error.fatal() or error.code() in _OUTLIVED
+
+
+def _tell(acknowledged: asyncio.Future[None], error: KafkaError | None) -> None:
+    try:
+        acknowledged.get_loop().call_soon_threadsafe(_finish, acknowledged, error)
+    except RuntimeError:
+        logger.warning("a payload's event loop ended before its acknowledgement came")
+
+
 def _finish(acknowledged: asyncio.Future[None], error: KafkaError | None) -> None:
     if acknowledged.done():
         return  # its caller was cancelled
@@ -212,25 +286,3 @@ def _finish(acknowledged: asyncio.Future[None], error: KafkaError | None) -> Non
         acknowledged.set_result(None)
     else:
         acknowledged.set_exception(KafkaException(error))
-
-
-class _Running:
-    """A producer, and the thread that hears of deliveries."""
-
-    def __init__(self, producer: Producer) -> None:
-        self.producer = producer
-        self._is_ending = False
-        self._thread = threading.Thread(target=self._poll, name="unisights-kafka", daemon=True)
-        self._thread.start()
-
-    def _poll(self) -> None:
-        while not self._is_ending:
-            self.producer.poll(POLL_SECONDS)
-
-    def end(self, timeout: float) -> None:
-        """Wait for what is under way, at most so many seconds; what is left then fails."""
-        if self.producer.flush(timeout):
-            self.producer.purge()
-            self.producer.flush(POLL_SECONDS)
-        self._is_ending = True
-        self._thread.join()

@@ -89,7 +89,9 @@ class RedisStreamSink(BatchingSink[Fields]):
             self._url,
             # Retries are counted in one place.
             retry=ClientRetry(NoBackoff(), 0),
-            socket_connect_timeout=self._retry.timeout,
+            # Sooner than the try is given up: then the client tidies up by itself.
+            socket_connect_timeout=self._retry.timeout * 0.8,
+            socket_timeout=self._retry.timeout * 0.8,
             socket_keepalive=True,
             client_name="unisights",
         )
