@@ -71,6 +71,7 @@ class BatchingSink(ABC, Generic[Item]):
             async with asyncio.timeout(self._retry.timeout):
                 await line.writer.open()
         except Exception as error:
+            await line.writer.close()
             raise SinkError(f"{self._name}: {describe(error)}") from error
 
     async def close(self) -> None:
