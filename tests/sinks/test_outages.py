@@ -112,9 +112,7 @@ def test_a_short_outage_is_not_noticed(kind: Kind, service: Service) -> None:
     sink = place.make(retry=PATIENT)
 
     # A broker of real life has its topics on a disk.
-    begin, end = (
-        (service.freeze, service.resume) if kind.forgets else (service.stop, service.start)
-    )
+    begin, end = (service.freeze, service.resume) if kind.forgets else (service.stop, service.start)
 
     async def main() -> None:
         await sink.open()
