@@ -53,6 +53,10 @@ browser-deps: ## Install Debian's Chromium, for the tests in tests/browser
 	@command -v chromium >/dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
+sink-deps: ## Install Debian's PostgreSQL and Redis, for the tests in tests/sinks
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && command -v redis-server >/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql redis-server; }
+
 generate: $(VENV)/.dev ## Regenerate the code and the TypeScript types from the schema
 	@$(BIN)/python -m codegen
 	@if command -v npm >/dev/null; then \
@@ -111,4 +115,4 @@ $(VENV)/.bench: pyproject.toml $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
-.PHONY: help run test chaos fuzz mutate test-matrix bench bench-full bench-compare bench-deps browser-deps generate check-generated check-schema lint format typecheck check build clean
+.PHONY: help run test chaos fuzz mutate test-matrix bench bench-full bench-compare bench-deps browser-deps sink-deps generate check-generated check-schema lint format typecheck check build clean

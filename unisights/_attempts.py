@@ -9,13 +9,12 @@ from typing import Any
 
 import msgspec
 
-from unisights._calling import call_sync
+from unisights._handler import ManagedHandler
 from unisights._loop import as_exception
 from unisights._quiet import QuietLog
 from unisights._spool_writer import SpoolWriter
 from unisights._workers import Job
 from unisights.collector import Collector
-from unisights.config import Handler
 from unisights.delivery import report
 from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
@@ -40,7 +39,7 @@ class Attempts:
 
     writer: SpoolWriter
 
-    def __init__(self, collector: Collector, handler: Handler) -> None:
+    def __init__(self, collector: Collector, handler: ManagedHandler) -> None:
         self._collector = collector
         self._options = collector.options
         self._handler = handler
@@ -57,7 +56,7 @@ class Attempts:
             self._give_up(job, error, failed=True)
             return
         try:
-            call_sync(self._handler, payload, info)
+            self._handler.call_sync(payload, lambda: info)
         except BaseException as error:  # noqa: BLE001  # a worker outlives whatever is raised
             self._fail(job, as_exception(error))
         else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unisights._attempts import Attempts, write_request
+from unisights._handler import MakeRequest
 from unisights._identity import content_id
 from unisights._queue import Outcome
 from unisights._quiet import QuietLog
@@ -18,7 +19,7 @@ from unisights._spool import NewRow, Spool, check_spool
 from unisights._spool_writer import AsyncPut, SpoolWriter, SyncPut
 from unisights._workers import Workers
 from unisights.collector import Collector
-from unisights.delivery import Courier, MakeRequest, discard
+from unisights.delivery import DetachedCourier
 from unisights.errors import ConfigurationError, StoreError
 from unisights.reply import Reply
 from unisights.request import RequestInfo
@@ -28,7 +29,7 @@ REOPEN_SECONDS = 1.0
 """How long a spool that could not be opened is left alone."""
 
 
-class DurableCourier(Courier):
+class DurableCourier(DetachedCourier):
     """Stores the payload in the spool, answers, and runs the handler afterwards.
 
     The handler's second argument is the `RequestInfo`. Nothing is opened or started before the
@@ -36,11 +37,11 @@ class DurableCourier(Courier):
     """
 
     def __init__(self, collector: Collector) -> None:
+        super().__init__(collector)
         options = collector.options
         assert options.spool is not None  # noqa: S101  # narrows a type: the options have seen to it
         self.path = Path(options.spool).absolute()
         check_spool(self.path)
-        self.handler = options.handler or discard
         self._collector = collector
         self._options = options
         self._replies = collector.replies
@@ -159,6 +160,7 @@ class DurableCourier(Courier):
         if self._is_hooked:
             return
         self._is_hooked = True
+        self.handler.close_at_exit()
         before_exit(self.close)
         if not self._is_holding:
             hold_signals(self.drain, only_unhandled=not self.holds_signals)
@@ -214,7 +216,7 @@ class DurableCourier(Courier):
                 other is not self
                 and other._running is not None  # noqa: SLF001  # one of this class
                 and other.path == self.path
-                and other.handler != self.handler
+                and other._options.handler != self._options.handler  # noqa: SLF001
             ):
                 raise ConfigurationError(
                     f"spool {self.path} is another endpoint's, which has another handler: give "

@@ -1,23 +1,21 @@
-"""Who is who: an identity for what the client sends without one."""
+"""What makes a payload the same payload when it comes again."""
 
-import hashlib
-import json
-from typing import Any
+from hashlib import blake2b
 
-_BYTES = 16
+import msgspec
+
+from unisights.types import UnisightsPayload
+
+# Sorted keys: two equal objects make the same bytes.
+_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
-def content_id(payload: Any) -> str:
-    """Identify a payload by its content: 128 bits of BLAKE2b, in hexadecimal.
+def content_id(payload: UnisightsPayload) -> str:
+    """Return the id of what was sent: the same for a beacon that a browser sends again.
 
-    The same body, sent twice, has the same id: the client gives its payloads none. It is that of
-    `payload.raw`; of a payload that was not made from bytes, that of its canonical JSON.
+    It is the 128-bit BLAKE2b hash, in hexadecimal, of `payload.raw`, the body as received. For a
+    payload that was not made from bytes, it is that of the canonical JSON of `to_dict()`. So the
+    same session sent plain and sent encrypted has two ids.
     """
-    raw: bytes = payload.raw or _canonical(payload.to_dict())
-    return hashlib.blake2b(raw, digest_size=_BYTES).hexdigest()
-
-
-def _canonical(value: Any) -> bytes:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    # Lone surrogates are text that UTF-8 has no bytes for.
-    return text.encode("utf-8", "surrogatepass")
+    body = payload.raw or _canonical(payload.to_dict())
+    return blake2b(body, digest_size=16).hexdigest()

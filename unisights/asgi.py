@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from unisights.delivery import make_courier
 from unisights.errors import UnisightsError
 from unisights.reply import Reply
 from unisights.request import RequestInfo, merge_headers
+
+logger = logging.getLogger("unisights")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -69,7 +72,7 @@ class UnisightsASGI:
 
         And begin with what the spool of durable delivery holds. Frameworks do not tell a mounted
         app that they start or end: run this in the lifespan of the outermost app. Inline delivery
-        does not need it.
+        to a handler without `open` and `close` does not need it.
         """
         async with self._endpoint.lifespan():
             yield
@@ -142,9 +145,15 @@ class ASGIEndpoint:
         self._courier.holds_signals = False
         self._courier.open()
         try:
+            await self._courier.open_handler()
+        except Exception:
+            # The app has other things to do than analytics; the first payload tries again.
+            logger.exception("the handler cannot be opened")
+        try:
             yield
         finally:
             await asyncio.to_thread(self._courier.close)
+            await self._courier.close_handler()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -14,6 +14,7 @@ from unisights.errors import ConfigurationError, UnisightsError
 from unisights.offline import Format, validate_files
 from unisights.schema import SCHEMA_DIGEST, SCHEMA_VERSION, schema_text
 from unisights.serve import serve
+from unisights.sinks._urls import FORMS, destination, sqlite_destination
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,7 +43,8 @@ def _serve(options: argparse.Namespace) -> int:
         allow_origins=options.allow_origin or ["*"],
         debug=options.debug,
     )
-    serve(served, host=options.host, port=options.port, db=options.db)
+    to = destination(options.sink) if options.sink else sqlite_destination(options.db)
+    serve(served, host=options.host, port=options.port, to=to)
     return 0
 
 
@@ -96,14 +98,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serving = commands.add_parser(
         "serve",
-        help="receive events and store them in a SQLite file",
+        help="receive events and store them, in a SQLite file or elsewhere",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     serving.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serving.add_argument(
         "--port", default=8000, type=_port, help="port to listen on; 0: a free one"
     )
-    serving.add_argument("--db", default=Path("unisights.sqlite3"), type=Path, help="SQLite file")
+    where = serving.add_mutually_exclusive_group()
+    where.add_argument("--db", default=Path("unisights.sqlite3"), type=Path, help="SQLite file")
+    where.add_argument("--sink", metavar="URL", help=f"store elsewhere: {FORMS}")
     serving.add_argument("--path", default="/events", help="path of the endpoint")
     serving.add_argument(
         "--allow-origin",
