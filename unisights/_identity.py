@@ -17,5 +17,9 @@ def content_id(payload: UnisightsPayload) -> str:
     payload that was not made from bytes, it is that of the canonical JSON of `to_dict()`. So the
     same session sent plain and sent encrypted has two ids.
     """
-    body = payload.raw or _canonical(payload.to_dict())
+    return digest(payload.raw or _canonical(payload.to_dict()))
+
+
+def digest(body: bytes) -> str:
+    """Return the id of a body."""
     return blake2b(body, digest_size=16).hexdigest()

@@ -6,10 +6,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-from unisights._identity import content_id
+from unisights._identity import digest
 from unisights._owners import Owners
 from unisights._spool import SPOOL_VERSION, Spool, check_spool
 from unisights.errors import StoreError
@@ -116,7 +115,7 @@ def _is_intact(connection: sqlite3.Connection) -> bool:
 def _is_sound(values: Values) -> bool:
     """Whether a payload is what was received, by its content id."""
     raw = values[4]
-    return isinstance(raw, bytes) and content_id(SimpleNamespace(raw=raw)) == values[2]
+    return isinstance(raw, bytes) and digest(raw) == values[2]
 
 
 def _expected(connection: sqlite3.Connection) -> int | None:
