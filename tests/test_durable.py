@@ -36,23 +36,38 @@ class _Handler:
         self.let_go = threading.Event()
         self.let_go.set()
 
-    def __call__(self, payload: Any, info: Any) -> None:
-        label = payload.data.asset_id
-        self.begun.append(label)
+    def begin(self, payload: Any, info: Any) -> None:
+        self.begun.append(payload.data.asset_id)
         self.infos.append(info)
-        assert self.let_go.wait(30)
+
+    def end(self, payload: Any) -> None:
+        label = payload.data.asset_id
         if label in self.failing:
             raise LookupError(f"no place for {label}")
         self.labels.append(label)
 
 
+class _SyncHandler(_Handler):
+    def __call__(self, payload: Any, info: Any) -> None:
+        self.begin(payload, info)
+        assert self.let_go.wait(30)
+        self.end(payload)
+
+
+class _AsyncHandler(_Handler):
+    async def __call__(self, payload: Any, info: Any) -> None:
+        self.begin(payload, info)
+        assert await asyncio.to_thread(self.let_go.wait, 30)
+        self.end(payload)
+
+
 Make = Callable[..., DurableCourier]
 
 
-@pytest.fixture
-def handler() -> Iterator[_Handler]:
-    """A handler; it is let go at the end in any case."""
-    made = _Handler()
+@pytest.fixture(params=[_SyncHandler, _AsyncHandler])
+def handler(request: pytest.FixtureRequest) -> Iterator[_Handler]:
+    """A handler of either kind; it is let go at the end in any case."""
+    made = request.param()
     yield made
     made.let_go.set()
 
@@ -428,6 +443,27 @@ def test_a_write_that_fails_is_503_and_nothing_is_forgotten(
     assert _send(courier, "c") == 202
     wait_for(lambda: handler.labels == ["first", "a", "c"], "the handling")
     assert handler.begun.count("a") == 1
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_workers_outlive_whatever_is_raised(
+    make: Make, error: BaseException, is_async: bool
+) -> None:
+    """A handler that ends its thread or task by force fails, and is called again."""
+    calls: list[Any] = []
+
+    def handle(payload: Any, info: Any) -> None:
+        calls.append(payload)
+        if len(calls) == 1:
+            raise error
+
+    async def handle_async(payload: Any, info: Any) -> None:
+        handle(payload, info)
+
+    courier = make(handler=handle_async if is_async else handle, max_concurrency=1)
+    _send(courier)
+    wait_for(lambda: len(calls) == 2, "the second call")
 
 
 def test_two_handlers_need_two_spools(make: Make) -> None:

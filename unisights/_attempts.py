@@ -1,5 +1,6 @@
 """One attempt to deliver a payload of the spool, and what follows from its failure."""
 
+import asyncio
 import json
 import logging
 import random
@@ -31,7 +32,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Attempts:
-    """Delivers the jobs of one process, in its workers' threads.
+    """Delivers the jobs of one process.
 
     Attributes:
         writer: where to settle what became of them; set before the first job comes.
@@ -46,19 +47,32 @@ class Attempts:
         self._quiet = QuietLog()
 
     def run(self, job: Job) -> None:
-        """Deliver a payload, put it off, or give it up."""
-        if job.age > self._options.max_age:
-            self._give_up(job, UndeliveredError("it waited longer than max_age"), failed=False)
-            return
+        """Deliver a payload, put it off, or give it up; in a thread."""
         try:
-            payload, info = self._decoded(job)
+            payload, info = self._prepare(job)
         except Exception as error:  # noqa: BLE001  # whatever it is, it will not get better
-            self._give_up(job, error, failed=True)
+            self._give_up(job, error, failed=not isinstance(error, UndeliveredError))
             return
         try:
             self._handler.call_sync(payload, lambda: info)
         except BaseException as error:  # noqa: BLE001  # a worker outlives whatever is raised
             self._fail(job, as_exception(error))
+        else:
+            self.writer.delivered(job)
+
+    async def run_async(self, job: Job) -> None:
+        """Likewise, for an async handler; on an event loop, which other handlers share."""
+        try:
+            payload, info = self._prepare(job)
+        except Exception as error:  # noqa: BLE001
+            is_failure = not isinstance(error, UndeliveredError)
+            await asyncio.to_thread(self._give_up, job, error, failed=is_failure)
+            return
+        try:
+            await self._handler.call_async(payload, lambda: info)
+        except BaseException as error:  # noqa: BLE001  # the loop is not one handler's to end
+            # `on_error` may block, or need this loop.
+            await asyncio.to_thread(self._fail, job, as_exception(error))
         else:
             self.writer.delivered(job)
 
@@ -101,6 +115,11 @@ class Attempts:
             logger.exception("a payload of the spool cannot be decoded")
         else:
             report(self._options.on_error, payload, error)
+
+    def _prepare(self, job: Job) -> tuple[UnisightsPayload, RequestInfo]:
+        if job.age > self._options.max_age:
+            raise UndeliveredError("it waited longer than max_age")
+        return self._decoded(job)
 
     def _decoded(self, job: Job) -> tuple[UnisightsPayload, RequestInfo]:
         if job.payload is None or job.info is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unisights._attempts import Attempts, write_request
+from unisights._calling import is_async
 from unisights._handler import MakeRequest
 from unisights._identity import content_id
 from unisights._queue import Outcome
@@ -17,7 +18,7 @@ from unisights._quiet import QuietLog
 from unisights._shutdown import before_exit, hold_signals
 from unisights._spool import NewRow, Spool, check_spool
 from unisights._spool_writer import AsyncPut, SpoolWriter, SyncPut
-from unisights._workers import Workers
+from unisights._workers import LoopWorkers, ThreadWorkers, Workers
 from unisights.collector import Collector
 from unisights.delivery import DetachedCourier
 from unisights.errors import ConfigurationError, StoreError
@@ -184,12 +185,16 @@ class DurableCourier(DetachedCourier):
         self._refuse_other_handlers()
         options = self._options
         attempts = Attempts(self._collector, self.handler)
-        workers = Workers(
-            attempts.run,
-            threads=options.max_concurrency,
-            max_jobs=options.queue_size,
-            max_bytes=options.queue_bytes,
-        )
+        bounds = {
+            "concurrency": options.max_concurrency,
+            "max_jobs": options.queue_size,
+            "max_bytes": options.queue_bytes,
+        }
+        workers: Workers
+        if options.handler is not None and is_async(options.handler):
+            workers = LoopWorkers(attempts.run_async, **bounds)
+        else:
+            workers = ThreadWorkers(attempts.run, **bounds)
         spool = Spool(self.path, durability=options.durability, ordered=options.ordered)
         try:
             writer = SpoolWriter(

@@ -316,8 +316,8 @@ class SpoolWriter:
                 jobs += self._store(batch.puts)
         self._look_at = min(self._look_at, batch.look_at)
         _wake(batch.puts)
-        for job in jobs:
-            self._workers.add(job)
+        if jobs:
+            self._workers.add(jobs)
         if claims and jobs and self._has_backlog and self._workers.is_half_empty:
             with self._changed:
                 self._hurry(0)
