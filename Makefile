@@ -29,6 +29,9 @@ mutate: $(VENV)/.mutate ## Change the code in many small ways; list what no test
 	@rm -rf mutants
 	@CI=true $(BIN)/mutmut run $(ARGS) && $(BIN)/mutmut results
 
+chaos: $(VENV)/.dev ## Kill servers, fill disks, and count what is lost (ARGS="--short")
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 test-matrix: $(VENV)/.dev ## Run them on CPython 3.11, 3.12 and 3.13, oldest and newest frameworks (ARGS="-e 3.11-oldest" for one)
 	@PATH="$$PATH$$(pyenv prefix --help >/dev/null 2>&1 && pyenv versions --bare | \
 		sed "s|.*|:$$(pyenv root)/versions/&/bin|" | tr -d '\n')" $(BIN)/tox run $(ARGS)
@@ -49,6 +52,10 @@ bench-deps: ## Install Debian's wrk, which makes the load, if this may install p
 browser-deps: ## Install Debian's Chromium, for the tests in tests/browser
 	@command -v chromium >/dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+
+sink-deps: ## Install Debian's PostgreSQL and Redis, for the tests in tests/sinks
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && command -v redis-server >/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql redis-server; }
 
 generate: $(VENV)/.dev ## Regenerate the code and the TypeScript types from the schema
 	@$(BIN)/python -m codegen
@@ -108,4 +115,4 @@ $(VENV)/.bench: pyproject.toml $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
-.PHONY: help run test fuzz mutate test-matrix bench bench-full bench-compare bench-deps browser-deps generate check-generated check-schema lint format typecheck check build clean
+.PHONY: help run test chaos fuzz mutate test-matrix bench bench-full bench-compare bench-deps browser-deps sink-deps generate check-generated check-schema lint format typecheck check build clean

@@ -1,5 +1,6 @@
 """UnisightsOptions: a wrong value fails when it is given, and the message names it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +54,18 @@ from unisights import ConfigurationError, UnisightsOptions
         ("drain_timeout", float("inf")),
         ("drain_timeout", float("nan")),
         ("drain_timeout", None),
+        ("spool", ""),
+        ("spool", 5),
+        ("spool", "events.spool"),
+        ("durability", "fsync"),
+        ("durability", None),
+        ("spool_bytes", 0),
+        ("ordered", 1),
+        ("retry_delay", -1),
+        ("retry_max_delay", float("inf")),
+        ("max_attempts", 0),
+        ("max_age", "1 d"),
+        ("dead_letter_bytes", -1),
         ("server_secret", ""),
         ("server_secret", 5),
     ],
@@ -80,6 +93,21 @@ def test_a_wrong_value_is_refused(name: str, value: Any) -> None:
 def test_a_right_value_is_taken(name: str, value: Any) -> None:
     """What can work is taken as it is."""
     assert getattr(UnisightsOptions(**{name: value}), name) == value
+
+
+@pytest.mark.parametrize("spool", ["events.spool", Path("events.spool")])
+def test_durable_delivery_needs_a_spool(spool: Any) -> None:
+    """Without one there is nowhere to keep what is acknowledged; a path of either kind will do."""
+    with pytest.raises(ConfigurationError, match="needs spool"):
+        UnisightsOptions(delivery="durable")
+    assert UnisightsOptions(delivery="durable", spool=spool).spool == spool
+
+
+def test_durable_delivery_needs_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has none of the kind: the error says so when the options are made."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match="locks that this system does not have"):
+        UnisightsOptions(delivery="durable", spool="events.spool")
 
 
 def test_the_defaults() -> None:

@@ -1,5 +1,6 @@
 """The documents keep their word: every code block is run, every table and link is checked."""
 
+import asyncio
 import contextlib
 import dataclasses
 import inspect
@@ -11,6 +12,7 @@ import shlex
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import tomllib
 import typing
@@ -19,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, MagicMock, patch
 
 import pytest
 from django import urls
@@ -30,7 +32,9 @@ from flask import Flask
 
 from tests.adapters.apps import set_up_django
 from tests.adapters.drivers import Answer, Call, call_asgi, call_wsgi
+from tests.chaos import __main__ as chaos
 from tests.processes import PYTHON, post, process, read_until, wait_for
+from tests.spools import close_spool, query
 from tests.support import CAPTURES, ROOT, SESSION_ID, capture, click, make_body
 from unisights import (
     UnisightsData,
@@ -302,6 +306,17 @@ def run_on_error(block: Block, _stage: Stage) -> None:
     assert json.loads(kept.read_text())["session_id"] == SESSION_ID
 
 
+@runs("python", 'delivery="durable"')
+def run_durable(block: Block, stage: Stage) -> None:
+    """The payload is acknowledged, handled, and gone from the file that is named."""
+    app = execute(block.text)["app"]
+    assert post_to(app, "/events").status == 202
+    spool = Path("events.spool").absolute()
+    wait_for(lambda: query(spool, "SELECT count(*) FROM payloads") == [(0,)], "the delivery")
+    assert stage.printed() == f"{SESSION_ID}\n"
+    close_spool(spool)
+
+
 @runs("python", "def describe(")
 def run_narrowing(block: Block, _stage: Stage) -> None:
     """Events can be told apart."""
@@ -372,6 +387,33 @@ def run_cors_middleware(block: Block, _stage: Stage) -> None:
     for answer in (asked, sent):
         assert answer.header("access-control-allow-origin") == ORIGIN
         assert answer.header("access-control-allow-credentials") == "true"
+
+
+@runs("python", "to_kafka = ")
+def run_sinks(block: Block, _stage: Stage) -> None:
+    """Each sink can be made, and the one that needs no server stores."""
+    names = execute(block.text)
+    assert post_to(unisights_asgi(names["to_files"]), "/events").status == 200
+    (line,) = Path("events.jsonl").read_text(encoding="utf-8").splitlines()
+    keys = [code_spans(key)[0] for key, _ in rows("README.md", "Key")]
+    assert list(json.loads(line)) == keys
+
+
+@runs("python", "class MongoHandler")
+def run_mongo(block: Block, _stage: Stage) -> None:
+    """With a stand-in for the client, the session is inserted, and the client closed."""
+    client = AsyncMock()
+    insert = client.get_default_database = MagicMock()
+    insert.return_value.sessions.insert_one = AsyncMock()
+    module = ModuleType("pymongo")
+    module.AsyncMongoClient = lambda _url: client  # type: ignore[attr-defined]
+    with patch.dict(sys.modules, {"pymongo": module}):
+        handler = execute(block.text)["options"].handler
+    assert post_to(unisights_asgi(UnisightsOptions(handler=handler)), "/events").status == 200
+    (stored,) = insert.return_value.sessions.insert_one.call_args.args
+    assert stored["session_id"] == SESSION_ID
+    asyncio.run(handler.close())
+    client.close.assert_awaited_once()
 
 
 @runs("python", "SQLiteSink(")
@@ -461,6 +503,8 @@ def check_make(arguments: list[str], _block: Block, _stage: Stage) -> None:
         assert f"$({name})" in read("Makefile")
         if target == "run":
             cli._parser().parse_args(["serve", *shlex.split(value)])
+        if target == "chaos":
+            chaos.make_parser().parse_args(shlex.split(value))
 
 
 def check_unisights(arguments: list[str], _block: Block, _stage: Stage) -> None:
@@ -639,6 +683,7 @@ def test_the_table_of_serve_options_is_complete() -> None:
         code_spans(row[0])[0]: row[1].strip("`") for row in rows("README.md", "Command-line option")
     }
     values = vars(cli._parser().parse_args(["serve"]))
+    values["sink"] = "none"  # None means another thing for the origins
     words = {None: "every origin", False: "off"}
     expected = {
         "--" + name.replace("_", "-"): words[value] if value in words else str(value)
@@ -712,6 +757,22 @@ SERVE: dict[str, Serve] = {
     "unisights_asgi": _serve_asgi,
 }
 """By the function that makes the endpoint: how it is served, and takes a payload."""
+
+
+def test_the_table_of_durabilities_is_complete() -> None:
+    """The README lists each durability."""
+    shown = {code_spans(row[0])[0].strip('"') for row in rows("README.md", "`durability`")}
+    assert shown == set(typing.get_args(config.Durability))
+
+
+def test_the_table_of_spool_actions_is_complete() -> None:
+    """The README lists each action of `unisights spool`, and its options."""
+    for action, text in rows("README.md", "Action"):
+        for option in re.findall(r"`(--\w+)`", text):
+            wanted = [option, *(["1"] if option == "--id" else [])]
+            cli._parser().parse_args(["spool", code_spans(action)[0], *wanted, "FILE"])
+    shown = [code_spans(row[0])[0] for row in rows("README.md", "Action")]
+    assert shown == ["stat", "export", "retry", "repair"]
 
 
 def test_the_table_of_adapters_is_complete() -> None:

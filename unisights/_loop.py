@@ -8,7 +8,7 @@ needed: after a server has forked its workers, not before.
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 
@@ -22,6 +22,10 @@ class LoopThread:
     def run(self, awaitable: Awaitable[Any]) -> Any:
         """Await something on the loop; to be called from another thread."""
         return asyncio.run_coroutine_threadsafe(_await(awaitable), self._loop).result()
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call something on the loop, soon."""
+        self._loop.call_soon_threadsafe(function, *arguments)
 
 
 async def _await(awaitable: Awaitable[Any]) -> Any:

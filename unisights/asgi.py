@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -9,8 +10,11 @@ from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyBuffer, BodyTooLarg
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.delivery import make_courier
+from unisights.errors import UnisightsError
 from unisights.reply import Reply
 from unisights.request import RequestInfo, merge_headers
+
+logger = logging.getLogger("unisights")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -66,8 +70,9 @@ class UnisightsASGI:
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
         """Deliver what is waiting in the background before the app around this one ends.
 
-        Frameworks do not tell a mounted app that they start or end: run this in the lifespan of
-        the outermost app. Needed for background delivery only.
+        And begin with what the spool of durable delivery holds. Frameworks do not tell a mounted
+        app that they start or end: run this in the lifespan of the outermost app. Inline delivery
+        to a handler without `open` and `close` does not need it.
         """
         async with self._endpoint.lifespan():
             yield
@@ -85,34 +90,43 @@ class UnisightsASGI:
         pending = [await receive()]
         is_answered = False
 
-        async def send_noting(message: Message) -> None:
-            nonlocal is_answered
-            is_answered = True
-            await send(message)
-
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(self._endpoint.lifespan())
+
+            async def send_and_open(message: Message) -> None:
+                nonlocal is_answered
+                is_answered = True
+                if message["type"] == "lifespan.startup.complete":
+                    # What handlers use may belong to the app inside: it starts first.
+                    message = await self._open(stack, message)
+                await send(message)
 
             async def receive_and_drain() -> Message:
                 message = pending.pop() if pending else await receive()
                 if message["type"] == "lifespan.shutdown":
-                    # What handlers use may belong to the app inside: it must not end first.
+                    # Likewise, it must not end first.
                     await stack.aclose()
                 return message
 
             if self._app is not None:
                 try:
-                    await self._app(scope, receive_and_drain, send_noting)
+                    await self._app(scope, receive_and_drain, send_and_open)
                 except Exception:
                     if is_answered:
                         raise
             if not is_answered:
                 # There is no app inside, or it has no lifespan.
-                await send({"type": "lifespan.startup.complete"})
+                await send_and_open({"type": "lifespan.startup.complete"})
                 pending.clear()
                 while (await receive_and_drain())["type"] != "lifespan.shutdown":
                     pass
                 await send({"type": "lifespan.shutdown.complete"})
+
+    async def _open(self, stack: contextlib.AsyncExitStack, message: Message) -> Message:
+        try:
+            await stack.enter_async_context(self._endpoint.lifespan())
+        except UnisightsError as error:
+            return {"type": "lifespan.startup.failed", "message": str(error)}
+        return message
 
 
 class ASGIEndpoint:
@@ -131,9 +145,15 @@ class ASGIEndpoint:
         self._courier.holds_signals = False
         self._courier.open()
         try:
+            await self._courier.open_handler()
+        except Exception:
+            # The app has other things to do than analytics; the first payload tries again.
+            logger.exception("the handler cannot be opened")
+        try:
             yield
         finally:
             await asyncio.to_thread(self._courier.close)
+            await self._courier.close_handler()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

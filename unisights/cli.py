@@ -14,6 +14,7 @@ from unisights.errors import ConfigurationError, UnisightsError
 from unisights.offline import Format, validate_files
 from unisights.schema import SCHEMA_DIGEST, SCHEMA_VERSION, schema_text
 from unisights.serve import serve
+from unisights.sinks._urls import FORMS, destination, sqlite_destination
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,7 +43,8 @@ def _serve(options: argparse.Namespace) -> int:
         allow_origins=options.allow_origin or ["*"],
         debug=options.debug,
     )
-    serve(served, host=options.host, port=options.port, db=options.db)
+    to = destination(options.sink) if options.sink else sqlite_destination(options.db)
+    serve(served, host=options.host, port=options.port, to=to)
     return 0
 
 
@@ -65,6 +67,23 @@ def _schema(options: argparse.Namespace) -> int:
     return 0
 
 
+def _spool(options: argparse.Namespace) -> int:
+    # SQLite takes a while to import, and the other commands can do without.
+    from unisights import spool_cli  # noqa: PLC0415
+
+    match options.action:
+        case "stat":
+            return spool_cli.print_stat(options.file, as_json=options.format == "json")
+        case "export":
+            states: list[spool_cli.State] = ["waiting", "dead"]
+            wanted = [state for state in states if getattr(options, state)]
+            return spool_cli.export(options.file, wanted or states)
+        case "retry":
+            return spool_cli.retry(options.file, options.id)
+        case _:
+            return spool_cli.repair(options.file)
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
@@ -79,14 +98,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serving = commands.add_parser(
         "serve",
-        help="receive events and store them in a SQLite file",
+        help="receive events and store them, in a SQLite file or elsewhere",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     serving.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serving.add_argument(
         "--port", default=8000, type=_port, help="port to listen on; 0: a free one"
     )
-    serving.add_argument("--db", default=Path("unisights.sqlite3"), type=Path, help="SQLite file")
+    where = serving.add_mutually_exclusive_group()
+    where.add_argument("--db", default=Path("unisights.sqlite3"), type=Path, help="SQLite file")
+    where.add_argument("--sink", metavar="URL", help=f"store elsewhere: {FORMS}")
     serving.add_argument("--path", default="/events", help="path of the endpoint")
     serving.add_argument(
         "--allow-origin",
@@ -119,4 +140,30 @@ def _parser() -> argparse.ArgumentParser:
         "--only", choices=["version", "digest"], help="print its version or SHA-256 instead"
     )
     describing.set_defaults(run=_schema)
+    _add_spool(commands)
     return parser
+
+
+def _add_spool(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    spooling = commands.add_parser(
+        "spool", help="look into a spool of durable delivery, or mend it"
+    )
+    actions = spooling.add_subparsers(dest="action", required=True, metavar="ACTION")
+    stat = actions.add_parser("stat", help="say how much is waiting, and for how long")
+    stat.add_argument("--format", choices=get_args(Format), default="text")
+    exporting = actions.add_parser("export", help="write payloads to standard output, as NDJSON")
+    exporting.add_argument("--waiting", action="store_true", help="only those that are waiting")
+    exporting.add_argument("--dead", action="store_true", help="only dead letters")
+    retrying = actions.add_parser("retry", help="let dead letters be tried again")
+    retrying.add_argument(
+        "--id", action="append", type=int, help="only this one; may be given several times"
+    )
+    repairing = actions.add_parser(
+        "repair",
+        help="check the file, and save what can be read if it is corrupt",
+        description="Stop what uses the spool first. Exits 0 if nothing was lost, 1 if something "
+        "could not be read. The corrupt file is kept beside the new one.",
+    )
+    for action in (stat, exporting, retrying, repairing):
+        action.add_argument("file", type=Path, metavar="FILE", help="the spool")
+    spooling.set_defaults(run=_spool)

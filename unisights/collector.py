@@ -80,9 +80,7 @@ class Collector:
         body = b""
         try:
             body = buffer.finish()
-            payload = decode_unisights_payload(
-                body, server_secret=self.options.server_secret, checks=self._checks
-            )
+            payload = self.decode(body)
         except BodyTooLargeError:
             return self.too_large(info)
         except (InvalidJSONError, ValidationError) as error:
@@ -91,6 +89,17 @@ class Collector:
         if self.options.debug:
             logger.info("received %d bytes: %r", len(body), payload)
         return payload
+
+    def decode(self, body: bytes) -> UnisightsPayload:
+        """Decode, decrypt and validate a body that has been read, as the options have it.
+
+        Raises:
+            InvalidJSONError: the body is not JSON.
+            ValidationError: it is not a valid payload.
+        """
+        return decode_unisights_payload(
+            body, server_secret=self.options.server_secret, checks=self._checks
+        )
 
     def _log_refusal(self, reply: Reply, body: bytes = b"") -> Reply:
         if self.options.debug:

@@ -1,6 +1,8 @@
 """The options that every framework's adapter takes."""
 
+import importlib.util
 import inspect
+import os
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -16,10 +18,25 @@ Handler = Callable[[UnisightsPayload, Any], object]
 ErrorHandler = Callable[[UnisightsPayload, Exception], object]
 """A function or other callable, sync or async, of a payload and why it was not handled."""
 
-Delivery = Literal["inline", "background"]
-"""Whether the handler runs before the answer or after it."""
+Delivery = Literal["inline", "background", "durable"]
+"""Whether the handler runs before the answer or after it, from memory or from a file."""
+
+Durability = Literal["process", "power"]
+"""What a payload in the spool outlives: the end of the process, or of the power too."""
 
 _MAX_SECONDS = 24 * 60 * 60
+
+_MAX_AGE = 365 * _MAX_SECONDS
+
+_SIZES = (
+    "max_payload_size",
+    "queue_size",
+    "queue_bytes",
+    "max_concurrency",
+    "spool_bytes",
+    "max_attempts",
+    "dead_letter_bytes",
+)
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -47,16 +64,38 @@ class UnisightsOptions:
             encrypted payloads made without it are refused; plain ones are still taken.
 
         delivery: when the handler runs: `"inline"`, before the answer, which then is 200 or,
-            if it failed, 500; or `"background"`, from a queue, after an answer of 202. None
-            means the framework's own default: background for Flask, inline for the others.
+            if it failed, 500; `"background"`, from a queue in memory, after an answer of 202; or
+            `"durable"`, from the spool, after an answer of 202 that comes once the payload is
+            in it. None means the framework's own default: background for Flask, inline for the
+            others.
         on_error: what is called with a payload that was not handled, and the exception: the
             handler's own, or UndeliveredError when the process ended before its turn came.
-            Sync or async. Such failures are logged in any case.
-        queue_size: how many payloads may wait in the background; when it is full, 503.
+            Sync or async. Such failures are logged in any case. With the spool: with what
+            becomes a dead letter, and with the dead letters that there is no room for any more.
+        queue_size: how many payloads may wait in the background; when it is full, 503. With the
+            spool: how many a process keeps in memory, the others being in the file alone.
         queue_bytes: how many bytes, as received, may wait in the background; likewise.
         max_concurrency: how many handlers may run at once in the background, in each process.
         drain_timeout: how long the end of the process may be held up by waiting payloads, in
-            seconds; less than what the process is given to end (10 s by `docker stop`).
+            seconds; less than what the process is given to end (10 s by `docker stop`). With
+            the spool: by handlers that run.
+
+        spool: the file that durable delivery keeps payloads in, on a local disk; one for each
+            handler, shared by all processes of the host that run it. It is made if need be.
+        durability: what an acknowledged payload outlives: `"process"`, the end of the process,
+            by SIGKILL too; `"power"`, also a crash of the host, at the cost of waiting for the
+            disk (fsync) before each answer.
+        spool_bytes: how many bytes of payloads and their requests may wait in the spool; when
+            it is full, 503.
+        ordered: deliver the payloads of one session one after the other, in the order in which
+            they were stored; later ones wait while an earlier one is put off.
+        retry_delay: the bound of the wait after a payload's first failure, in seconds. It
+            doubles with each further one; the wait is a random part of it.
+        retry_max_delay: what that bound grows to at most, in seconds.
+        max_attempts: after so many failures a payload becomes a dead letter.
+        max_age: a payload that has waited longer is not tried any more, and becomes a dead
+            letter, in seconds.
+        dead_letter_bytes: how many bytes of dead letters are kept; the oldest go first.
 
     Raises:
         ConfigurationError: an option has a value that cannot work.
@@ -76,18 +115,31 @@ class UnisightsOptions:
     queue_bytes: int = 64 * 1024 * 1024
     max_concurrency: int = 10
     drain_timeout: float = 8.0
+    spool: str | os.PathLike[str] | None = None
+    durability: Durability = "process"
+    spool_bytes: int = 1024 * 1024 * 1024
+    ordered: bool = False
+    retry_delay: float = 1.0
+    retry_max_delay: float = 600.0
+    max_attempts: int = 50
+    max_age: float = 7 * 24 * 60 * 60
+    dead_letter_bytes: int = 256 * 1024 * 1024
 
     def __post_init__(self) -> None:
         _check_path(self.path)
         _check_callable("handler", self.handler, "(payload, request)")
         _check_callable("on_error", self.on_error, "(payload, error)")
-        for name in ("validate_schema", "validate_required_fields", "debug"):
+        for name in ("validate_schema", "validate_required_fields", "debug", "ordered"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigurationError(f"{name} must be True or False")
-        for name in ("max_payload_size", "queue_size", "queue_bytes", "max_concurrency"):
+        for name in _SIZES:
             _check_size(name, getattr(self, name))
-        _check_delivery(self.delivery)
-        _check_seconds("drain_timeout", self.drain_timeout)
+        _check_choice("delivery", self.delivery, Delivery, is_optional=True)
+        _check_choice("durability", self.durability, Durability)
+        for name in ("drain_timeout", "retry_delay", "retry_max_delay"):
+            _check_seconds(name, getattr(self, name))
+        _check_seconds("max_age", self.max_age, _MAX_AGE)
+        _check_spool(self.spool, is_used=self.delivery == "durable")
         _check_origins(self.allow_origins)
         _check_secret(self.server_secret)
 
@@ -122,16 +174,32 @@ def _check_size(name: str, size: object) -> None:
         raise ConfigurationError(f"{name} must be a positive whole number")
 
 
-def _check_seconds(name: str, seconds: object) -> None:
+def _check_seconds(name: str, seconds: object, greatest: int = _MAX_SECONDS) -> None:
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not is_number or not 0 <= seconds <= _MAX_SECONDS:  # type: ignore[operator]
-        raise ConfigurationError(f"{name} must be a number of seconds from 0 to {_MAX_SECONDS}")
+    if not is_number or not 0 <= seconds <= greatest:  # type: ignore[operator]
+        raise ConfigurationError(f"{name} must be a number of seconds from 0 to {greatest}")
 
 
-def _check_delivery(delivery: object) -> None:
-    if delivery is not None and delivery not in get_args(Delivery):
-        allowed = " or ".join(repr(name) for name in get_args(Delivery))
-        raise ConfigurationError(f"delivery must be {allowed}, not {delivery!r}")
+def _check_choice(name: str, value: object, choices: Any, *, is_optional: bool = False) -> None:
+    if value not in get_args(choices) and not (is_optional and value is None):
+        allowed = " or ".join(repr(choice) for choice in get_args(choices))
+        raise ConfigurationError(f"{name} must be {allowed}, not {value!r}")
+
+
+def _check_spool(spool: object, *, is_used: bool) -> None:
+    if spool is None:
+        if is_used:
+            raise ConfigurationError('delivery="durable" needs spool, a file: spool="events.spool"')
+        return
+    if not isinstance(spool, str | os.PathLike) or not os.fspath(spool):
+        raise ConfigurationError(f"spool must be the path of a file, not {spool!r}")
+    if not is_used:
+        raise ConfigurationError('spool is used with delivery="durable" only')
+    if importlib.util.find_spec("fcntl") is None:
+        raise ConfigurationError(
+            'delivery="durable" needs locks that this system does not have; use Linux, macOS or '
+            'another Unix, or delivery="inline"'
+        )
 
 
 def _check_secret(secret: object) -> None:

@@ -1,11 +1,12 @@
 """From an accepted payload to the handler, and to the answer."""
 
+import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 from unisights._calling import call_async, call_sync
+from unisights._handler import MakeRequest, ManagedHandler
 from unisights._queue import Job, Outcome, WorkQueue
 from unisights.collector import Collector
 from unisights.config import Delivery
@@ -16,18 +17,19 @@ from unisights.types import UnisightsPayload
 
 logger = logging.getLogger("unisights")
 
-MakeRequest = Callable[[], Any]
-"""Makes the framework's request, the handler's second argument."""
-
 
 class Courier(ABC):
     """Delivers the payloads of one endpoint.
 
     Attributes:
+        handler: the user's handler, with its life.
         holds_signals: whether nothing but a signal will say that the process is about to end.
     """
 
     holds_signals = False
+
+    def __init__(self, collector: Collector) -> None:
+        self.handler = ManagedHandler(collector.options.handler)
 
     @abstractmethod
     async def deliver(
@@ -50,18 +52,34 @@ class Courier(ABC):
     def close(self) -> None:  # noqa: B027  # nor to close
         """Deliver what is waiting, as far as time allows; take no more."""
 
+    async def open_handler(self) -> None:
+        """Open the handler before its first call, where a server says that it has started."""
+        await self.handler.open_async()
+
+    async def close_handler(self) -> None:
+        """Close the handler after its last call, where a server says that it ends."""
+        await self.handler.close_async()
+
 
 def make_courier(collector: Collector, default: Delivery) -> Courier:
     """The courier that the options ask for, or the framework's own default."""
-    delivery = collector.options.delivery or default
-    return BackgroundCourier(collector) if delivery == "background" else InlineCourier(collector)
+    match collector.options.delivery or default:
+        case "inline":
+            return InlineCourier(collector)
+        case "background":
+            return BackgroundCourier(collector)
+        case "durable":
+            # SQLite takes a while to import, and the others need none.
+            from unisights._durable import DurableCourier  # noqa: PLC0415
+
+            return DurableCourier(collector)
 
 
 class InlineCourier(Courier):
     """Runs the handler before the answer is given."""
 
     def __init__(self, collector: Collector) -> None:
-        self._handler = collector.options.handler
+        super().__init__(collector)
         self._on_error = collector.options.on_error
         self._replies = collector.replies
 
@@ -70,8 +88,7 @@ class InlineCourier(Courier):
     ) -> Reply:
         """Run the handler and answer 200, or 500 if it raises."""
         try:
-            if self._handler is not None:
-                await call_async(self._handler, payload, make_request())
+            await self.handler.call_async(payload, make_request)
         except Exception as error:
             logger.exception("the handler failed")
             try:
@@ -87,8 +104,7 @@ class InlineCourier(Courier):
     ) -> Reply:
         """Run the handler and answer 200, or 500 if it raises."""
         try:
-            if self._handler is not None:
-                call_sync(self._handler, payload, make_request())
+            self.handler.call_sync(payload, make_request)
         except Exception as error:
             logger.exception("the handler failed")
             report(self._on_error, payload, error)
@@ -96,7 +112,19 @@ class InlineCourier(Courier):
         return self._replies.received(info, payload)
 
 
-class BackgroundCourier(Courier):
+class DetachedCourier(Courier):
+    """Answers first, and calls the handler from a thread of its own."""
+
+    async def open_handler(self) -> None:
+        """Open it where it is called: from a thread, and if it is async on the process's loop."""
+        await asyncio.to_thread(self.handler.open_sync)
+
+    async def close_handler(self) -> None:
+        """Close it there."""
+        await asyncio.to_thread(self.handler.close_sync)
+
+
+class BackgroundCourier(DetachedCourier):
     """Queues the payload, answers, and runs the handler afterwards.
 
     The handler's second argument is the `RequestInfo`: the framework's request does not outlive
@@ -104,8 +132,8 @@ class BackgroundCourier(Courier):
     """
 
     def __init__(self, collector: Collector) -> None:
+        super().__init__(collector)
         options = collector.options
-        self._handler = options.handler or _discard
         self._on_error = options.on_error
         self._replies = collector.replies
         self._queue = WorkQueue(
@@ -130,6 +158,7 @@ class BackgroundCourier(Courier):
         make_request: MakeRequest,  # noqa: ARG002
     ) -> Reply:
         """Queue the payload and answer 202, or 503 if it cannot be queued."""
+        self.handler.close_at_exit()
         match self._queue.submit(Job(payload, info), holds_signals=self.holds_signals):
             case Outcome.QUEUED:
                 return self._replies.queued(info, payload)
@@ -153,7 +182,7 @@ class BackgroundCourier(Courier):
         self._queue.close()
 
     def _run(self, job: Job) -> None:
-        call_sync(self._handler, job.payload, job.info)
+        self.handler.call_sync(job.payload, lambda: job.info)
 
     def _fail(self, job: Job, error: Exception) -> None:
         if isinstance(error, UndeliveredError):
@@ -161,10 +190,6 @@ class BackgroundCourier(Courier):
         else:
             logger.error("the handler failed", exc_info=error)
         report(self._on_error, job.payload, error)
-
-
-def _discard(_payload: UnisightsPayload, _request: Any) -> None:
-    """The handler of those who have none."""
 
 
 def report(on_error: Any, payload: UnisightsPayload, error: Exception) -> None:

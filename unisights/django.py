@@ -26,7 +26,7 @@ def unisights_django(
     """Make a sync view that serves the endpoint; exempt from CSRF, as beacons bring no token.
 
     The handler's second argument is Django's request, whose `body` can be read; with
-    `delivery="background"`, it is the `RequestInfo`.
+    `delivery="background"` or `"durable"`, it is the `RequestInfo`.
     """
     endpoint = SyncEndpoint(options or UnisightsOptions(), "inline")
 

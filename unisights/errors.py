@@ -60,5 +60,13 @@ class UndeliveredError(UnisightsError):
     """The process ended before a payload was handled; `on_error` gets the payload."""
 
 
+class SinkError(UnisightsError):
+    """A sink could not store a payload, or cannot be used; the message says where and why."""
+
+
+class StoreError(SinkError):
+    """A file cannot be used, as a store or as the spool; the message says why."""
+
+
 class DecryptionError(ValidationError):
     """An encrypted payload cannot be decrypted, or is not what it claims to be: answered 422."""

@@ -27,8 +27,8 @@ def unisights_fastapi(options: UnisightsOptions | None = None) -> APIRouter:
 
     Prefixes, tags and dependencies of `include_router` work as for any router; preflights pass
     the dependencies by, as browsers send them without cookies. The handler's second argument is
-    FastAPI's `Request`, whose body can be read again; with `delivery="background"`, it is the
-    `RequestInfo`.
+    FastAPI's `Request`, whose body can be read again; with `delivery="background"` or
+    `"durable"`, it is the `RequestInfo`.
     """
     options = options or UnisightsOptions()
     endpoint = ASGIEndpoint(options, _make_request)
@@ -141,7 +141,7 @@ def _documented_responses() -> dict[int | str, dict[str, Any]]:
         415: _documented("The content type is not JSON.", error),
         422: _documented("The payload is not valid; every problem is listed.", invalid),
         500: _documented("The handler failed.", error),
-        503: _documented("The queue is full, or the server is shutting down.", error),
+        503: _documented("The queue or spool is full, or the server is shutting down.", error),
     }
 
 

@@ -1,21 +1,19 @@
-"""`unisights serve`: a collector of its own, on uvicorn, that stores to SQLite."""
+"""`unisights serve`: a collector of its own, on uvicorn, that stores to a sink."""
 
-import contextlib
-import shlex
+import asyncio
 import signal
 import socket
-import threading
 import time
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from unisights._calling import call_async
 from unisights.asgi import unisights_asgi
 from unisights.config import UnisightsOptions
 from unisights.errors import UnisightsError
-from unisights.sinks import SQLiteSink
+from unisights.sinks._urls import Destination
 from unisights.types import UnisightsPayload
 
 DRAIN_SECONDS = 10
@@ -30,56 +28,69 @@ class ServeError(UnisightsError):
 class CountingHandler:
     """Stores payloads and counts what was stored, for the closing line."""
 
-    sink: SQLiteSink
+    sink: Any
     payloads: int = 0
     events: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, payload: UnisightsPayload, request: Any) -> None:
+    async def __call__(self, payload: UnisightsPayload, request: Any) -> None:
         """Store a payload."""
-        self.sink(payload, request)
-        with self._lock:
-            self.payloads += 1
-            self.events += len(payload.data.events)
+        await call_async(self.sink, payload, request)
+        self.payloads += 1
+        self.events += len(payload.data.events)
+
+    async def open(self) -> None:
+        """Open the sink."""
+        await call_async(self.sink.open)
+
+    async def close(self) -> None:
+        """Close the sink."""
+        await call_async(self.sink.close)
 
 
-def serve(options: UnisightsOptions, *, host: str, port: int, db: Path) -> None:
-    """Receive events until SIGINT or SIGTERM, then end what is under way and close the file.
+def serve(options: UnisightsOptions, *, host: str, port: int, to: Destination) -> None:
+    """Receive events until SIGINT or SIGTERM, then end what is under way and close the sink.
 
     Args:
         options: how events are received; the handler is set here.
         host: the address to listen on.
         port: the port to listen on; 0 takes a free one.
-        db: the SQLite file.
+        to: where the events go.
 
     Raises:
         ServeError: uvicorn is missing, or the address is not to be had.
-        StoreError: the file cannot be used.
+        SinkError: the sink cannot be used.
     """
     try:
         import uvicorn  # noqa: PLC0415  # an extra, and only this command needs it
     except ImportError as error:
         raise ServeError("`serve` needs uvicorn: pip install 'unisights[serve]'") from error
 
-    with contextlib.closing(SQLiteSink(db)) as sink:
-        sink.open()
-        handler = CountingHandler(sink)
-        app = unisights_asgi(replace(options, handler=handler))
-        listener = _listen(host, port)
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-        )
-        _print_banner(options, host, listener.getsockname()[1], db)
-        # uvicorn drains on these signals, then hands them on to whoever had them before.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)
-        uvicorn.Server(config).run(sockets=[listener])
+    handler = CountingHandler(to.sink)
+    # Better now than at the first event. What this loop has opened is of no use to the server's.
+    asyncio.run(_probe(handler))
+    app = unisights_asgi(replace(options, handler=handler))
+    listener = _listen(host, port)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    _print_banner(options, host, listener.getsockname()[1], to)
+    # uvicorn drains on these signals, then hands them on to whoever had them before.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    uvicorn.Server(config).run(sockets=[listener])
     stored = f"{_count(handler.payloads, 'payload')} with {_count(handler.events, 'event')}"
-    print(f"\nStopped. {stored} went to {db}.")
+    print(f"\nStopped. {stored} went to {to.shown}.")
+
+
+async def _probe(handler: CountingHandler) -> None:
+    try:
+        await handler.open()
+    finally:
+        await handler.close()
 
 
 def _count(number: int, noun: str) -> str:
@@ -95,7 +106,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ServeError(f"cannot listen on {host} port {port}: {reason}; try --port") from error
 
 
-def _print_banner(options: UnisightsOptions, host: str, port: int, db: Path) -> None:
+def _print_banner(options: UnisightsOptions, host: str, port: int, to: Destination) -> None:
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}{options.path}"
     now = time.time_ns() // 1_000_000
@@ -111,13 +122,12 @@ def _print_banner(options: UnisightsOptions, host: str, port: int, db: Path) -> 
         }
     }
     json = msgspec.json.encode(body).decode()
-    query = "SELECT type, count(*) FROM events GROUP BY type"
     print(
         f"Receiving events at  {url}\n"
-        f"Storing them in      {db.resolve()}\n"
+        f"Storing them in      {to.shown}\n"
         f"Origins              {', '.join(options.allow_origins)}\n\n"
         f"Send one:   curl -i {url} -H 'Content-Type: application/json' -d '{json}'\n"
-        f"Look:       sqlite3 {shlex.quote(str(db))} {shlex.quote(query)}\n"
+        f"Look:       {to.look}\n"
         f"Stop:       Ctrl-C",
         flush=True,
     )

@@ -2,11 +2,14 @@
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.adapters.drivers import Call, acall_asgi, call_asgi
+from tests.processes import wait_for
+from tests.spools import fill, query
 from tests.support import make_body
 from unisights import RequestInfo, UnisightsOptions
 from unisights.asgi import UnisightsASGI, unisights_asgi
@@ -218,3 +221,46 @@ def test_the_event_loop_stays_responsive_under_large_ciphertexts() -> None:
     assert asyncio.run(main()) == 200
     # The loop got its turn again and again, rather than once at the end.
     assert len(gaps) >= 3
+
+
+def test_a_spool_is_taken_up_when_the_server_starts(tmp_path: Path) -> None:
+    """What the spool holds is delivered with no request to begin with, once the app inside runs."""
+    path = tmp_path / "spool.sqlite3"
+    fill(path, 3)
+    order: list[str] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await asyncio.sleep(0.05)
+        order.append("started")
+        await send({"type": "lifespan.startup.complete"})
+        await asyncio.to_thread(wait_for, lambda: len(order) == 4, "the deliveries")
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    options = UnisightsOptions(
+        delivery="durable", spool=path, handler=lambda *_: order.append("delivered")
+    )
+    answers = _lifespan(unisights_asgi(options, inner), "lifespan.startup", "lifespan.shutdown")
+    assert answers == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert order == ["started", "delivered", "delivered", "delivered"]
+    assert query(path, "SELECT count(*) FROM owners") == [(0,)]
+
+
+def test_a_spool_that_cannot_be_used_ends_the_start(tmp_path: Path) -> None:
+    """The server is told why, rather than starting to refuse every payload."""
+    path = tmp_path / "spool.sqlite3"
+    app = unisights_asgi(UnisightsOptions(delivery="durable", spool=path))
+    fill(path, 0)
+    query(path, "PRAGMA user_version = 99")
+    answers: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.shutdown" if answers else "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    asyncio.run(app({"type": "lifespan"}, receive, send))
+    assert answers[0]["type"] == "lifespan.startup.failed"
+    assert "newer version" in answers[0]["message"]

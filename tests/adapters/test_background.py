@@ -1,15 +1,17 @@
-"""Background delivery, on every adapter."""
+"""Delivery after the answer, from memory or from the spool, on every adapter."""
 
 import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.processes import wait_for
+from tests.spools import close_spool
 from tests.support import SESSION_ID, click, make_body
 from unisights import RequestInfo
 
@@ -48,9 +50,25 @@ def connect_background(connect: Callable[..., Any]) -> Callable[..., Any]:
     return connect_with
 
 
-def test_the_answer_does_not_wait(connect_background: Any, gate: Any) -> None:
+@pytest.fixture(params=["background", "durable"])
+def connect_later(
+    request: pytest.FixtureRequest, connect: Callable[..., Any], tmp_path: Path, gate: _Gate
+) -> Iterator[Callable[..., Any]]:
+    """Likewise, in either of the ways that answer first."""
+    spool = tmp_path / "spool.sqlite3"
+    more = {"spool": spool} if request.param == "durable" else {}
+
+    def connect_with(**options: Any) -> Any:
+        return connect(delivery=request.param, **more, **options)
+
+    yield connect_with
+    gate.let_go.set()
+    close_spool(spool)
+
+
+def test_the_answer_does_not_wait(connect_later: Any, gate: Any) -> None:
     """202 with the session's id comes before the handler has ended."""
-    answer = connect_background(handler=gate).post(make_body())
+    answer = connect_later(handler=gate).post(make_body())
     assert answer.status == 202
     assert answer.json() == {"status": "queued", "session_id": SESSION_ID}
     assert gate.done == []
@@ -58,10 +76,10 @@ def test_the_answer_does_not_wait(connect_background: Any, gate: Any) -> None:
     wait_for(lambda: gate.done, "the handler's end")
 
 
-def test_the_handler_gets_the_request_info(connect_background: Any, gate: Any) -> None:
+def test_the_handler_gets_the_request_info(connect_later: Any, gate: Any) -> None:
     """The second argument is the snapshot that outlives the request."""
     gate.let_go.set()
-    connect_background(handler=gate).post(make_body(), x_trace="abc")
+    connect_later(handler=gate).post(make_body(), x_trace="abc")
     wait_for(lambda: gate.done, "the handler's end")
     (info,) = gate.requests
     assert isinstance(info, RequestInfo)
@@ -69,7 +87,7 @@ def test_the_handler_gets_the_request_info(connect_background: Any, gate: Any) -
     assert info.headers["x-trace"] == "abc"
 
 
-def test_async_handlers_share_one_loop(connect_background: Any) -> None:
+def test_async_handlers_share_one_loop(connect_later: Any) -> None:
     """Every async handler runs on the same loop, so that they can share a client."""
     loops: list[Any] = []
 
@@ -77,7 +95,7 @@ def test_async_handlers_share_one_loop(connect_background: Any) -> None:
         await asyncio.sleep(0)
         loops.append(asyncio.get_running_loop())
 
-    client = connect_background(handler=handler)
+    client = connect_later(handler=handler)
     for _ in range(20):
         client.post(make_body())
     wait_for(lambda: len(loops) == 20, "the handlers' end")
@@ -85,9 +103,9 @@ def test_async_handlers_share_one_loop(connect_background: Any) -> None:
     assert loops[0].is_running()
 
 
-def test_so_many_handlers_run_at_once(connect_background: Any, gate: Any) -> None:
+def test_so_many_handlers_run_at_once(connect_later: Any, gate: Any) -> None:
     """`max_concurrency` handlers run at once, and no more."""
-    client = connect_background(handler=gate, max_concurrency=3)
+    client = connect_later(handler=gate, max_concurrency=3)
     for _ in range(6):
         client.post(make_body())
     wait_for(lambda: len(gate.begun) == 3, "the start of three handlers")
@@ -163,9 +181,9 @@ def test_a_failing_on_error_hurts_nothing(connect: Any, caplog: pytest.LogCaptur
     assert "in on_error" in caplog.text
 
 
-def test_nothing_is_needed_to_queue(connect_background: Any) -> None:
+def test_nothing_is_needed_to_queue(connect_later: Any) -> None:
     """202 without a handler, too."""
-    assert connect_background().post(make_body()).status == 202
+    assert connect_later().post(make_body()).status == 202
 
 
 def test_logs_hold_no_content(

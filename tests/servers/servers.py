@@ -74,10 +74,11 @@ class Settings:
 
     Attributes:
         options: the endpoint's options, beside the handlers.
-        handler: which handler: `sync`, `async`, or `forward`.
+        handler: which handler: `sync`, `async`, `forward`, `moody` or `moody-async`.
         delay: how long the first two take, in seconds.
         error_delay: how long `on_error` takes, in seconds.
         forward_to: the URL that the third one posts to.
+        has_clock: whether the test sets the time of day.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
@@ -85,6 +86,7 @@ class Settings:
     delay: float = 0
     error_delay: float = 0
     forward_to: str = ""
+    has_clock: bool = False
 
 
 ASGI = App("asgi", "asgi_app")
@@ -209,7 +211,7 @@ class Running:
 
     def processes(self) -> list[int]:
         """The server's processes that have not ended."""
-        return [pid for pid, group in _living() if group == self.child.pid]
+        return processes_of(self.child.pid)
 
     def peak_memory(self) -> dict[int, int]:
         """The most memory that each of the processes has held so far, in bytes."""
@@ -279,6 +281,11 @@ def _wait_until_it_serves(server: Running) -> None:
             return False
 
     wait_for(serves, f"the start of {server.combination}")
+
+
+def processes_of(group: int) -> list[int]:
+    """The processes of a group that have not ended."""
+    return [pid for pid, theirs in _living() if theirs == group]
 
 
 def _living() -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from unisights.errors import UnisightsError
+from unisights.errors import StoreError
 from unisights.types import Event, UnisightsPayload
 
 STORE_VERSION = 1
@@ -56,10 +56,6 @@ _INSERT_PAYLOAD = "INSERT INTO payloads VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?,
 _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _encode = msgspec.json.Encoder().encode
-
-
-class StoreError(UnisightsError):
-    """The file cannot be used as a store; the message says why."""
 
 
 class SQLiteSink:

@@ -5,12 +5,14 @@ import functools
 import hashlib
 import json
 import os
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from unisights import UnisightsOptions
+from unisights._identity import content_id
 
 VARIABLE = "UNISIGHTS_TEST_SETTINGS"
 """The environment variable that holds, in JSON, a `Settings` and the records' directory."""
@@ -33,6 +35,7 @@ def _record(name: str, payload: Any) -> None:
     line = {
         "label": payload.data.asset_id,
         "digest": hashlib.sha256(payload.raw).hexdigest(),
+        "content_id": content_id(payload),
         "pid": os.getpid(),
     }
     path = Path(SETTINGS["directory"]) / name
@@ -75,10 +78,51 @@ async def _forward(payload: Any, request: Any) -> None:
     _finish(payload)
 
 
+def _set_clock() -> None:
+    """Let the test set the time of day, by a file that holds seconds; all Python code sees it."""
+    path = Path(SETTINGS["directory"]) / "clock"
+    real = time.time_ns
+
+    def time_ns() -> int:
+        return real() + int(float(path.read_text()) * 1e9)
+
+    time.time_ns = time_ns
+    time.time = lambda: time_ns() / 1e9
+
+
+if SETTINGS.get("has_clock"):
+    _set_clock()
+
+
+def _mood() -> dict[str, Any]:
+    """What the test wants of the handler just now: `delay`, and whether it `fails`."""
+    path = Path(SETTINGS["directory"]) / "mood"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def _handle_moodily(payload: Any, request: Any) -> None:
+    mood = _mood()
+    time.sleep(mood.get("delay", 0))
+    if random.random() < mood.get("fails", 0):
+        raise ConnectionError("the handler is down")
+    _finish(payload)
+
+
+async def _handle_moodily_async(payload: Any, request: Any) -> None:
+    mood = _mood()
+    await asyncio.sleep(mood.get("delay", 0))
+    if random.random() < mood.get("fails", 0):
+        raise ConnectionError("the handler is down")
+    _finish(payload)
+
+
 _HANDLERS: dict[str, Callable[[Any, Any], Any]] = {
     "sync": _handle,
     "async": _handle_async,
     "forward": _forward,
+    "moody": _handle_moodily,
+    "moody-async": _handle_moodily_async,
 }
 
 

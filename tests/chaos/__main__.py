@@ -1,0 +1,61 @@
+"""`python -m tests.chaos`: proves that durable delivery loses nothing, by trying to make it."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.scenarios import LONG, SCENARIOS, SHORT, Plan, Report
+from tests.chaos.target import TARGETS
+
+_HEAD = (
+    f"{'scenario':9} {'on':16} {'acknowledged':>12} {'delivered':>9} {'duplicated':>10} "
+    f"{'lost':>5} {'503':>5} {'no answer':>9}  how"
+)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument(
+        "--short", action="store_true", help="under a minute, not under half an hour"
+    )
+    parser.add_argument("--only", choices=SCENARIOS, help="one scenario")
+    parser.add_argument("--target", choices=TARGETS, help="one app")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run scenarios, print a line for each, and return 1 if anything was lost."""
+    options = make_parser().parse_args(arguments)
+    plans = [
+        plan
+        for plan in (SHORT if options.short else LONG)
+        if options.only in {None, plan.scenario} and options.target in {None, plan.target}
+    ]
+    print(_HEAD, flush=True)
+    reports = [run(plan) for plan in plans]
+    for report in reports:
+        if not report.is_good:
+            print(f"FAILED: {report}", file=sys.stderr)
+    lost = sum(report.lost for report in reports)
+    acknowledged = sum(report.acknowledged for report in reports)
+    print(f"{acknowledged} acknowledged, {lost} lost")
+    return 0 if reports and all(report.is_good for report in reports) else 1
+
+
+def run(plan: Plan) -> Report:
+    """Run a scenario, and print its line."""
+    with tempfile.TemporaryDirectory(prefix="unisights-chaos-") as directory:
+        report = plan.run(Path(directory))
+    print(
+        f"{report.scenario:9} {report.target:16} {report.acknowledged:12} {report.delivered:9} "
+        f"{report.duplicated:10} {report.lost:5} {report.refused:5} {report.unanswered:9}  "
+        f"{report.note}",
+        flush=True,
+    )
+    return report
+
+
+if __name__ == "__main__":
+    sys.exit(main())

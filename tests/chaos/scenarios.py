@@ -1,0 +1,243 @@
+"""What may go wrong, each told as a story that ends in a report."""
+
+import contextlib
+import os
+import random
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.load import Load, Sent
+from tests.chaos.target import TARGETS, Target, target
+
+SETTLE_SECONDS = 60.0
+"""How long, at the end, delivery may take to catch up."""
+
+_TMPFS_BYTES = 8 * 1024 * 1024
+
+_FILE_BYTES = 1024 * 1024
+
+_DAY = 24 * 60 * 60
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a scenario ended.
+
+    Attributes:
+        acknowledged: how many payloads were answered 202.
+        delivered: how many of them reached the handler.
+        duplicated: how many more times than once.
+        lost: how many never did.
+        mistaken: how many deliveries carried another content id than what was sent.
+        refused: how many were answered 503, and how many not at all.
+        note: how the trouble was made.
+    """
+
+    scenario: str
+    target: str
+    acknowledged: int
+    delivered: int
+    duplicated: int
+    lost: int
+    mistaken: int
+    refused: int
+    unanswered: int
+    note: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing was lost, and something was there to be lost."""
+        return not self.lost and not self.mistaken and self.acknowledged > 0
+
+
+def kills(name: str, directory: Path, *, count: int) -> Report:
+    """SIGKILL of a random worker, the master or all, so many times, at random moments."""
+    done = {"worker": 0, "master": 0, "all": 0}
+    with target(name, directory) as server, Load(server.port) as load:
+        for number in range(count):
+            load.wait_until_served()
+            load.wait(random.uniform(0, 1))
+            victim = random.choice(("worker", "worker", "master", "all"))
+            # Two of each kind at least, where there are enough.
+            victim = ("worker", "master", "all")[number % 3] if number < 6 else victim
+            done[victim] += 1
+            if victim == "worker":
+                server.kill_worker()
+            else:
+                (server.kill_master if victim == "master" else server.kill_all)()
+                server.start()
+        load.wait_until_served()
+        note = ", ".join(f"{victim} {times} times" for victim, times in done.items())
+        return _settle("kill", server, load, f"SIGKILL: {note}")
+
+
+def outage(name: str, directory: Path, *, seconds: float) -> Report:
+    """The handler fails always, for a while; then it is slow; then it fails half the time."""
+    with target(name, directory) as server, Load(server.port) as load:
+        load.wait_until_served()
+        server.set_mood(fails=1)
+        load.wait(seconds)
+        server.set_mood(delay=0.3)
+        load.wait(seconds / 4)
+        server.set_mood(fails=0.5)
+        load.wait(seconds / 4)
+        server.set_mood()
+        load.wait(1)
+        return _settle("outage", server, load, f"down for {seconds:.0f} s, then slow, then failing")
+
+
+def terminations(name: str, directory: Path, *, count: int) -> Report:
+    """SIGTERM under load with a slow handler, and a new start, so many times."""
+    options = {"drain_timeout": 1.0, "max_concurrency": 2}
+    with target(name, directory, options=options) as server, Load(server.port) as load:
+        server.set_mood(delay=0.05)
+        for _ in range(count):
+            load.wait_until_served()
+            load.wait(random.uniform(0, 1))
+            server.terminate()
+            server.start()
+        load.wait_until_served()
+        server.set_mood()
+        return _settle("sigterm", server, load, f"SIGTERM: {count} times")
+
+
+def full_disk(name: str, directory: Path, *, seconds: float) -> Report:
+    """The disk of the spool is filled up under load, the server is killed, and room comes back."""
+    with _small_disk(directory) as disk:
+        filling = (disk or directory) / "filling"
+        note = f"a tmpfs of {_TMPFS_BYTES >> 20} MiB was filled up"
+        limit = None
+        if disk is None:
+            note = f"no tmpfs could be mounted: files were limited to {_FILE_BYTES >> 20} MiB"
+            limit = _FILE_BYTES
+        spool = (disk or directory) / "spool.sqlite3"
+        options = {"max_concurrency": 2}
+        with (
+            target(name, directory, spool=spool, options=options, file_limit=limit) as server,
+            Load(server.port) as load,
+        ):
+            server.set_mood(delay=0.02)
+            load.wait_until_served()
+            load.wait(seconds / 2)
+            if disk is not None:
+                _fill(filling)
+            load.wait_until_refused()
+            load.wait(seconds)
+            # A crash while the disk is full must leave a spool that works.
+            server.kill_all()
+            filling.unlink(missing_ok=True)
+            server.file_limit = None
+            server.start()
+            load.wait_until_served()
+            server.set_mood()
+            return _settle("disk", server, load, note)
+
+
+def _fill(path: Path) -> None:
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def clock_back(name: str, directory: Path, *, seconds: float) -> Report:
+    """The time of day is set back by a day, while payloads wait to be tried again."""
+    with target(name, directory, has_clock=True) as server, Load(server.port) as load:
+        load.wait_until_served()
+        server.set_mood(fails=1)
+        load.wait(seconds / 2)
+        server.set_clock(-_DAY)
+        load.wait(seconds / 2)
+        # Neither what is put off nor what a dead process has left may wait for the next day.
+        server.kill_worker()
+        server.set_mood()
+        load.wait_until_served()
+        return _settle("clock", server, load, "a day back; the servers' time module was replaced")
+
+
+SCENARIOS: dict[str, Callable[..., Report]] = {
+    "kill": kills,
+    "outage": outage,
+    "sigterm": terminations,
+    "disk": full_disk,
+    "clock": clock_back,
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A scenario, on a target, with its measure: a number of times, or of seconds."""
+
+    scenario: str
+    target: str
+    measure: float
+
+    def run(self, directory: Path) -> Report:
+        """Run it; its files go into the directory."""
+        name = "count" if self.scenario in {"kill", "sigterm"} else "seconds"
+        measure = int(self.measure) if name == "count" else self.measure
+        return SCENARIOS[self.scenario](self.target, directory, **{name: measure})
+
+
+SHORT = [
+    Plan("kill", "fastapi", 3),
+    Plan("kill", "flask", 3),
+    Plan("kill", "django", 3),
+    Plan("outage", "flask", 2),
+    Plan("sigterm", "django", 1),
+    Plan("disk", "flask", 1),
+    Plan("clock", "django", 1),
+]
+
+LONG = [
+    *(Plan("kill", name, 20) for name in TARGETS),
+    *(Plan("outage", name, 60) for name in ("fastapi", "flask", "django")),
+    *(Plan("sigterm", name, 5) for name in TARGETS),
+    *(Plan("disk", name, 10) for name in ("fastapi", "flask", "django")),
+    *(Plan("clock", name, 5) for name in ("fastapi", "flask", "django")),
+]
+
+
+def _settle(scenario: str, server: Target, load: Load, note: str) -> Report:
+    """End the load, wait until delivery has caught up, and count."""
+    load.__exit__(None, None, None)
+    sent: Sent = load.sent
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while sent.acknowledged.keys() - server.handled().keys() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    handled = server.handled()
+    delivered = [label for label in sent.acknowledged if label in handled]
+    return Report(
+        scenario=scenario,
+        target=server.name,
+        acknowledged=len(sent.acknowledged),
+        delivered=len(delivered),
+        duplicated=sum(len(handled[label]) - 1 for label in delivered),
+        lost=len(sent.acknowledged) - len(delivered),
+        mistaken=sum(
+            content_id != sent.acknowledged[label]
+            for label in delivered
+            for content_id in handled[label]
+        ),
+        refused=sent.statuses[503],
+        unanswered=sent.statuses[0],
+        note=note,
+    )
+
+
+@contextlib.contextmanager
+def _small_disk(directory: Path) -> Iterator[Path | None]:
+    """A disk of its own, if one can be mounted."""
+    disk = directory / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={_TMPFS_BYTES}", "tmpfs", str(disk)]
+    is_root = os.geteuid() == 0
+    if not is_root or subprocess.run(command, capture_output=True, check=False).returncode:
+        yield None
+        return
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

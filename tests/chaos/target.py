@@ -1,0 +1,191 @@
+"""What chaos is let loose on: an app on its production server, with durable delivery."""
+
+import contextlib
+import json
+import os
+import random
+import resource
+import signal
+import socket
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.processes import DEADLINE, PYTHON, wait_for
+from tests.servers.apps.settings import VARIABLE
+from tests.servers.servers import (
+    DJANGO,
+    FASTAPI,
+    FLASK,
+    GUNICORN,
+    GUNICORN_UVICORN,
+    UVICORN,
+    Combination,
+    Settings,
+    processes_of,
+    with_arguments,
+)
+from tests.support import ROOT
+
+TARGETS = {
+    "fastapi": Combination(with_arguments(UVICORN, "--workers 2"), FASTAPI),
+    "fastapi-gunicorn": Combination(with_arguments(GUNICORN_UVICORN, "-w 2"), FASTAPI),
+    "flask": Combination(with_arguments(GUNICORN, "-w 2"), FLASK),
+    "django": Combination(with_arguments(GUNICORN, "-w 2"), DJANGO),
+}
+"""Each with two workers, as users start them."""
+
+
+@dataclass
+class Target:
+    """An app on its server, that can be killed and started again: the same port, the same spool.
+
+    Attributes:
+        directory: where its records are.
+        spool: its spool.
+        options: more options of the endpoint.
+        has_clock: whether the time of day is what `set_clock` says.
+        file_limit: the size that no file may grow beyond, in bytes.
+    """
+
+    name: str
+    directory: Path
+    spool: Path
+    options: dict[str, Any] = field(default_factory=dict)
+    has_clock: bool = False
+    file_limit: int | None = None
+    child: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.combination = TARGETS[self.name]
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port: int = self._listener.getsockname()[1]
+        self.set_clock(0)
+
+    def start(self) -> None:
+        """Start the server; it may be running again in a moment."""
+        settings = Settings(
+            options={
+                "delivery": "durable",
+                "spool": str(self.spool),
+                "retry_delay": 0.1,
+                "retry_max_delay": 1.0,
+                "max_attempts": 1000,
+                **self.options,
+            },
+            handler="moody-async" if self.combination.app.is_async else "moody",
+            has_clock=self.has_clock,
+        )
+        told = {**asdict(settings), "directory": str(self.directory)}
+        command = self.combination.server.arguments.format(
+            app=f"tests.servers.apps.{self.combination.app.module}:app",
+            fd=self._listener.fileno(),
+        )
+        with (self.directory / "output").open("ab") as output:
+            self.child = subprocess.Popen(
+                [PYTHON, "-m", *command.split()],
+                cwd=ROOT,
+                env={
+                    **os.environ,
+                    "PYTHONUNBUFFERED": "1",
+                    "XDG_RUNTIME_DIR": str(self.directory),
+                    VARIABLE: json.dumps(told),
+                },
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=(self._listener.fileno(),),
+                preexec_fn=self._limit if self.file_limit else None,
+                start_new_session=True,
+            )
+        wait_for(self.workers, "the start of workers")
+
+    def _limit(self) -> None:
+        assert self.file_limit is not None
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit, self.file_limit))
+
+    def workers(self) -> list[int]:
+        """The processes that serve: all but the first one and multiprocessing's tracker."""
+        assert self.child is not None
+        return [
+            pid
+            for pid in processes_of(self.child.pid)
+            if pid != self.child.pid and not _is_tracker(pid)
+        ]
+
+    def kill_worker(self) -> None:
+        """SIGKILL one of the workers; the master starts another."""
+        if workers := self.workers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(random.choice(workers), signal.SIGKILL)
+
+    def kill_master(self) -> None:
+        """SIGKILL the first process, then, at a random moment, whatever has outlived it."""
+        assert self.child is not None
+        self.child.kill()
+        time.sleep(random.uniform(0, 0.5))
+        self.kill_all()
+
+    def kill_all(self) -> None:
+        """SIGKILL every process at once."""
+        if self.child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.child.pid, signal.SIGKILL)
+            self.child.wait()
+            wait_for(lambda: not processes_of(self.child.pid), "the end of every process")  # type: ignore[union-attr]
+
+    def terminate(self) -> None:
+        """End the server as a deployment does: SIGTERM, and wait."""
+        assert self.child is not None
+        self.child.terminate()
+        self.child.wait(DEADLINE)
+        wait_for(lambda: not processes_of(self.child.pid), "the end of every process")  # type: ignore[union-attr]
+
+    def set_mood(self, **mood: float) -> None:
+        """Tell the handlers to `delay`, in seconds, or which part of the calls `fails`."""
+        self._write("mood", json.dumps(mood))
+
+    def set_clock(self, seconds: float) -> None:
+        """Set the servers' time of day, in seconds from the true one."""
+        self._write("clock", str(seconds))
+
+    def _write(self, name: str, text: str) -> None:
+        new = self.directory / f"{name}.new"
+        new.write_text(text)
+        new.replace(self.directory / name)
+
+    def handled(self) -> dict[str, list[str]]:
+        """The content ids that the handlers saw, by the payload's label."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        path = self.directory / "handled"
+        for line in path.read_bytes().splitlines() if path.exists() else []:
+            record = json.loads(line)
+            found[record["label"]].append(record["content_id"])
+        return found
+
+    def close(self) -> None:
+        """End everything."""
+        self.kill_all()
+        self._listener.close()
+
+
+@contextlib.contextmanager
+def target(name: str, directory: Path, **arguments: Any) -> Iterator[Target]:
+    """Run a target until this ends."""
+    arguments.setdefault("spool", directory / "spool.sqlite3")
+    made = Target(name, directory, **arguments)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+def _is_tracker(pid: int) -> bool:
+    try:
+        return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return True

@@ -1,0 +1,199 @@
+"""The batcher by itself, with a destination that the test holds in its hand."""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from unisights.errors import ConfigurationError, SinkError
+from unisights.sinks import Batch, Retry
+from unisights.sinks._batching import Batcher
+
+
+class Destination:
+    """Notes the batches; raises for what it is told to."""
+
+    def __init__(self, *errors: Exception | None, bad: int | None = None) -> None:
+        self.batches: list[list[int]] = []
+        self.errors = list(errors)
+        self.bad = bad
+        self.is_open = asyncio.Event()
+        self.is_open.set()
+
+    async def store(self, items: Sequence[int]) -> None:
+        await self.is_open.wait()
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None:
+            raise error
+        if self.bad in items:
+            raise ValueError(f"{self.bad} is bad")
+        self.batches.append(list(items))
+
+
+def _batcher(destination: Destination, *, splits: bool = False, **options: Any) -> Batcher[int]:
+    return Batcher(
+        "there",
+        destination.store,
+        is_transient=lambda error: isinstance(error, ConnectionError | TimeoutError),
+        batch=options.get("batch", Batch()),
+        retry=options.get("retry", Retry(attempts=3, pause=0.001)),
+        splits=splits,
+    )
+
+
+async def _add(batcher: Batcher[int], items: Sequence[int], size: int = 1) -> list[Any]:
+    calls = [batcher.add(item, size) for item in items]
+    return await asyncio.gather(*calls, return_exceptions=True)
+
+
+def test_batches_are_bounded() -> None:
+    """No batch has more payloads or bytes than it may; one that is too large goes alone."""
+
+    async def main() -> None:
+        by_count = Destination()
+        await _add(_batcher(by_count, batch=Batch(max_payloads=4)), range(10))
+        assert by_count.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+        by_size = Destination()
+        batcher = _batcher(by_size, batch=Batch(max_bytes=100))
+        await asyncio.gather(*(batcher.add(size, size) for size in (40, 50, 60, 500, 10, 20)))
+        assert by_size.batches == [[40, 50], [60], [500], [10, 20]]
+
+    asyncio.run(main())
+
+
+def test_what_comes_meanwhile_is_the_next_batch() -> None:
+    """While one batch is being stored, the next one gathers, without lingering."""
+
+    async def main() -> None:
+        destination = Destination()
+        batcher = _batcher(destination)
+        destination.is_open.clear()
+        first = asyncio.ensure_future(batcher.add(0, 1))
+        await asyncio.sleep(0.01)
+        rest = asyncio.ensure_future(_add(batcher, range(1, 6)))
+        await asyncio.sleep(0.01)
+        destination.is_open.set()
+        await asyncio.gather(first, rest)
+        assert destination.batches == [[0], [1, 2, 3, 4, 5]]
+
+    asyncio.run(main())
+
+
+def test_lingering_joins_what_comes_a_little_later() -> None:
+    """With `linger`, a batch waits for more, but not when it is full."""
+
+    async def main() -> None:
+        destination = Destination()
+        batcher = _batcher(destination, batch=Batch(linger=60, max_payloads=2))
+        first = asyncio.ensure_future(batcher.add(0, 1))
+        await asyncio.sleep(0.05)
+        assert destination.batches == []
+        await batcher.add(1, 1)
+        await first
+        assert destination.batches == [[0, 1]]
+
+    asyncio.run(main())
+
+
+def test_one_batch_that_fails_fails_its_callers_only() -> None:
+    """The callers of the batches before and after it get their confirmation."""
+
+    async def main() -> None:
+        destination = Destination(None, ValueError("no"), None)
+        ended = await _add(_batcher(destination, batch=Batch(max_payloads=2)), range(6))
+        assert [str(error) if error else None for error in ended] == [
+            None,
+            None,
+            "there: no",
+            "there: no",
+            None,
+            None,
+        ]
+        assert all(isinstance(error, SinkError | None) for error in ended)
+
+    asyncio.run(main())
+
+
+def test_a_bad_item_is_found() -> None:
+    """A batch that may be split is halved until what cannot be stored is alone."""
+
+    async def main() -> None:
+        destination = Destination(bad=5)
+        ended = await _add(_batcher(destination, splits=True), range(8))
+        assert [error is not None for error in ended] == [number == 5 for number in range(8)]
+        assert sorted(itertools.chain(*destination.batches)) == [0, 1, 2, 3, 4, 6, 7]
+
+    asyncio.run(main())
+
+
+def test_what_may_pass_is_tried_again() -> None:
+    """A lost connection is tried so many times, other errors once."""
+
+    async def main() -> None:
+        lost = ConnectionError("lost")
+        passing = Destination(lost, lost)
+        assert await _add(_batcher(passing), [1]) == [None]
+        lasting = Destination(lost, lost, lost)
+        (error,) = await _add(_batcher(lasting), [1])
+        assert str(error) == "there: lost"
+        assert error.__cause__ is lost
+        wrong = Destination(ValueError("wrong"))
+        (error,) = await _add(_batcher(wrong), [1])
+        assert str(error) == "there: wrong"
+
+    asyncio.run(main())
+
+
+def test_a_try_takes_no_longer_than_it_may() -> None:
+    """A destination that does not answer is an error in the end."""
+
+    async def main() -> None:
+        destination = Destination()
+        destination.is_open.clear()
+        batcher = _batcher(destination, retry=Retry(attempts=2, pause=0, timeout=0.05))
+        (error,) = await _add(batcher, [1])
+        assert str(error) == "there: no answer in time"
+
+    asyncio.run(main())
+
+
+def test_waiting_is_bounded() -> None:
+    """Beyond so many waiting bytes, payloads fail at once; those that wait are stored."""
+
+    async def main() -> None:
+        destination = Destination()
+        destination.is_open.clear()
+        batcher = _batcher(destination, batch=Batch(max_payloads=1, max_waiting_bytes=150))
+        waiting = asyncio.ensure_future(_add(batcher, range(3), size=50))
+        await asyncio.sleep(0.01)
+        with pytest.raises(SinkError, match="100 bytes are waiting"):
+            await batcher.add(9, 60)
+        destination.is_open.set()
+        assert await waiting == [None] * 3
+
+    asyncio.run(main())
+
+
+def test_pauses_grow_up_to_a_limit() -> None:
+    """Each pause is between half of its length and all of it."""
+    retry = Retry(pause=1, max_pause=5)
+    for attempt, longest in enumerate([1, 2, 4, 5, 5], start=1):
+        assert longest / 2 <= retry.pause_after(attempt) <= longest
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Batch(max_payloads=0),
+        lambda: Batch(max_bytes=0),
+        lambda: Batch(linger=-1),
+        lambda: Retry(attempts=0),
+        lambda: Retry(timeout=0),
+    ],
+)
+def test_a_wrong_bound_is_refused(make: Any) -> None:
+    """A bound that cannot be is refused when it is set."""
+    with pytest.raises(ConfigurationError, match=r"Batch|Retry"):
+        make()

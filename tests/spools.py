@@ -1,0 +1,51 @@
+"""What the tests of the spool share."""
+
+import sqlite3
+from pathlib import Path
+from types import SimpleNamespace
+
+from tests.support import SESSION_ID, make_body
+from unisights._attempts import write_request
+from unisights._identity import content_id
+from unisights._spool import NewRow, Spool
+from unisights.request import RequestInfo
+
+REQUEST = write_request(
+    RequestInfo(method="POST", path="/events", headers={"x-trace": "abc"}, client="192.0.2.7")
+)
+
+
+def new_row(label: str = "site-1", session_id: str | None = SESSION_ID) -> NewRow:
+    """A payload to be stored."""
+    raw = make_body(asset_id=label)
+    return NewRow(raw, REQUEST, 1_760_000_000_000, session_id, content_id(SimpleNamespace(raw=raw)))
+
+
+def fill(path: Path, count: int, *, dead: int = 0) -> None:
+    """Make a spool with so many payloads, the first of which are dead letters."""
+    spool = Spool(path)
+    with spool.transaction():
+        ids = spool.insert([new_row(f"site-{n}") for n in range(count)], [0] * count)
+        for row in spool.claim(9, rows=dead, size=10**9) if dead else []:
+            spool.give_up(9, row.id, reason="LookupError: no such place")
+    assert len(ids) == count
+    spool.close()
+
+
+def query(path: Path, sql: str) -> list[tuple[object, ...]]:
+    """Query a spool behind its back."""
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.commit()
+        connection.close()
+
+
+def close_spool(path: Path) -> None:
+    """Close whatever this process has opened of a spool, as the end of the process would."""
+    from unisights import _durable
+
+    for courier in list(_durable._couriers):
+        if courier.path == path:
+            courier.close()

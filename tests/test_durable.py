@@ -1,0 +1,486 @@
+"""Durable delivery in one process: retries, order, dead letters, taking over, ending."""
+
+import asyncio
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes import wait_for
+from tests.spools import fill, query
+from tests.support import SITE_ID, make_body, make_data, seal
+from unisights import ConfigurationError, RequestInfo, UndeliveredError, UnisightsOptions
+from unisights._durable import DurableCourier
+from unisights._spool import Spool
+from unisights.collector import Collector
+from unisights.errors import StoreError
+
+INFO = RequestInfo(method="POST", path="/events", headers={"x-trace": "abc"})
+
+
+class _Handler:
+    """Notes what it is given, and waits or fails if it is told to."""
+
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+        self.begun: list[str] = []
+        self.infos: list[Any] = []
+        self.failing: set[str] = set()
+        self.let_go = threading.Event()
+        self.let_go.set()
+
+    def begin(self, payload: Any, info: Any) -> None:
+        self.begun.append(payload.data.asset_id)
+        self.infos.append(info)
+
+    def end(self, payload: Any) -> None:
+        label = payload.data.asset_id
+        if label in self.failing:
+            raise LookupError(f"no place for {label}")
+        self.labels.append(label)
+
+
+class _SyncHandler(_Handler):
+    def __call__(self, payload: Any, info: Any) -> None:
+        self.begin(payload, info)
+        assert self.let_go.wait(30)
+        self.end(payload)
+
+
+class _AsyncHandler(_Handler):
+    async def __call__(self, payload: Any, info: Any) -> None:
+        self.begin(payload, info)
+        assert await asyncio.to_thread(self.let_go.wait, 30)
+        self.end(payload)
+
+
+Make = Callable[..., DurableCourier]
+
+
+@pytest.fixture(params=[_SyncHandler, _AsyncHandler])
+def handler(request: pytest.FixtureRequest) -> Iterator[_Handler]:
+    """A handler of either kind; it is let go at the end in any case."""
+    made = request.param()
+    yield made
+    made.let_go.set()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The spool's file."""
+    return tmp_path / "spool.sqlite3"
+
+
+@pytest.fixture
+def make(path: Path, handler: _Handler) -> Iterator[Make]:
+    """Makes couriers of that spool, and closes them."""
+    made: list[DurableCourier] = []
+
+    def make_courier(**options: Any) -> DurableCourier:
+        settings = {
+            "handler": handler,
+            "spool": path,
+            "retry_delay": 0.01,
+            "retry_max_delay": 0.05,
+            "drain_timeout": 5.0,
+            **options,
+        }
+        courier = DurableCourier(Collector(UnisightsOptions(delivery="durable", **settings)))
+        made.append(courier)
+        return courier
+
+    yield make_courier
+    handler.let_go.set()
+    for courier in made:
+        courier.close()
+
+
+def _send(courier: DurableCourier, label: str = SITE_ID, **changes: Any) -> int:
+    payload = courier._collector.decode(make_body(asset_id=label, **changes))
+    return courier.deliver_sync(INFO, payload, lambda: None).status
+
+
+def _waiting(path: Path) -> int:
+    (found,) = query(path, "SELECT count(*) FROM waiting")
+    return found[0]  # type: ignore[return-value]
+
+
+def _dead(path: Path) -> list[tuple[object, ...]]:
+    return query(path, "SELECT attempts, reason FROM dead ORDER BY id")
+
+
+def test_what_fails_is_tried_again(make: Make, handler: _Handler, path: Path) -> None:
+    """Until it succeeds; the handler then gets what it got at first, and on_error nothing."""
+    errors: list[Any] = []
+    courier = make(on_error=lambda payload, error: errors.append(error))
+    handler.failing = {"a"}
+    assert _send(courier, "a") == 202
+    assert _send(courier, "b") == 202
+    wait_for(lambda: handler.begun.count("a") >= 3, "the third attempt")
+    handler.failing.clear()
+    wait_for(lambda: sorted(handler.labels) == ["a", "b"], "the success")
+    wait_for(lambda: _waiting(path) == 0, "an empty spool")
+    assert errors == []
+    assert {info.headers["x-trace"] for info in handler.infos} == {"abc"}
+
+
+def test_what_keeps_failing_becomes_a_dead_letter(
+    make: Make, handler: _Handler, path: Path
+) -> None:
+    """After max_attempts, with its reason; on_error gets it once, with the handler's exception."""
+    errors: list[Any] = []
+    courier = make(max_attempts=3, on_error=lambda payload, error: errors.append((payload, error)))
+    handler.failing = {"a"}
+    _send(courier, "a")
+    wait_for(lambda: errors, "the call of on_error")
+    ((payload, error),) = errors
+    assert payload.data.asset_id == "a"
+    assert isinstance(error, LookupError)
+    assert len(handler.begun) == 3
+    wait_for(lambda: _dead(path) == [(3, "LookupError: no place for a")], "the dead letter")
+    assert _waiting(path) == 0
+
+
+def test_what_is_too_old_becomes_a_dead_letter(make: Make, handler: _Handler, path: Path) -> None:
+    """It is not tried any more."""
+    errors: list[Any] = []
+    fill(path, 1)
+    query(path, "UPDATE waiting SET since = since - 100")
+    make(max_age=50, on_error=lambda payload, error: errors.append(error)).open()
+    wait_for(lambda: errors, "the call of on_error")
+    assert isinstance(errors[0], UndeliveredError)
+    wait_for(lambda: len(_dead(path)) == 1, "the dead letter")
+    assert handler.begun == []
+
+
+def test_what_cannot_be_decoded_becomes_a_dead_letter(
+    make: Make, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Options that changed since do not lose it, nor stop the others."""
+    first = make(server_secret="old", handler=_fail)
+    body = json.dumps(seal(json.dumps(make_data()).encode(), server_secret="old")).encode()
+    payload = first._collector.decode(body)
+    assert first.deliver_sync(INFO, payload, lambda: None).status == 202
+    first.close()
+    make(server_secret="new").open()
+    wait_for(lambda: len(_dead(path)) == 1, "the dead letter")
+    assert "Decryption" in str(_dead(path)[0][1])
+    assert _waiting(path) == 0
+
+
+def _fail(payload: Any, info: Any) -> None:
+    raise LookupError
+
+
+def test_encrypted_payloads_are_resumed(make: Make, handler: _Handler) -> None:
+    """What came encrypted is decrypted again, and says how it came and when."""
+    first = make(handler=_fail, retry_delay=0)
+    body = json.dumps(seal(json.dumps(make_data()).encode())).encode()
+    payload = first._collector.decode(body)
+    payload.received_at = 1234
+    first.deliver_sync(INFO, payload, lambda: None)
+    first.close()
+    seen: list[Any] = []
+    make(handler=lambda payload, info: seen.append((payload, info))).open()
+    wait_for(lambda: seen, "the delivery")
+    again, info = seen[0]
+    assert again == payload
+    assert (again.encrypted, again.raw, again.received_at) == (True, body, 1234)
+    assert info.received_at == 1234
+
+
+def test_dead_letters_are_bounded(
+    make: Make, handler: _Handler, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The oldest go first, and go to on_error, and to the log, before they are forgotten."""
+    pushed_out: list[str] = []
+
+    def on_error(payload: Any, error: Exception) -> None:
+        if isinstance(error, UndeliveredError):
+            pushed_out.append(payload.data.asset_id)
+
+    fill(path, 10, dead=10)
+    size = query(path, "SELECT max(size) FROM dead")[0][0]
+    make(dead_letter_bytes=3 * size, on_error=on_error).open()  # type: ignore[operator]
+    wait_for(lambda: len(_dead(path)) == 3, "the end of the oldest")
+    assert pushed_out == [f"site-{n}" for n in range(7)]
+    assert "a dead letter was dropped" in caplog.text
+
+
+def test_a_full_spool_refuses(make: Make, handler: _Handler, path: Path) -> None:
+    """503 beyond spool_bytes, counted over all processes; room comes back."""
+    handler.let_go.clear()
+    fill(path, 1)
+    size = query(path, "SELECT size FROM waiting")[0][0]
+    first = make(spool_bytes=3 * size + 100)  # type: ignore[operator]
+    second = make(spool_bytes=3 * size + 100)  # type: ignore[operator]
+    assert [_send(c) for c in (first, second, first, second)] == [202, 202, 503, 503]
+    handler.let_go.set()
+    wait_for(lambda: _send(second) == 202, "room")
+
+
+def test_one_alone_always_fits(make: Make) -> None:
+    """However small the bound: else nothing could ever be taken."""
+    assert _send(make(spool_bytes=1)) == 202
+
+
+def test_memory_is_bounded(make: Make, handler: _Handler, path: Path) -> None:
+    """More than queue_size wait in the file alone, and are handled in turn."""
+    handler.let_go.clear()
+    courier = make(queue_size=3, max_concurrency=1)
+    labels = [f"n{n}" for n in range(20)]
+    assert [_send(courier, label) for label in labels] == [202] * 20
+    assert query(path, "SELECT count(*) FROM waiting WHERE owner != 0") == [(3,)]
+    handler.let_go.set()
+    wait_for(lambda: len(handler.labels) == 20, "the handling of all")
+    assert handler.labels == labels
+
+
+def test_requests_share_commits(make: Make, handler: _Handler) -> None:
+    """Requests that wait at the same time are committed together."""
+    courier = make()
+    courier.open()
+    with ThreadPoolExecutor(50) as pool:
+        statuses = list(pool.map(lambda _: _send(courier), range(500)))
+    assert statuses == [202] * 500
+    stats = courier.stats()
+    assert stats["stored"] == 500
+    assert stats["commits"] < 400
+
+
+def test_requests_on_event_loops(make: Make, handler: _Handler) -> None:
+    """Requests of several loops wait without blocking them."""
+    courier = make()
+
+    async def send_many() -> list[int]:
+        payload = courier._collector.decode(make_body())
+        replies = await asyncio.gather(
+            *(courier.deliver(INFO, payload, lambda: None) for _ in range(100))
+        )
+        return [reply.status for reply in replies]
+
+    with ThreadPoolExecutor(3) as pool:
+        for statuses in pool.map(lambda _: asyncio.run(send_many()), range(3)):
+            assert statuses == [202] * 100
+    wait_for(lambda: len(handler.labels) == 300, "the handling of all")
+
+
+def test_a_cancelled_request_hurts_nobody(make: Make, handler: _Handler) -> None:
+    """A request that nobody waits for any more is delivered all the same, as are the others."""
+    courier = make()
+    courier.open()
+
+    async def send_two() -> int:
+        payload = courier._collector.decode(make_body())
+        gone = asyncio.ensure_future(courier.deliver(INFO, payload, lambda: None))
+        await asyncio.sleep(0)
+        gone.cancel()
+        return (await courier.deliver(INFO, payload, lambda: None)).status
+
+    assert asyncio.run(send_two()) == 202
+    wait_for(lambda: len(handler.labels) == 2, "the handling of both")
+
+
+def test_a_session_in_order(make: Make, handler: _Handler) -> None:
+    """Ordered, later payloads of a session wait while an earlier one is put off; others do not."""
+    other = "00000000-0000-4000-8000-000000000000"
+    courier = make(ordered=True, max_concurrency=4)
+    handler.failing = {"a1"}
+    for number in range(5):
+        _send(courier, f"a{number}")
+    _send(courier, "b", session_id=other)
+    wait_for(lambda: handler.begun.count("a1") >= 3 and "b" in handler.labels, "some attempts")
+    assert [label for label in handler.labels if label != "b"] == ["a0"]
+    handler.failing.clear()
+    wait_for(lambda: len(handler.labels) == 6, "the handling of all")
+    assert [label for label in handler.labels if label != "b"] == ["a0", "a1", "a2", "a3", "a4"]
+
+
+def test_closing_leaves_the_rest_in_the_spool(make: Make, handler: _Handler, path: Path) -> None:
+    """What runs may end; what has not begun stays, goes to nobody's on_error, and is resumed."""
+    errors: list[Any] = []
+    handler.let_go.clear()
+    courier = make(max_concurrency=2, on_error=lambda payload, error: errors.append(error))
+    for number in range(6):
+        _send(courier, f"n{number}")
+    wait_for(lambda: len(handler.begun) == 2, "the start of two")
+    threading.Timer(0.2, handler.let_go.set).start()
+    courier.close()
+    assert sorted(handler.labels) == ["n0", "n1"]
+    assert _waiting(path) == 4
+    assert query(path, "SELECT count(*) FROM owners") == [(0,)]
+    assert _send(courier) == 503
+    assert not list(path.parent.glob("*-owner-*"))
+    courier.open()
+    wait_for(lambda: len(handler.labels) == 6, "the handling of the rest")
+    assert sorted(handler.labels) == [f"n{n}" for n in range(6)]
+    assert errors == []
+
+
+def test_closing_does_not_wait_forever(make: Make, handler: _Handler, path: Path) -> None:
+    """What runs longer than drain_timeout is somebody else's to do again."""
+    handler.let_go.clear()
+    courier = make(drain_timeout=0.2)
+    _send(courier)
+    wait_for(lambda: handler.begun, "the start")
+    began = time.monotonic()
+    courier.close()
+    assert time.monotonic() - began < 10
+    assert query(path, "SELECT owner FROM waiting") == [(0,)]
+
+
+def test_while_draining_payloads_are_taken(make: Make, handler: _Handler, path: Path) -> None:
+    """Held signals cost no beacon: what comes until the end goes into the spool."""
+    handler.let_go.clear()
+    courier = make()
+    _send(courier, "a")
+    wait_for(lambda: handler.begun, "the start")
+    drained = threading.Thread(target=courier.drain)
+    drained.start()
+    wait_for(lambda: not courier._running.writer._is_taking, "the beginning")  # type: ignore[union-attr]
+    assert _send(courier, "b") == 202
+    handler.let_go.set()
+    drained.join()
+    assert _send(courier, "c") == 202
+    courier.close()
+    assert handler.labels == ["a"]
+    assert _waiting(path) == 2
+
+
+def test_a_sibling_takes_over_what_a_dead_process_left(
+    make: Make, handler: _Handler, path: Path
+) -> None:
+    """Within about a second, with nobody asking it to."""
+    fill(path, 3)
+    with Spool(path).transaction() as spool:
+        spool.enter(77)
+        assert len(spool.claim(77, rows=9, size=10**9)) == 3
+    spool.close()
+    courier = make()
+    courier.open()
+    wait_for(lambda: len(handler.labels) == 3, "the taking over")
+    assert query(path, "SELECT count(*) FROM owners WHERE id = 77") == [(0,)]
+
+
+def test_what_a_live_process_has_is_left_alone(make: Make, handler: _Handler, path: Path) -> None:
+    """However long it takes: its lock says that it lives."""
+    handler.let_go.clear()
+    first, second = make(max_concurrency=1), make()
+    _send(first, "a")
+    second.open()
+    time.sleep(2.5)
+    assert handler.begun == ["a"]
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_begins_anew(make: Make, handler: _Handler, path: Path) -> None:
+    """A child has its own connection and lock; the parent's lock ends with the parent."""
+    courier = make()
+    _send(courier, "parent")
+    wait_for(lambda: _waiting(path) == 0, "the delivery")
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = _send(courier, "child")
+        wait_for(lambda: handler.labels[-1] == "child", "the child's delivery")
+        courier.close()
+        os.write(writer, f"{status} {handler.labels[-1]}".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 100) == b"202 child"
+    os.close(reader)
+    os.close(writer)
+    assert _send(courier, "again") == 202
+    wait_for(lambda: handler.labels == ["parent", "again"], "the parent's delivery")
+
+
+def test_a_spool_that_cannot_be_used_refuses(
+    make: Make, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """503 and a log entry that says why; the lifespan's start fails; mended, it works."""
+    courier = make()
+    path.write_text("my notes, which are longer than the header of a SQLite file would be. " * 3)
+    assert _send(courier) == 503
+    assert "something else" in caplog.text
+    with pytest.raises(StoreError, match="something else"):
+        courier.open()
+    path.unlink()
+    wait_for(lambda: _send(courier) == 202, "the mend")
+
+
+def test_a_spool_is_checked_when_the_endpoint_is_made(make: Make, path: Path) -> None:
+    """Without waiting for a request."""
+    path.write_text("my notes, which are longer than the header of a SQLite file would be. " * 3)
+    with pytest.raises(StoreError, match="something else"):
+        make()
+
+
+def test_a_write_that_fails_is_503_and_nothing_is_forgotten(
+    make: Make, handler: _Handler, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While nothing can be written, payloads are refused; what was delivered is not repeated."""
+    courier = make()
+    _send(courier, "first")
+    wait_for(lambda: _waiting(path) == 0, "the delivery")
+    handler.let_go.clear()
+    _send(courier, "a")
+    spool = courier._running.writer._spool  # type: ignore[union-attr]
+    spool._connection.execute("PRAGMA query_only = ON")
+    handler.let_go.set()
+    wait_for(lambda: "a" in handler.labels, "the handling")
+    assert _send(courier, "b") == 503
+    time.sleep(0.2)
+    assert _waiting(path) == 1
+    spool._connection.execute("PRAGMA query_only = OFF")
+    wait_for(lambda: _waiting(path) == 0, "the settling")
+    assert _send(courier, "c") == 202
+    wait_for(lambda: handler.labels == ["first", "a", "c"], "the handling")
+    assert handler.begun.count("a") == 1
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_workers_outlive_whatever_is_raised(
+    make: Make, error: BaseException, is_async: bool
+) -> None:
+    """A handler that ends its thread or task by force fails, and is called again."""
+    calls: list[Any] = []
+
+    def handle(payload: Any, info: Any) -> None:
+        calls.append(payload)
+        if len(calls) == 1:
+            raise error
+
+    async def handle_async(payload: Any, info: Any) -> None:
+        handle(payload, info)
+
+    courier = make(handler=handle_async if is_async else handle, max_concurrency=1)
+    _send(courier)
+    wait_for(lambda: len(calls) == 2, "the second call")
+
+
+def test_two_handlers_need_two_spools(make: Make) -> None:
+    """One process cannot tell whose payloads are whose; the same handler may have two endpoints."""
+    first = make()
+    first.open()
+    make().open()
+    with pytest.raises(ConfigurationError, match="a spool of its own"):
+        make(handler=_fail).open()
+
+
+def test_logs_hold_no_content(
+    make: Make, handler: _Handler, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither storing nor failing logs what payloads hold."""
+    caplog.set_level(logging.DEBUG, logger="unisights")
+    courier = make(handler=_fail, max_attempts=2)
+    _send(courier, "tell-tale")
+    wait_for(lambda: "a dead letter" in caplog.text, "the dead letter")
+    assert "tell-tale" not in caplog.text

@@ -1,0 +1,183 @@
+"""Handlers with `open` and `close`: when they are called, how often, and where."""
+
+import asyncio
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.adapters.drivers import Call, call_asgi
+from tests.processes import PYTHON
+from tests.support import ROOT, make_body
+from unisights import UnisightsOptions
+from unisights._handler import ManagedHandler
+from unisights.asgi import UnisightsASGI, unisights_asgi
+
+
+class Recorder:
+    """A handler that notes what is called, and on which loop."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.loops: list[Any] = []
+        self.failures = 0
+
+    async def open(self) -> None:
+        await asyncio.sleep(0)
+        self.calls.append("open")
+        self.loops.append(asyncio.get_running_loop())
+        if self.failures:
+            self.failures -= 1
+            raise LookupError("not yet")
+
+    async def __call__(self, payload: Any, request: Any) -> None:
+        self.calls.append("call")
+        self.loops.append(asyncio.get_running_loop())
+
+    async def close(self) -> None:
+        self.calls.append("close")
+        self.loops.append(asyncio.get_running_loop())
+
+
+def _post() -> Call:
+    return Call(headers={"content-type": "application/json"}, chunks=(make_body(),))
+
+
+async def _request(app: UnisightsASGI) -> int:
+    statuses: list[int] = []
+    messages = [{"type": "http.request", "body": make_body()}]
+    scope = {"type": "http", "method": "POST", "path": "/events", "headers": []}
+
+    async def receive() -> Any:
+        return messages.pop()
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status", 0))
+
+    await app(scope, receive, send)
+    return statuses[0]
+
+
+@pytest.mark.parametrize("delivery", ["inline", "background"])
+def test_the_lifespan_is_the_handlers_life(delivery: Any) -> None:
+    """Opened at the start, closed at the end, once each, on the loop that the handler runs on."""
+    handler = Recorder()
+    app = unisights_asgi(UnisightsOptions(handler=handler, delivery=delivery))
+
+    async def main() -> None:
+        async with app.lifespan():
+            assert handler.calls == ["open"]
+            await asyncio.gather(*(_request(app) for _ in range(5)))
+
+    asyncio.run(main())
+    assert handler.calls == ["open", *["call"] * 5, "close"]
+    assert len(set(handler.loops)) == 1
+
+
+def test_without_a_lifespan_the_first_payload_opens() -> None:
+    """Where no server tells of its start, the handler is opened before its first call, once."""
+    handler = Recorder()
+    app = unisights_asgi(UnisightsOptions(handler=handler))
+
+    async def main() -> None:
+        assert set(await asyncio.gather(*(_request(app) for _ in range(5)))) == {200}
+
+    asyncio.run(main())
+    assert handler.calls == ["open", *["call"] * 5]
+
+
+def test_an_open_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    """At the start it is logged, and the app runs; each payload tries again, and fails with it."""
+    handler = Recorder()
+    handler.failures = 2
+    app = unisights_asgi(UnisightsOptions(handler=handler))
+
+    async def main() -> None:
+        async with app.lifespan():
+            assert "cannot be opened" in caplog.text
+            assert [await _request(app) for _ in range(3)] == [500, 200, 200]
+
+    asyncio.run(main())
+    assert handler.calls == ["open", "open", "open", "call", "call", "close"]
+
+
+def test_a_close_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """What `close` raises does not keep the app from ending."""
+
+    class Failing(Recorder):
+        async def close(self) -> None:
+            raise LookupError("no end")
+
+    app = unisights_asgi(UnisightsOptions(handler=Failing()))
+
+    async def main() -> None:
+        async with app.lifespan():
+            pass
+
+    asyncio.run(main())
+    assert "no end" in caplog.text
+
+
+def test_threads_open_once() -> None:
+    """Threads that come at once wait for one opening; a sync `open` will do."""
+    calls: list[str] = []
+    barrier = threading.Barrier(8)
+
+    class Handler:
+        def open(self) -> None:
+            calls.append("open")
+
+        def __call__(self, payload: Any, request: Any) -> None:
+            calls.append("call")
+
+    managed = ManagedHandler(Handler())
+
+    def call(_: int) -> None:
+        barrier.wait(10)
+        managed.call_sync(None, lambda: None)  # type: ignore[arg-type]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(call, range(8)))
+    assert calls == ["open", *["call"] * 8]
+
+
+@pytest.mark.parametrize("handler", [lambda payload, request: None, None])
+def test_other_handlers_have_no_life(handler: Any) -> None:
+    """A function, or none, is called as ever."""
+    app = unisights_asgi(UnisightsOptions(handler=handler))
+    assert call_asgi(app, _post()).status == 200
+
+
+AT_EXIT = """\
+import asyncio, sys
+from flask import Flask
+from tests.adapters.drivers import Call, call_wsgi
+from tests.support import make_body
+from unisights import UnisightsOptions
+from unisights.flask import unisights_flask
+
+class Handler:
+    async def open(self):
+        print("open")
+    async def __call__(self, payload, request):
+        await asyncio.sleep(0.2)
+        print("call")
+    async def close(self):
+        print("close")
+
+app = Flask("app")
+app.register_blueprint(unisights_flask(UnisightsOptions(handler=Handler(), delivery=sys.argv[1])))
+for _ in range(3):
+    call_wsgi(app, Call(headers={"content-type": "application/json"}, chunks=(make_body(),)))
+"""
+
+
+@pytest.mark.parametrize("delivery", ["inline", "background"])
+def test_the_end_of_the_process_closes(delivery: str) -> None:
+    """Under WSGI, the handler is closed when the process ends, after what was queued."""
+    finished = subprocess.run(
+        [PYTHON, "-c", AT_EXIT, delivery], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.split() == ["open", "call", "call", "call", "close"]

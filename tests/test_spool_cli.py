@@ -1,0 +1,178 @@
+"""`unisights spool`: looking into a spool, and mending it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.spools import REQUEST, fill, new_row, query
+from unisights._owners import Owners
+from unisights._spool import Spool
+from unisights.cli import main
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a spool may be made."""
+    return tmp_path / "spool.sqlite3"
+
+
+def _lines(capsys: pytest.CaptureFixture[str]) -> list[Any]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_stat(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Says what is waiting, owned and dead, in payloads and bytes, and how commits were shared."""
+    fill(path, 5, dead=2)
+    size = new_row("site-0").size
+    assert main(["spool", "stat", "--format", "json", str(path)]) == 0
+    (found,) = _lines(capsys)
+    assert found.pop("oldest_seconds") >= 0
+    assert found == {
+        "waiting": 3,
+        "waiting_bytes": 3 * size,
+        "owned": 0,
+        "dead": 2,
+        "dead_bytes": 2 * size,
+        "stored": 5,
+        "commits": 1,
+        "rows_per_commit": 5.0,
+    }
+    assert main(["spool", "stat", str(path)]) == 0
+    assert re.search(r"^waiting +3$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_stat_of_an_empty_spool(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is no oldest payload, and no commit."""
+    fill(path, 0)
+    assert main(["spool", "stat", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^oldest seconds +-$", shown, re.MULTILINE)
+
+
+def test_export(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One JSON object a line: the body as text, the request, the identity, and why it failed."""
+    fill(path, 3, dead=1)
+    assert main(["spool", "export", "--dead", str(path)]) == 0
+    (dead,) = _lines(capsys)
+    row = new_row("site-0")
+    assert dead.pop("died_at") > 1_700_000_000_000
+    assert dead == {
+        "state": "dead",
+        "id": 1,
+        "received_at": row.received_at,
+        "session_id": row.session_id,
+        "content_id": row.content_id,
+        "attempts": 1,
+        "reason": "LookupError: no such place",
+        "request": json.loads(REQUEST),
+        "body": row.raw.decode(),
+    }
+    assert main(["spool", "export", "--waiting", str(path)]) == 0
+    assert [line["id"] for line in _lines(capsys)] == [2, 3]
+    assert main(["spool", "export", str(path)]) == 0
+    assert [line["state"] for line in _lines(capsys)] == ["waiting", "waiting", "dead"]
+
+
+def test_retry(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Dead letters wait again: some, or all; an id that is none is a failure."""
+    fill(path, 5, dead=4)
+    assert main(["spool", "retry", "--id", "1", "--id", "2", str(path)]) == 0
+    assert capsys.readouterr().out == "2 dead letters will be tried again\n"
+    assert query(path, "SELECT count(*) FROM dead") == [(2,)]
+    assert main(["spool", "retry", "--id", "1", str(path)]) == 1
+    assert "no dead letters" in capsys.readouterr().err
+    assert main(["spool", "retry", str(path)]) == 0
+    assert query(path, "SELECT count(*) FROM waiting") == [(5,)]
+
+
+@pytest.mark.parametrize("action", ["stat", "export", "retry", "repair"])
+def test_a_missing_file_is_a_failure(
+    path: Path, action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 1 and a message; nothing is made."""
+    assert main(["spool", action, str(path)]) == 1
+    assert "there is no such file" in capsys.readouterr().err
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("action", ["stat", "export", "retry", "repair"])
+def test_another_file_is_left_alone(
+    path: Path, action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 1 and a message; the file stays as it is."""
+    path.write_text("my notes, which are longer than the header of a SQLite file would be. " * 3)
+    before = path.read_bytes()
+    assert main(["spool", action, str(path)]) == 1
+    assert "something else" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+def test_repairing_what_is_intact(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Says so and changes nothing."""
+    fill(path, 5, dead=1)
+    before = path.read_bytes()
+    assert main(["spool", "repair", str(path)]) == 0
+    assert "intact: 5 payloads" in capsys.readouterr().out
+    assert path.read_bytes() == before
+
+
+def test_repairing_a_corrupt_spool(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What can be read is saved, to be delivered; the corrupt file is kept beside."""
+    fill(path, 200, dead=3)
+    content = bytearray(path.read_bytes())
+    damaged = 4096 * (len(content) // 4096 // 2)
+    content[damaged : damaged + 4096] = bytes(range(256)) * 16
+    path.write_bytes(content)
+    assert main(["spool", "stat", str(path)]) == 1
+    assert "unisights spool repair" in capsys.readouterr().err
+    assert main(["spool", "repair", str(path)]) == 1
+    printed = capsys.readouterr().out
+    found = re.search(r"(\d+) of 200 payloads were saved", printed)
+    assert found is not None
+    saved = int(found[1])
+    assert 150 <= saved < 200
+    (kept,) = path.parent.glob("*-corrupt-*")
+    assert kept.read_bytes()[damaged : damaged + 8] == bytes(range(8))
+    spool = Spool(path)
+    with spool.transaction():
+        claimed = spool.claim(1, rows=1000, size=10**9)
+        (new,) = spool.insert([new_row("new")], [0])
+    spool.close()
+    assert len(claimed) + len(query(path, "SELECT * FROM dead")) == saved
+    assert all(row.content_id == new_row(f"site-{row.id - 1}").content_id for row in claimed)
+    assert new > 200
+    assert main(["spool", "repair", str(path)]) == 0
+
+
+def test_a_body_that_was_changed_is_not_delivered(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A payload is held against its content id, even where SQLite sees nothing wrong."""
+    fill(path, 3)
+    query(path, "UPDATE payloads SET raw = CAST('{}' AS BLOB) WHERE id = 2")
+    assert main(["spool", "repair", str(path)]) == 1
+    assert "2 of 3 payloads were saved" in capsys.readouterr().out
+
+
+def test_a_spool_without_its_first_page(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Even if nothing can be read, there is a spool that works, and the old file is kept."""
+    fill(path, 3)
+    content = bytearray(path.read_bytes())
+    content[:4096] = bytes(4096)
+    path.write_bytes(content)
+    assert main(["spool", "repair", str(path)]) == 1
+    assert "of an unknown number" in capsys.readouterr().out
+    assert len(list(path.parent.glob("*-corrupt-*"))) == 1
+    fill(path, 1)
+
+
+def test_a_spool_in_use_is_not_repaired(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would go on writing into the file that was put aside."""
+    fill(path, 1)
+    _, lock = Owners(path).enter()
+    assert main(["spool", "repair", str(path)]) == 1
+    assert "in use" in capsys.readouterr().err
+    lock.close(removes=True)

@@ -1,0 +1,160 @@
+"""One attempt to deliver a payload of the spool, and what follows from its failure."""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from unisights._handler import ManagedHandler
+from unisights._loop import as_exception
+from unisights._quiet import QuietLog
+from unisights._spool_writer import SpoolWriter
+from unisights._workers import Job
+from unisights.collector import Collector
+from unisights.delivery import report
+from unisights.errors import UndeliveredError
+from unisights.request import RequestInfo
+from unisights.types import UnisightsPayload
+
+logger = logging.getLogger("unisights")
+
+_REASON_LENGTH = 500
+"""At most so much of an exception's text is kept with a payload."""
+
+_MAX_DOUBLINGS = 60
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Attempts:
+    """Delivers the jobs of one process.
+
+    Attributes:
+        writer: where to settle what became of them; set before the first job comes.
+    """
+
+    writer: SpoolWriter
+
+    def __init__(self, collector: Collector, handler: ManagedHandler) -> None:
+        self._collector = collector
+        self._options = collector.options
+        self._handler = handler
+        self._quiet = QuietLog()
+
+    def run(self, job: Job) -> None:
+        """Deliver a payload, put it off, or give it up; in a thread."""
+        try:
+            payload, info = self._prepare(job)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it will not get better
+            self._give_up(job, error, failed=not isinstance(error, UndeliveredError))
+            return
+        try:
+            self._handler.call_sync(payload, lambda: info)
+        except BaseException as error:  # noqa: BLE001  # a worker outlives whatever is raised
+            self._fail(job, as_exception(error))
+        else:
+            self.writer.delivered(job)
+
+    async def run_async(self, job: Job) -> None:
+        """Likewise, for an async handler; on an event loop, which other handlers share."""
+        try:
+            payload, info = self._prepare(job)
+        except Exception as error:  # noqa: BLE001
+            is_failure = not isinstance(error, UndeliveredError)
+            await asyncio.to_thread(self._give_up, job, error, failed=is_failure)
+            return
+        try:
+            await self._handler.call_async(payload, lambda: info)
+        except BaseException as error:  # noqa: BLE001  # the loop is not one handler's to end
+            # `on_error` may block, or need this loop.
+            await asyncio.to_thread(self._fail, job, as_exception(error))
+        else:
+            self.writer.delivered(job)
+
+    def expel(self, jobs: Iterable[Job]) -> None:
+        """Hand over dead letters that there is no room for any more."""
+        for job in jobs:
+            error = UndeliveredError("it was the oldest dead letter, and dead_letter_bytes is full")
+            logger.error("a dead letter was dropped: %s", error)
+            self._report(job, error)
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        attempts = job.attempts + 1
+        if attempts >= self._options.max_attempts:
+            self._give_up(job, error, failed=True)
+            return
+        bound = self._options.retry_delay * 2.0 ** min(job.attempts, _MAX_DOUBLINGS)
+        # A random part, so that what failed together is not tried again together.
+        seconds = random.uniform(0, min(bound, self._options.retry_max_delay))  # noqa: S311
+        self._quiet.log(
+            logging.WARNING,
+            "the handler failed, attempt %d of %d; again in %.1f s",
+            attempts,
+            self._options.max_attempts,
+            seconds,
+            error=error,
+        )
+        self.writer.put_off(job, seconds=seconds, reason=_words(error))
+
+    def _give_up(self, job: Job, error: Exception, *, failed: bool) -> None:
+        logger.error(
+            "a payload became a dead letter: %s", _words(error), exc_info=error if failed else None
+        )
+        self.writer.give_up(job, reason=_words(error), failed=failed)
+        self._report(job, error)
+
+    def _report(self, job: Job, error: Exception) -> None:
+        try:
+            payload, _info = self._decoded(job)
+        except Exception:
+            logger.exception("a payload of the spool cannot be decoded")
+        else:
+            report(self._options.on_error, payload, error)
+
+    def _prepare(self, job: Job) -> tuple[UnisightsPayload, RequestInfo]:
+        if job.age > self._options.max_age:
+            raise UndeliveredError("it waited longer than max_age")
+        return self._decoded(job)
+
+    def _decoded(self, job: Job) -> tuple[UnisightsPayload, RequestInfo]:
+        if job.payload is None or job.info is None:
+            assert job.row is not None  # noqa: S101  # narrows a type
+            job.payload = self._collector.decode(job.row.raw)
+            job.payload.received_at = job.row.received_at
+            job.info = read_request(job.row.request, job.row.received_at)
+        return job.payload, job.info
+
+
+def write_request(info: RequestInfo) -> str:
+    """What the spool keeps of a request, as JSON."""
+    content = {
+        "method": info.method,
+        "path": info.path,
+        "headers": dict(info.headers),
+        "client": info.client,
+    }
+    try:
+        return _encode(content).decode()
+    except UnicodeEncodeError:
+        return json.dumps(content)  # Surrogates, which servers make of undecodable bytes.
+
+
+def read_request(text: str, received_at: int) -> RequestInfo:
+    """The request that was written so."""
+    content: dict[str, Any] = json.loads(text)
+    return RequestInfo(
+        method=content["method"],
+        path=content["path"],
+        headers=MappingProxyType(content["headers"]),
+        client=content["client"],
+        received_at=received_at,
+    )
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:_REASON_LENGTH]

@@ -1,0 +1,276 @@
+"""Durable delivery: acknowledged once it is in the spool, delivered from there at least once."""
+
+import asyncio
+import logging
+import os
+import threading
+import time
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+
+from unisights._attempts import Attempts, write_request
+from unisights._calling import is_async
+from unisights._handler import MakeRequest
+from unisights._identity import content_id
+from unisights._queue import Outcome
+from unisights._quiet import QuietLog
+from unisights._shutdown import before_exit, hold_signals
+from unisights._spool import NewRow, Spool, check_spool
+from unisights._spool_writer import AsyncPut, SpoolWriter, SyncPut
+from unisights._workers import LoopWorkers, ThreadWorkers, Workers
+from unisights.collector import Collector
+from unisights.delivery import DetachedCourier
+from unisights.errors import ConfigurationError, StoreError
+from unisights.reply import Reply
+from unisights.request import RequestInfo
+from unisights.types import UnisightsPayload
+
+REOPEN_SECONDS = 1.0
+"""How long a spool that could not be opened is left alone."""
+
+
+class DurableCourier(DetachedCourier):
+    """Stores the payload in the spool, answers, and runs the handler afterwards.
+
+    The handler's second argument is the `RequestInfo`. Nothing is opened or started before the
+    first payload, or the server's lifespan, in each process.
+    """
+
+    def __init__(self, collector: Collector) -> None:
+        super().__init__(collector)
+        options = collector.options
+        assert options.spool is not None  # noqa: S101  # narrows a type: the options have seen to it
+        self.path = Path(options.spool).absolute()
+        check_spool(self.path)
+        self._collector = collector
+        self._options = options
+        self._replies = collector.replies
+        self._refusals = QuietLog()
+        self.reset()
+        _couriers.add(self)
+
+    def reset(self) -> None:
+        """Begin anew: in a forked child, the connection and the threads are the parent's."""
+        self._lock = threading.RLock()
+        self._running: _Running | None = None
+        self._is_closed = False
+        self._is_hooked = False
+        self._is_holding = False
+        self._error: StoreError | None = None
+        self._retry_at = 0.0
+
+    def fork(self) -> None:
+        """What a forked child has to do."""
+        if (running := self._running) is not None:
+            running.writer.forget()
+            # Closing the connection here would have SQLite act as if it were the parent.
+            _leaked.append(running)
+        self.reset()
+
+    async def deliver(
+        self,
+        info: RequestInfo,
+        payload: UnisightsPayload,
+        make_request: MakeRequest,  # noqa: ARG002
+    ) -> Reply:
+        """Store the payload and answer 202, or 503 if it cannot be stored."""
+        self._hook()
+        try:
+            running = self._running
+            if running is None:
+                running = await asyncio.to_thread(self._start)
+        except StoreError as error:
+            return self._reply(info, payload, error)
+        if running is None:
+            return self._reply(info, payload, Outcome.CLOSED)
+        put = AsyncPut(_row_of(info, payload), payload, info)
+        running.writer.put(put)
+        return self._reply(info, payload, await put.wait())
+
+    def deliver_sync(
+        self,
+        info: RequestInfo,
+        payload: UnisightsPayload,
+        make_request: MakeRequest,  # noqa: ARG002
+    ) -> Reply:
+        """Store the payload and answer 202, or 503 if it cannot be stored."""
+        self._hook()
+        try:
+            running = self._running or self._start()
+        except StoreError as error:
+            return self._reply(info, payload, error)
+        if running is None:
+            return self._reply(info, payload, Outcome.CLOSED)
+        put = SyncPut(_row_of(info, payload), payload, info)
+        running.writer.put(put)
+        return self._reply(info, payload, put.wait())
+
+    def hold_signals(self) -> None:
+        """Let running handlers end before the server hears of SIGTERM; for the main thread."""
+        if not self._is_holding:
+            self._is_holding = True
+            hold_signals(self.drain)
+
+    def open(self) -> None:
+        """Open the spool and deliver what is in it.
+
+        Raises:
+            StoreError: the spool cannot be used.
+            ConfigurationError: another endpoint of this process uses it for another handler.
+        """
+        with self._lock:
+            self._is_closed = False
+            self._retry_at = 0.0
+            self._start()
+
+    def drain(self) -> None:
+        """Begin with nothing more, and wait for handlers that run, for at most `drain_timeout`.
+
+        The rest stays in the spool, for others. What still comes in goes there, too.
+        """
+        if (running := self._running) is not None:
+            interrupt = self._drain(running)
+            if interrupt is not None:
+                raise interrupt
+
+    def close(self) -> None:
+        """Drain, take no more, and close the spool."""
+        with self._lock:
+            self._is_closed = True
+            running, self._running = self._running, None
+        if running is None:
+            return
+        interrupt = self._drain(running)
+        running.writer.stop()
+        if interrupt is not None:
+            raise interrupt
+
+    def stats(self) -> dict[str, int]:
+        """What this process has stored so far: `stored` payloads, in so many `commits`."""
+        running = self._running
+        if running is None:
+            return {"stored": 0, "commits": 0}
+        return {"stored": running.writer.stored, "commits": running.writer.commits}
+
+    def _drain(self, running: "_Running") -> BaseException | None:
+        running.writer.drain()
+        return running.workers.stop(self._options.drain_timeout)
+
+    def _hook(self) -> None:
+        if self._is_hooked:
+            return
+        self._is_hooked = True
+        self.handler.close_at_exit()
+        before_exit(self.close)
+        if not self._is_holding:
+            hold_signals(self.drain, only_unhandled=not self.holds_signals)
+
+    def _start(self) -> "_Running | None":
+        """What runs in this process; None if it has been closed."""
+        with self._lock:
+            if self._running is None and not self._is_closed:
+                now = time.monotonic()
+                if self._error is not None and now < self._retry_at:
+                    raise self._error
+                try:
+                    self._running = self._run_spool()
+                except StoreError as error:
+                    self._error = error
+                    self._retry_at = now + REOPEN_SECONDS
+                    raise
+            return self._running
+
+    def _run_spool(self) -> "_Running":
+        self._refuse_other_handlers()
+        options = self._options
+        attempts = Attempts(self._collector, self.handler)
+        bounds = {
+            "concurrency": options.max_concurrency,
+            "max_jobs": options.queue_size,
+            "max_bytes": options.queue_bytes,
+        }
+        workers: Workers
+        if options.handler is not None and is_async(options.handler):
+            workers = LoopWorkers(attempts.run_async, **bounds)
+        else:
+            workers = ThreadWorkers(attempts.run, **bounds)
+        spool = Spool(self.path, durability=options.durability, ordered=options.ordered)
+        try:
+            writer = SpoolWriter(
+                spool,
+                workers,
+                attempts.expel,
+                ordered=options.ordered,
+                max_bytes=options.spool_bytes,
+                max_dead_bytes=options.dead_letter_bytes,
+                longest_wait=options.retry_max_delay,
+            )
+            attempts.writer = writer
+            writer.start()
+        except (RuntimeError, StoreError) as error:
+            spool.close()
+            if isinstance(error, StoreError):
+                raise
+            raise StoreError(f"cannot use the spool {self.path}: {error}") from error
+        return _Running(writer, workers)
+
+    def _refuse_other_handlers(self) -> None:
+        for other in list(_couriers):
+            if (
+                other is not self
+                and other._running is not None  # noqa: SLF001  # one of this class
+                and other.path == self.path
+                and other._options.handler != self._options.handler  # noqa: SLF001
+            ):
+                raise ConfigurationError(
+                    f"spool {self.path} is another endpoint's, which has another handler: give "
+                    "each handler a spool of its own"
+                )
+
+    def _reply(
+        self, info: RequestInfo, payload: UnisightsPayload, outcome: Outcome | StoreError
+    ) -> Reply:
+        match outcome:
+            case Outcome.QUEUED:
+                return self._replies.queued(info, payload)
+            case Outcome.FULL:
+                self._refusals.log(logging.WARNING, "refused a payload: the spool is full")
+                return self._replies.unavailable(info, "the spool is full")
+            case Outcome.CLOSED:
+                self._refusals.log(logging.WARNING, "refused a payload: shutting down")
+                return self._replies.unavailable(info, "shutting down")
+            case error:
+                self._refusals.log(logging.ERROR, "refused a payload: %s", error)
+                return self._replies.unavailable(info, "the spool cannot be written")
+
+
+@dataclass(frozen=True)
+class _Running:
+    """What runs in a process while it delivers."""
+
+    writer: SpoolWriter
+    workers: Workers
+
+
+_couriers: "weakref.WeakSet[DurableCourier]" = weakref.WeakSet()
+
+_leaked: list[_Running] = []
+
+
+def _row_of(info: RequestInfo, payload: UnisightsPayload) -> NewRow:
+    return NewRow(
+        payload.raw,
+        write_request(info),
+        payload.received_at,
+        payload.data.session_id,
+        content_id(payload),
+    )
+
+
+def _fork_all() -> None:
+    for courier in list(_couriers):
+        courier.fork()
+
+
+os.register_at_fork(after_in_child=_fork_all)

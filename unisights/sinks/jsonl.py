@@ -1,0 +1,197 @@
+"""A handler that appends to NDJSON files, and rotates them."""
+
+import asyncio
+import contextlib
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError as error:
+    raise ImportError("JSONLinesSink needs a POSIX system: it locks files with flock") from error
+
+from unisights.errors import ConfigurationError, SinkError
+from unisights.sinks._base import BatchingSink, Writer
+from unisights.sinks._batching import Batch, Retry
+from unisights.sinks._records import encode, make_record
+from unisights.types import UnisightsPayload
+
+_NEWLINE = b"\n"
+
+
+class JSONLinesSink(BatchingSink[bytes]):
+    """Appends each payload as a line of JSON to a file; a full file is renamed, and a new one made.
+
+    A line is `{"content_id", "received_at", "encrypted", "schema_version", "data"}`. A full file
+    gets a number behind its name, `events.jsonl.1` being the oldest, and is never changed again.
+    Several processes on one machine may share a file, and several sinks in one process: each
+    write and each rotation holds a lock on it. If a crash leaves half a line, the next write
+    begins a new one.
+
+    Args:
+        path: the file; made if it does not exist.
+        max_bytes: the size from which on a file is full.
+        max_files: how many full files are kept; the oldest are deleted. None keeps all.
+        fsync: confirm only what the disk has confirmed, so that it survives a power failure;
+            without, it survives the end of the process.
+        batch: the bounds of what is written at once.
+
+    Raises:
+        ConfigurationError: a value cannot work.
+        ImportError: the system is not a POSIX one.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_bytes: int = 64 * 1024 * 1024,
+        max_files: int | None = None,
+        fsync: bool = False,
+        batch: Batch | None = None,
+    ) -> None:
+        if max_bytes < 1:
+            raise ConfigurationError("JSONLinesSink: max_bytes must be a positive number")
+        if max_files is not None and max_files < 1:
+            raise ConfigurationError(
+                "JSONLinesSink: max_files must be a positive number, or None to keep all"
+            )
+        # What a disk refuses it refuses again; and a thread that hangs cannot be given up.
+        super().__init__(str(path), batch, Retry(attempts=1, timeout=24 * 60 * 60))
+        self._file = _RotatingFile(Path(path), max_bytes, max_files, fsync=fsync)
+
+    def _prepare(self, payload: UnisightsPayload) -> tuple[bytes, int]:
+        line = encode(make_record(payload)) + _NEWLINE
+        return line, len(line)
+
+    def _make_writer(self) -> "_FileWriter":
+        return _FileWriter(self._file)
+
+
+class _FileWriter(Writer[bytes]):
+    """Writes in a thread: disks block."""
+
+    def __init__(self, file: "_RotatingFile") -> None:
+        self._file = file
+
+    async def open(self) -> None:
+        await asyncio.to_thread(self._file.open)
+
+    async def write(self, items: Sequence[bytes]) -> None:
+        await asyncio.to_thread(self._file.append, b"".join(items))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._file.close)
+
+    def is_transient(self, error: Exception) -> bool:  # noqa: ARG002
+        return False
+
+
+class _RotatingFile:
+    """A file that is appended to under a lock, and renamed when it is full."""
+
+    def __init__(self, path: Path, max_bytes: int, max_files: int | None, *, fsync: bool) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._max_files = max_files
+        self._fsync = fsync
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+        self._owner = 0
+
+    def open(self) -> None:
+        with self._lock, self._locked():
+            pass
+
+    def close(self) -> None:
+        with self._lock:
+            if self._descriptor is not None and self._owner == os.getpid():
+                os.close(self._descriptor)
+            self._descriptor = None
+
+    def append(self, lines: bytes) -> None:
+        """Append whole lines, all or none."""
+        with self._lock, self._locked() as descriptor:
+            size = os.fstat(descriptor).st_size
+            is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != _NEWLINE
+            try:
+                _write(descriptor, _NEWLINE + lines if is_torn else lines)
+                if self._fsync:
+                    os.fsync(descriptor)
+            except OSError:
+                # The disk may be full: half a line helps nobody.
+                with contextlib.suppress(OSError):
+                    os.ftruncate(descriptor, size)
+                raise
+            if os.fstat(descriptor).st_size >= self._max_bytes:
+                # The lines are stored, whatever becomes of the renaming.
+                with contextlib.suppress(OSError):
+                    self._rotate()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[int]:
+        """The open file, locked against all other writers."""
+        while True:
+            descriptor = self._opened()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            try:
+                if self._is_current(descriptor):
+                    yield descriptor
+                    return
+            finally:
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+            # Another process has renamed it meanwhile.
+            os.close(descriptor)
+            self._descriptor = None
+
+    def _opened(self) -> int:
+        # A lock belongs to the open file, which a fork shares: a child needs its own.
+        if self._descriptor is None or self._owner != os.getpid():
+            try:
+                self._descriptor = os.open(
+                    self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666
+                )
+            except OSError as error:
+                raise SinkError(f"cannot open it: {error.strerror}") from error
+            self._owner = os.getpid()
+            if self._fsync:
+                self._sync_directory()
+        return self._descriptor
+
+    def _is_current(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _rotate(self) -> None:
+        full = dict(self._full_files())
+        self._path.rename(self._path.with_name(f"{self._path.name}.{max(full, default=0) + 1}"))
+        if self._max_files is not None:
+            # The one that was just renamed is not among them.
+            for number in sorted(full, reverse=True)[self._max_files - 1 :]:
+                full[number].unlink(missing_ok=True)
+        if self._fsync:
+            self._sync_directory()
+
+    def _full_files(self) -> Iterator[tuple[int, Path]]:
+        pattern = re.compile(re.escape(self._path.name) + r"\.([1-9][0-9]*)")
+        for path in self._path.parent.iterdir():
+            if found := pattern.fullmatch(path.name):
+                yield int(found[1]), path
+
+    def _sync_directory(self) -> None:
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def _write(descriptor: int, lines: bytes) -> None:
+    left = memoryview(lines)
+    while left:
+        left = left[os.write(descriptor, left) :]

@@ -1,0 +1,143 @@
+"""A handler that appends to a Redis stream."""
+
+from collections.abc import Sequence
+
+try:
+    import redis.asyncio
+    from redis import exceptions
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry as ClientRetry
+    from redis.typing import EncodableT, FieldT
+except ImportError as error:
+    raise ImportError("RedisStreamSink needs redis-py: pip install 'unisights[redis]'") from error
+
+from unisights.errors import ConfigurationError, SinkError
+from unisights.sinks._base import BatchingSink, Writer
+from unisights.sinks._batching import Batch, Retry
+from unisights.sinks._records import encode, make_record
+from unisights.sinks._secrets import without_password
+from unisights.types import UnisightsPayload
+
+Fields = dict[FieldT, EncodableT]
+
+_TRANSIENT = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    TimeoutError,
+    OSError,
+    # A replica was asked, or there is none to ask: after a failover, another one answers.
+    exceptions.ReadOnlyError,
+    exceptions.MasterDownError,
+    exceptions.TryAgainError,
+    exceptions.ClusterDownError,
+    # Consumers may make room.
+    exceptions.OutOfMemoryError,
+)
+
+
+class RedisStreamSink(BatchingSink[Fields]):
+    """Appends each payload to a stream: one entry, confirmed by the server.
+
+    An entry has the fields `content_id`, `received_at`, `encrypted`, `schema_version` and `data`:
+    strings as they are, all others as JSON. The entries of a batch are one transaction. If the
+    answer to one is lost, it is sent again, so an entry may be there twice, with the same
+    `content_id`.
+
+    Redis confirms what it holds in memory. Whether that survives a crash is the server's setting,
+    `appendfsync`.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`, as redis-py takes it.
+        stream: the stream's key.
+        maxlen: how many entries the stream keeps; older ones are dropped, read or not. None keeps
+            all, and the server's memory is the limit.
+        approximate: let the server keep a few more, which is much cheaper for it.
+        batch: the bounds of a batch.
+        retry: how often a batch is tried.
+
+    Raises:
+        ConfigurationError: a value cannot work.
+        ImportError: redis-py is not installed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        stream: str = "unisights",
+        *,
+        maxlen: int | None = None,
+        approximate: bool = True,
+        batch: Batch | None = None,
+        retry: Retry | None = None,
+    ) -> None:
+        if not stream:
+            raise ConfigurationError("RedisStreamSink: stream must be a key")
+        if maxlen is not None and maxlen < 1:
+            raise ConfigurationError("RedisStreamSink: maxlen must be a positive number, or None")
+        super().__init__(f"{without_password(url)} stream {stream}", batch, retry)
+        self._url = url
+        self._stream = stream
+        self._maxlen = maxlen
+        self._approximate = approximate
+        try:
+            self._new_client()
+        except ValueError as error:
+            raise ConfigurationError(f"RedisStreamSink: {error}") from None
+
+    def _new_client(self) -> redis.asyncio.Redis:
+        return redis.asyncio.Redis.from_url(
+            self._url,
+            # Retries are counted in one place.
+            retry=ClientRetry(NoBackoff(), 0),
+            # Sooner than the try is given up: then the client tidies up by itself.
+            socket_connect_timeout=self._retry.timeout * 0.8,
+            socket_timeout=self._retry.timeout * 0.8,
+            socket_keepalive=True,
+            client_name="unisights",
+        )
+
+    def _prepare(self, payload: UnisightsPayload) -> tuple[Fields, int]:
+        fields: dict[FieldT, bytes] = {
+            key: value.encode() if isinstance(value, str) else encode(value)
+            for key, value in make_record(payload).items()
+        }
+        return {**fields}, len(fields["data"])
+
+    def _make_writer(self) -> "_StreamWriter":
+        return _StreamWriter(self._new_client(), self._stream, self._maxlen, self._approximate)
+
+
+class _StreamWriter(Writer[Fields]):
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        stream: str,
+        maxlen: int | None,
+        approximate: bool,  # noqa: FBT001  # the client's own word
+    ) -> None:
+        self._client = client
+        self._stream = stream
+        self._maxlen = maxlen
+        self._approximate = approximate
+
+    async def open(self) -> None:
+        kind = await self._client.type(self._stream)
+        if kind not in {b"stream", b"none", "stream", "none"}:
+            found = kind.decode() if isinstance(kind, bytes) else kind
+            raise SinkError(f"the key {self._stream!r} holds no stream, but a {found}")
+
+    async def write(self, items: Sequence[Fields]) -> None:
+        async with self._client.pipeline(transaction=True) as pipeline:
+            for fields in items:
+                pipeline.xadd(
+                    self._stream, fields, maxlen=self._maxlen, approximate=self._approximate
+                )
+            await pipeline.execute()
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def is_transient(self, error: Exception) -> bool:
+        return isinstance(error, _TRANSIENT) and not isinstance(
+            error, exceptions.AuthenticationError | exceptions.AuthorizationError
+        )
