@@ -64,6 +64,13 @@ def test_what_stands_beside_does_not_count(beside: str) -> None:
     assert not is_too_deep(f"[{','.join([beside] * 2000)}]".encode())
 
 
+def test_the_limit_is_exact_in_bushy_texts() -> None:
+    """The deepest level counts, however much is nested beside the way to it."""
+    bush, depth = "[[],[[]]]", 3
+    for levels, expected in ((MAX_DEPTH - depth, False), (MAX_DEPTH - depth + 1, True)):
+        assert is_too_deep((f"[{bush}," * levels + "1" + "]" * levels).encode()) is expected
+
+
 @pytest.mark.parametrize("start", ["[", '{"a":', '[{"a":'])
 @pytest.mark.parametrize("end", ["]", "}", ""])
 def test_deep_bodies_are_not_json(start: str, end: str) -> None:
