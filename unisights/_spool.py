@@ -103,8 +103,6 @@ _BUSY_SECONDS = 5.0
 _CHECKED_BYTES = 32 * 1024 * 1024
 """A file of at most this size is read through when it is opened, to find what is corrupt."""
 
-_FIRST_ATTEMPT = 0
-
 
 _opening = threading.Lock()
 """Held while a file is opened or closed other than by SQLite, see `_open`."""
@@ -315,7 +313,7 @@ class Spool:
             "INSERT INTO waiting VALUES",
             8,
             [
-                (i, owner, _FIRST_ATTEMPT, now, now, r.size, r.session_id, None)
+                (i, owner, 0, now, now, r.size, r.session_id, None)
                 for i, r, owner in zip(ids, rows, owners, strict=True)
             ],
         )
@@ -392,9 +390,13 @@ class Spool:
         )
         self._connection.execute("DELETE FROM waiting WHERE id = ? AND owner = ?", key)
 
-    def release(self, owner: int) -> None:
-        """Leave all that an owner has to anyone."""
-        self._connection.execute("UPDATE waiting SET owner = 0 WHERE owner = ?", (owner,))
+    def release(self, owner: int, *, but: Iterable[int] = ()) -> None:
+        """Leave all that an owner has to anyone, but for some."""
+        kept = ",".join(str(int(row_id)) for row_id in but)
+        self._connection.execute(
+            f"UPDATE waiting SET owner = 0 WHERE owner = ? AND id NOT IN ({kept})",  # noqa: S608
+            (owner,),
+        )
 
     # The dead letters.
 

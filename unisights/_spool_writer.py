@@ -206,10 +206,13 @@ class SpoolWriter:
             self._hurry(self._linger())
 
     def drain(self) -> None:
-        """Claim nothing more, and leave to anyone what this process has not begun with."""
+        """Claim nothing more, and leave to anyone what the workers have not begun with."""
         with self._changed:
             self._is_taking = False
-            # What runs now is settled later, whosever it is by then.
+        running = self._workers.halt()
+        with self._changed:
+            # What runs stays this process's: else, others would do it too.
+            self._next.others.append(lambda spool: spool.release(self._owner, but=running))
             self._hurry(0)
 
     def stop(self) -> None:
@@ -299,17 +302,15 @@ class SpoolWriter:
         looks = now >= self._look_at
         if looks:
             self._look_at = now + POLL_SECONDS
+        if looks or (self._ordered and batch.delivered):
             self._has_backlog = self._has_backlog or self._spool.has_claimable()
         claims = self._is_taking and self._has_backlog and (looks or self._workers.is_half_empty)
-        releases = not self._is_taking
-        if not (batch.puts or batch.has_settlements or claims or releases):
+        if not (batch.puts or batch.has_settlements or claims):
             return
         with self._spool.transaction() as spool:
             spool.delivered(batch.delivered)
             for settle in batch.others:
                 settle(spool)
-            if releases:
-                spool.release(self._owner)
             if claims:
                 jobs += self._claim()
             if batch.puts:
@@ -327,7 +328,8 @@ class SpoolWriter:
         if rows <= 0 or size <= 0:
             return []
         claimed = self._spool.claim(self._owner, rows=rows, size=size)
-        self._has_backlog = self._spool.has_claimable()
+        # What is due and cannot be claimed waits for an earlier one of its session, maybe for long.
+        self._has_backlog = bool(claimed) and self._spool.has_claimable()
         return [Job(row.id, row.attempts, row.age, row.size, row=row) for row in claimed]
 
     def _store(self, puts: list[AsyncPut | SyncPut]) -> list[Job]:

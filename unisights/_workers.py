@@ -53,7 +53,7 @@ class Workers(ABC):
         self._changed = threading.Condition()
         self._held = 0
         self._bytes = 0
-        self._running = 0
+        self._running: set[int] = set()
         self._is_stopped = False
 
     @property
@@ -81,6 +81,12 @@ class Workers(ABC):
     def keep_running(self) -> None:  # noqa: B027  # only threads can be hard to get
         """Start a thread if there is work and none could be had before."""
 
+    def halt(self) -> list[int]:
+        """Start no more jobs; the numbers of those that run."""
+        with self._changed:
+            self._is_stopped = True
+            return list(self._running)
+
     def stop(self, seconds: float) -> BaseException | None:
         """Start no more jobs, and wait for those that run, at most so long.
 
@@ -98,15 +104,16 @@ class Workers(ABC):
                     interrupt = error
         return interrupt
 
-    def _begin(self) -> bool:
+    def _begin(self, job: Job) -> bool:
         """Whether a job may begin."""
         with self._changed:
-            self._running += not self._is_stopped
+            if not self._is_stopped:
+                self._running.add(job.id)
             return not self._is_stopped
 
     def _end(self, job: Job) -> None:
         with self._changed:
-            self._running -= 1
+            self._running.discard(job.id)
             self._held -= 1
             self._bytes -= job.size
             if self._is_stopped:
@@ -153,7 +160,7 @@ class ThreadWorkers(Workers):
             self._threads += 1
 
     def _work(self) -> None:
-        while (job := self._waiting.get()) is not None and self._begin():
+        while (job := self._waiting.get()) is not None and self._begin(job):
             try:
                 self._run(job)
             finally:
@@ -191,7 +198,7 @@ class LoopWorkers(Workers):
         try:
             while self._waiting:
                 job = self._waiting.popleft()
-                if not self._begin():
+                if not self._begin(job):
                     return
                 try:
                     await self._run(job)

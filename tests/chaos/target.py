@@ -19,6 +19,7 @@ from tests.processes import DEADLINE, PYTHON, wait_for
 from tests.servers.apps.settings import VARIABLE
 from tests.servers.servers import (
     DJANGO,
+    DJANGO_ASYNC,
     FASTAPI,
     FLASK,
     GUNICORN,
@@ -36,6 +37,7 @@ TARGETS = {
     "fastapi-gunicorn": Combination(with_arguments(GUNICORN_UVICORN, "-w 2"), FASTAPI),
     "flask": Combination(with_arguments(GUNICORN, "-w 2"), FLASK),
     "django": Combination(with_arguments(GUNICORN, "-w 2"), DJANGO),
+    "django-async": Combination(with_arguments(UVICORN, "--workers 2"), DJANGO_ASYNC),
 }
 """Each with two workers, as users start them."""
 
