@@ -843,6 +843,13 @@ def test_a_thousand_problems_are_listed() -> None:
     assert pointers == [f"/data/events/{i}/data/x" for i in range(MOST_PROBLEMS)]
 
 
+def test_a_thousand_missing_properties_are_listed() -> None:
+    """Objects that lack several properties each are no way around the bound."""
+    with pytest.raises(ValidationError) as caught:
+        decoded(make_payload(events=[{"type": "click", "data": {}}] * 400))
+    assert len(caught.value.problems) == MOST_PROBLEMS
+
+
 def test_unread_values_can_be_passed() -> None:
     """Without the rules on values, types and bounds are not enforced, presence still is."""
     checks = Checks(values=False)
