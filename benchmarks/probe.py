@@ -11,7 +11,7 @@ from functools import partial
 
 import unisights
 from benchmarks import corpus
-from benchmarks.decoding import accept, refuse
+from benchmarks.decoding import accept, refuse, unlogged
 from benchmarks.timing import batch_size, time_batch
 from unisights import decode_unisights_payload
 from unisights.encryption import decrypt, encrypt
@@ -55,4 +55,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with unlogged():
+        main()
