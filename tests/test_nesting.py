@@ -64,6 +64,13 @@ def test_what_stands_beside_does_not_count(beside: str) -> None:
     assert not is_too_deep(f"[{','.join([beside] * 2000)}]".encode())
 
 
+@pytest.mark.parametrize("text", ['"%s"', '{"%s":1}', '["%s"]'])
+def test_brackets_in_strings_are_no_levels(text: str) -> None:
+    """A string may hold any number of brackets, also where there is nothing else."""
+    for brackets in ("[", "{", "]}", '[\\"{'):
+        assert not is_too_deep((text % (brackets * 2 * MAX_DEPTH)).encode())
+
+
 def test_the_limit_is_exact_in_bushy_texts() -> None:
     """The deepest level counts, however much is nested beside the way to it."""
     bush, depth = "[[],[[]]]", 3
