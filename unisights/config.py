@@ -1,6 +1,5 @@
 """The options that every framework's adapter takes."""
 
-import importlib.util
 import inspect
 import os
 import re
@@ -195,7 +194,9 @@ def _check_spool(spool: object, *, is_used: bool) -> None:
         raise ConfigurationError(f"spool must be the path of a file, not {spool!r}")
     if not is_used:
         raise ConfigurationError('spool is used with delivery="durable" only')
-    if importlib.util.find_spec("fcntl") is None:
+    from importlib.util import find_spec  # noqa: PLC0415  # takes a while, for few
+
+    if find_spec("fcntl") is None:
         raise ConfigurationError(
             'delivery="durable" needs locks that this system does not have; use Linux, macOS or '
             'another Unix, or delivery="inline"'
