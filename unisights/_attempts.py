@@ -1,6 +1,5 @@
 """One attempt to deliver a payload of the spool, and what follows from its failure."""
 
-import asyncio
 import json
 import logging
 import random
@@ -10,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from unisights._calling import call_aside
 from unisights._handler import ManagedHandler
 from unisights._loop import as_exception
 from unisights._quiet import QuietLog
@@ -52,11 +52,14 @@ class Attempts:
             payload, info = self._prepare(job)
         except Exception as error:  # noqa: BLE001  # whatever it is, it will not get better
             self._give_up(job, error, failed=not isinstance(error, UndeliveredError))
+            self._report(job, error)
             return
         try:
             self._handler.call_sync(payload, lambda: info)
         except BaseException as error:  # noqa: BLE001  # a worker outlives whatever is raised
-            self._fail(job, as_exception(error))
+            failure = as_exception(error)
+            if self._fail(job, failure):
+                self._report(job, failure)
         else:
             self.writer.delivered(job)
 
@@ -65,14 +68,16 @@ class Attempts:
         try:
             payload, info = self._prepare(job)
         except Exception as error:  # noqa: BLE001
-            is_failure = not isinstance(error, UndeliveredError)
-            await asyncio.to_thread(self._give_up, job, error, failed=is_failure)
+            self._give_up(job, error, failed=not isinstance(error, UndeliveredError))
+            await call_aside(self._report, job, error)
             return
         try:
             await self._handler.call_async(payload, lambda: info)
         except BaseException as error:  # noqa: BLE001  # the loop is not one handler's to end
-            # `on_error` may block, or need this loop.
-            await asyncio.to_thread(self._fail, job, as_exception(error))
+            failure = as_exception(error)
+            if self._fail(job, failure):
+                # `on_error` may block, or need this loop.
+                await call_aside(self._report, job, failure)
         else:
             self.writer.delivered(job)
 
@@ -83,14 +88,16 @@ class Attempts:
             logger.error("a dead letter was dropped: %s", error)
             self._report(job, error)
 
-    def _fail(self, job: Job, error: Exception) -> None:
+    def _fail(self, job: Job, error: Exception) -> bool:
+        """Put a payload off, or give it up; whether it was given up."""
         attempts = job.attempts + 1
         if attempts >= self._options.max_attempts:
             self._give_up(job, error, failed=True)
-            return
+            return True
         bound = self._options.retry_delay * 2.0 ** min(job.attempts, _MAX_DOUBLINGS)
         # A random part, so that what failed together is not tried again together.
         seconds = random.uniform(0, min(bound, self._options.retry_max_delay))  # noqa: S311
+        self.writer.put_off(job, seconds=seconds, reason=_words(error))
         self._quiet.log(
             logging.WARNING,
             "the handler failed, attempt %d of %d; again in %.1f s",
@@ -99,14 +106,13 @@ class Attempts:
             seconds,
             error=error,
         )
-        self.writer.put_off(job, seconds=seconds, reason=_words(error))
+        return False
 
     def _give_up(self, job: Job, error: Exception, *, failed: bool) -> None:
+        self.writer.give_up(job, reason=_words(error), failed=failed)
         logger.error(
             "a payload became a dead letter: %s", _words(error), exc_info=error if failed else None
         )
-        self.writer.give_up(job, reason=_words(error), failed=failed)
-        self._report(job, error)
 
     def _report(self, job: Job, error: Exception) -> None:
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from unisights._calling import call_async, call_sync
+from unisights._calling import call_async, call_sync, is_async
 from unisights._shutdown import before_exit
 from unisights.config import Handler
 from unisights.types import UnisightsPayload
@@ -19,7 +19,7 @@ MakeRequest = Callable[[], Any]
 """Makes the framework's request, the handler's second argument."""
 
 CLOSE_SECONDS = 10.0
-"""How long an async `close` may take, in seconds."""
+"""How long `close` may take, in seconds."""
 
 
 class ManagedHandler:
@@ -105,7 +105,9 @@ class ManagedHandler:
 
     async def close_async(self) -> None:
         """Close the handler if it is open, on an event loop; what it raises is logged."""
-        if self._was_opened() and self._close is not None:
+        if self._close is not None and not is_async(self._close):
+            await asyncio.to_thread(self.close_sync)
+        elif self._was_opened() and self._close is not None:
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await call_async(self._close)
@@ -115,10 +117,22 @@ class ManagedHandler:
     def close_sync(self) -> None:
         """Close the handler if it is open, from a thread; what it raises is logged."""
         if self._was_opened() and self._close is not None:
+            # It may hang, or the event loop that it needs may be blocked: the end must not.
+            closing = threading.Thread(target=self._close_safely, daemon=True)
             try:
-                call_sync(_within(CLOSE_SECONDS, self._close))
-            except Exception:
-                logger.exception("the handler's close failed")
+                closing.start()
+            except RuntimeError:
+                self._close_safely()
+            else:
+                closing.join(CLOSE_SECONDS + 1)
+                if closing.is_alive():
+                    logger.error("the handler's close did not end in time")
+
+    def _close_safely(self) -> None:
+        try:
+            call_sync(_within(CLOSE_SECONDS, self._close))
+        except Exception:
+            logger.exception("the handler's close failed")
 
     def _is_ours(self) -> bool:
         """Whether what is known is of this process; a forked child has opened nothing yet."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from unisights._loop import as_exception
+from unisights._quiet import QuietLog
 from unisights._shutdown import before_exit, hold_signals
 from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
@@ -82,6 +83,7 @@ class WorkQueue:
     def reset(self) -> None:
         """Begin anew: in a forked child, the parent's jobs are the parent's to do."""
         self._changed = threading.Condition()
+        self._quiet = QuietLog()
         self._waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._open_jobs: dict[int, Job] = {}
         self._failing: set[Job] = set()
@@ -198,8 +200,8 @@ class WorkQueue:
     def _fail_safely(self, job: Job, error: Exception) -> None:
         try:
             self._fail(job, error)
-        except BaseException:
-            logger.exception("a failure could not be reported")
+        except BaseException as raised:  # noqa: BLE001  # a worker outlives whatever is raised
+            self._quiet.log(logging.ERROR, "a failure could not be reported", error=raised)
 
     def _work(self) -> None:
         while True:

@@ -1,5 +1,6 @@
 """Logging what may happen very often, without filling the log."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -28,4 +29,6 @@ class QuietLog:
             untold, self._untold = self._untold, 0
         if untold:
             message += f" (and {untold} more like it before)"
-        logger.log(level, message, *values, exc_info=error)
+        # What is told of goes on, whatever the user's filters of the log raise.
+        with contextlib.suppress(Exception):
+            logger.log(level, message, *values, exc_info=error)

@@ -412,6 +412,13 @@ class Spool:
             excess -= size
         return self._read(ids, boot_clock(), "dead")
 
+    def forget_dead(self, ids: Iterable[int]) -> None:
+        """Forget dead letters, but for those that wait again by now."""
+        for row_id in ids:
+            self._connection.execute(
+                "DELETE FROM payloads WHERE id IN (SELECT id FROM dead WHERE id = ?)", (row_id,)
+            )
+
     def revive(self, ids: Iterable[int] | None = None) -> int:
         """Let dead letters wait again, as if they had just come; all of them, or those; count."""
         now = boot_clock()

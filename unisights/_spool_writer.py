@@ -421,7 +421,7 @@ class SpoolWriter:
         try:
             self._expel(jobs)
             with self._changed:
-                self._next.delivered += [job.id for job in jobs]
+                self._next.others.append(lambda spool: spool.forget_dead([job.id for job in jobs]))
                 self._hurry(0)
         finally:
             self._is_expelling = False

@@ -1,6 +1,7 @@
 """Who works through what a process holds of the spool, in memory and bounded."""
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from unisights._loop import shared_loop
+from unisights._quiet import QuietLog
 from unisights._spool import Row
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
@@ -51,6 +53,7 @@ class Workers(ABC):
         self._max_jobs = max_jobs
         self._max_bytes = max_bytes
         self._changed = threading.Condition()
+        self._quiet = QuietLog()
         self._held = 0
         self._bytes = 0
         self._running: set[int] = set()
@@ -163,6 +166,8 @@ class ThreadWorkers(Workers):
         while (job := self._waiting.get()) is not None and self._begin(job):
             try:
                 self._run(job)
+            except Exception as error:  # noqa: BLE001  # a thread outlives whatever is raised
+                self._quiet.log(logging.ERROR, "what became of a payload was not told", error=error)
             finally:
                 self._end(job)
 
@@ -202,6 +207,10 @@ class LoopWorkers(Workers):
                     return
                 try:
                     await self._run(job)
+                except Exception as error:  # noqa: BLE001  # as a thread does
+                    self._quiet.log(
+                        logging.ERROR, "what became of a payload was not told", error=error
+                    )
                 finally:
                     self._end(job)
                 # A handler that never waits must not keep the others from their turn.
