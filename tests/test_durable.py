@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import os
+import sqlite3
 import subprocess
 import threading
 import time
@@ -524,7 +525,7 @@ def test_two_handlers_need_two_spools(make: Make) -> None:
 
 
 def test_a_log_that_raises_stops_nothing(make: Make, handler: _Handler, path: Path) -> None:
-    """A filter of the user's log may raise: what fails is tried again, and the next has its turn."""
+    """A filter of the log may raise: what fails is tried again, and the next has its turn."""
 
     def refuse(record: logging.LogRecord) -> bool:
         raise ValueError("what a filter does not expect")
@@ -542,6 +543,21 @@ def test_a_log_that_raises_stops_nothing(make: Make, handler: _Handler, path: Pa
         wait_for(lambda: handler.labels == ["last"], "the delivery")
     finally:
         log.removeFilter(refuse)
+
+
+def test_a_long_read_is_told_of(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who reads the spool in one transaction stops nothing, but its log grows: that is said."""
+    monkeypatch.setattr("unisights._spool_writer._LONG_LOG", 8 * 1024 * 1024)
+    courier = make()
+    assert _send(courier) == 202
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM payloads").fetchall()
+        for _ in range(10):
+            assert _send(courier, entry_page=f"https://{'x' * 1_000_000}/") == 202
+        wait_for(lambda: "something reads the spool" in caplog.text, "the warning")
 
 
 def test_a_spool_by_two_names(make: Make, handler: _Handler, path: Path, tmp_path: Path) -> None:

@@ -23,16 +23,16 @@ async def call_async(function: Callable[..., Any], *arguments: Any) -> None:
 async def call_aside(function: Callable[..., Any], *arguments: Any) -> None:
     """Call from an event loop what may hang; unlike a pool's thread, it holds up no exit."""
     loop = asyncio.get_running_loop()
-    ended: asyncio.Future[None] = loop.create_future()
+    ended = asyncio.Event()
 
     def run() -> None:
         try:
             function(*arguments)
         finally:
-            loop.call_soon_threadsafe(lambda: ended.cancelled() or ended.set_result(None))
+            loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=run, daemon=True).start()
-    await ended
+    await ended.wait()
 
 
 def call_sync(function: Callable[..., Any], *arguments: Any) -> None:

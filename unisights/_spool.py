@@ -286,6 +286,13 @@ class Spool:
         finally:
             self._gate.let_go()
 
+    def log_size(self) -> int:
+        """How many bytes are in SQLite's log, which cannot be emptied while anyone reads it."""
+        try:
+            return self.path.with_name(f"{self.path.name}-wal").stat().st_size
+        except OSError:
+            return 0
+
     def totals(self) -> Totals:
         """What is in the spool."""
         return Totals(

@@ -34,6 +34,9 @@ LINGER_SECONDS = 0.02
 RETRY_SECONDS = 0.5
 """How long after a failed write the next one is tried, if nobody waits for it."""
 
+_LONG_LOG = 256 * 1024 * 1024
+"""SQLite's log is not this long, in bytes, unless something keeps it from being emptied."""
+
 _MAX_PUTS = 512
 """At most so many payloads share a commit, so that the first ones do not wait for too many."""
 
@@ -157,6 +160,7 @@ class SpoolWriter:
         self._is_taking = True
         self._is_stopping = False
         self._is_expelling = False
+        self._long_log = _LONG_LOG
         self._quiet = QuietLog()
         self._owner, self._lock = self._enter()
         self._thread = threading.Thread(target=self._work, name="unisights-spool", daemon=True)
@@ -383,6 +387,7 @@ class SpoolWriter:
             self._workers.keep_running()
             self._take_over()
             self._expel_dead()
+            self._warn_of_log()
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
             self._quiet.log(logging.ERROR, "%s", error)
 
@@ -403,6 +408,19 @@ class SpoolWriter:
                 lock.close()
                 raise
             lock.close(removes=True)
+
+    def _warn_of_log(self) -> None:
+        """Tell of a log that is getting long, and again when it is twice as long."""
+        size = self._spool.log_size()
+        if size > self._long_log:
+            self._long_log = 2 * size
+            self._quiet.log(
+                logging.WARNING,
+                "the spool's log has grown to %d MiB, since something reads the spool for long: "
+                "end transactions that others have left open in %s",
+                size >> 20,
+                self._spool.path,
+            )
 
     def _expel_dead(self) -> None:
         """Make room among the dead letters; one of the processes does it."""
