@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyBuffer, BodyTooLargeError
@@ -69,7 +70,7 @@ def read_info(environ: Mapping[str, Any], path: str) -> RequestInfo:
     return RequestInfo(
         method=environ["REQUEST_METHOD"],
         path=path,
-        headers=merge_headers(headers),
+        headers=MappingProxyType(merge_headers(headers)),
         client=environ.get("REMOTE_ADDR") or None,
     )
 

@@ -87,6 +87,8 @@ class InlineCourier(Courier):
         self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
     ) -> Reply:
         """Run the handler and answer 200, or 500 if it raises."""
+        if self.handler.is_missing:
+            return self._replies.received(info, payload)
         try:
             await self.handler.call_async(payload, make_request)
         except Exception as error:
