@@ -12,7 +12,6 @@ from pathlib import Path
 from unisights._attempts import Attempts, write_request
 from unisights._calling import is_async
 from unisights._handler import MakeRequest
-from unisights._identity import content_id
 from unisights._queue import Outcome
 from unisights._quiet import QuietLog
 from unisights._shutdown import before_exit, hold_signals
@@ -264,7 +263,7 @@ def _row_of(info: RequestInfo, payload: UnisightsPayload) -> NewRow:
         write_request(info),
         payload.received_at,
         payload.data.session_id,
-        content_id(payload),
+        payload.content_id,
     )
 
 

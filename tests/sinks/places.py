@@ -11,7 +11,6 @@ from typing import Any
 
 from unisights import UnisightsPayload, decode_unisights_payload
 from unisights._calling import call_async
-from unisights._identity import content_id
 from unisights.schema import SCHEMA_VERSION
 from unisights.sinks import (
     JSONLinesSink,
@@ -61,7 +60,7 @@ def as_stored(payload: UnisightsPayload, place: Place) -> Stored:
     data = payload.data.to_dict()
     shown = data if place.keeps_nul else without_nul(data)
     return Stored(
-        content_id(payload),
+        payload.content_id,
         payload.received_at,
         payload.encrypted,
         shown["session_id"],
@@ -107,7 +106,8 @@ def new_name() -> str:
 
 
 def _from_record(record: dict[str, Any]) -> Stored:
-    assert list(record) == ["content_id", "received_at", "encrypted", "schema_version", "data"]
+    keys = ["content_id", "received_at", "clock_skew", "encrypted", "schema_version", "data"]
+    assert list(record) == keys
     assert record["schema_version"] == SCHEMA_VERSION
     return Stored(
         record["content_id"],
@@ -134,7 +134,7 @@ def sqlite_place(directory: Path) -> Place:
             )
             stored.append(
                 Stored(
-                    content_id(decode_unisights_payload(raw)),
+                    decode_unisights_payload(raw).content_id,
                     received_at,
                     bool(encrypted),
                     session_id,

@@ -52,10 +52,10 @@ _OUTLIVED = {
 class KafkaSink:
     """Produces each payload to a topic: one message, acknowledged by all in-sync replicas.
 
-    The value is the JSON `{"content_id", "received_at", "encrypted", "schema_version", "data"}`,
-    the key is the session's id, so that a session's payloads keep their order, and the headers
-    `content_id`, `received_at` and `schema_version` say the same as the value. The producer is
-    idempotent: what it sends again, it does not store again.
+    The value is the JSON `{"content_id", "received_at", "clock_skew", "encrypted",
+    "schema_version", "data"}`, the key is the session's id, so that a session's payloads keep
+    their order, and the headers `content_id`, `received_at` and `schema_version` say the same as
+    the value. The producer is idempotent: what it sends again, it does not store again.
 
     The client joins messages into batches, and sends again what was lost on the way, until
     `timeout` is over. When its queue is full, callers wait.

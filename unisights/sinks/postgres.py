@@ -10,7 +10,6 @@ try:
 except ImportError as error:
     raise ImportError("PostgresSink needs psycopg: pip install 'unisights[postgres]'") from error
 
-from unisights._identity import content_id
 from unisights.errors import ConfigurationError, SinkError
 from unisights.sinks._base import BatchingSink, Writer
 from unisights.sinks._batching import Batch, Retry
@@ -153,7 +152,7 @@ class PostgresSink(BatchingSink[Columns]):
         self._create_tables = create_tables
 
     def _prepare(self, payload: UnisightsPayload) -> tuple[Columns, int]:
-        identity = content_id(payload)
+        identity = payload.content_id
         events = [
             (identity, position, *_event_values(event))
             for position, event in enumerate(payload.data.events)

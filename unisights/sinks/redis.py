@@ -38,8 +38,8 @@ _TRANSIENT = (
 class RedisStreamSink(BatchingSink[Fields]):
     """Appends each payload to a stream: one entry, confirmed by the server.
 
-    An entry has the fields `content_id`, `received_at`, `encrypted`, `schema_version` and `data`:
-    strings as they are, all others as JSON. The entries of a batch are one transaction. If the
+    An entry has the fields `content_id`, `received_at`, `clock_skew`, `encrypted`,
+    `schema_version` and `data`: strings as they are, all others as JSON. The entries of a batch are one transaction. If the
     answer to one is lost, it is sent again, so an entry may be there twice, with the same
     `content_id`.
 
