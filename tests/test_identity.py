@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.support import click, make_body, make_data, seal
 from unisights import UnisightsPayload, decode_unisights_payload
@@ -92,7 +91,5 @@ def test_an_absurd_bucket_is_no_time() -> None:
 def test_unchecked_times_are_ignored() -> None:
     """With validation off, what is no whole number in range is no time."""
     events = [click(timestamp=value) for value in ("9", None, True, -5, 1500)]
-    payload = _received(
-        make_body(events=events), 1000, checks=Checks(values=False, required=False)
-    )
+    payload = _received(make_body(events=events), 1000, checks=Checks(values=False, required=False))
     assert payload.clock_skew == 500

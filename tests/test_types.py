@@ -310,9 +310,7 @@ def test_receipts_are_not_part_of_equality() -> None:
     """How, when and as which bytes a payload came makes no difference to equality."""
     data = UnisightsData.from_dict(make_data())
     plain = UnisightsPayload(data=data)
-    received = UnisightsPayload(
-        data=data, encrypted=True, raw=b"{}", received_at=5, sent_bucket=6
-    )
+    received = UnisightsPayload(data=data, encrypted=True, raw=b"{}", received_at=5, sent_bucket=6)
     assert plain == received
     assert (plain.encrypted, plain.raw, plain.received_at) == (False, b"", 0)
     assert plain.sent_bucket is None
@@ -323,7 +321,5 @@ def test_receipts_are_not_part_of_equality() -> None:
 def test_receipts_are_not_part_of_the_wire() -> None:
     """`to_dict` of a payload is its plain form, however it came."""
     data = UnisightsData.from_dict(make_data())
-    received = UnisightsPayload(
-        data=data, encrypted=True, raw=b"{}", received_at=5, sent_bucket=6
-    )
+    received = UnisightsPayload(data=data, encrypted=True, raw=b"{}", received_at=5, sent_bucket=6)
     assert received.to_dict() == {"data": data.to_dict(), "encrypted": False}

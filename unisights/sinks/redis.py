@@ -39,9 +39,9 @@ class RedisStreamSink(BatchingSink[Fields]):
     """Appends each payload to a stream: one entry, confirmed by the server.
 
     An entry has the fields `content_id`, `received_at`, `clock_skew`, `encrypted`,
-    `schema_version` and `data`: strings as they are, all others as JSON. The entries of a batch are one transaction. If the
-    answer to one is lost, it is sent again, so an entry may be there twice, with the same
-    `content_id`.
+    `schema_version` and `data`: strings as they are, all others as JSON. The entries of a batch
+    are one transaction. If the answer to one is lost, it is sent again, so an entry may be there
+    twice, with the same `content_id`.
 
     Redis confirms what it holds in memory. Whether that survives a crash is the server's setting,
     `appendfsync`.
