@@ -30,7 +30,7 @@ PAYLOAD = "UnisightsPayload"
 class _Receipt:
     """An attribute of the payload that is not on the wire, nor part of equality."""
 
-    view: dict[str, str]
+    view: dict[str, Any]
     default: str
     doc: str
 

@@ -105,7 +105,7 @@ def make(path: Path, handler: _Handler) -> Iterator[Make]:
 
 
 def _send(courier: DurableCourier, label: str = SITE_ID, **changes: Any) -> int:
-    payload = courier._collector.decode(make_body(asset_id=label, **changes))
+    payload = courier.collector.decode(make_body(asset_id=label, **changes))
     return courier.deliver_sync(INFO, payload, lambda: None).status
 
 
@@ -168,7 +168,7 @@ def test_what_cannot_be_decoded_becomes_a_dead_letter(
     """Options that changed since do not lose it, nor stop the others."""
     first = make(server_secret="old", handler=_fail)
     body = json.dumps(seal(json.dumps(make_data()).encode(), server_secret="old")).encode()
-    payload = first._collector.decode(body)
+    payload = first.collector.decode(body)
     assert first.deliver_sync(INFO, payload, lambda: None).status == 202
     first.close()
     make(server_secret="new").open()
@@ -185,7 +185,7 @@ def test_encrypted_payloads_are_resumed(make: Make, handler: _Handler) -> None:
     """What came encrypted is decrypted again, and says how it came and when."""
     first = make(handler=_fail, retry_delay=0)
     body = json.dumps(seal(json.dumps(make_data()).encode())).encode()
-    payload = first._collector.decode(body)
+    payload = first.collector.decode(body)
     payload.received_at = 1234
     first.deliver_sync(INFO, payload, lambda: None)
     first.close()
@@ -262,7 +262,7 @@ def test_requests_on_event_loops(make: Make, handler: _Handler) -> None:
     courier = make()
 
     async def send_many() -> list[int]:
-        payload = courier._collector.decode(make_body())
+        payload = courier.collector.decode(make_body())
         replies = await asyncio.gather(
             *(courier.deliver(INFO, payload, lambda: None) for _ in range(100))
         )
@@ -280,7 +280,7 @@ def test_a_cancelled_request_hurts_nobody(make: Make, handler: _Handler) -> None
     courier.open()
 
     async def send_two() -> int:
-        payload = courier._collector.decode(make_body())
+        payload = courier.collector.decode(make_body())
         gone = asyncio.ensure_future(courier.deliver(INFO, payload, lambda: None))
         await asyncio.sleep(0)
         gone.cancel()

@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyBuffer, BodyTooLargeError
+from unisights._log import log
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.delivery import make_courier
 from unisights.errors import UnisightsError
 from unisights.reply import Reply
 from unisights.request import RequestInfo, merge_headers
-
-logger = logging.getLogger("unisights")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -44,6 +43,9 @@ class UnisightsASGI:
     `app.add_middleware(UnisightsASGI, options=options)`.
 
     The handler's second argument is the `RequestInfo`.
+
+    Attributes:
+        collector: the endpoint's core; its `stats()` tell what it has counted.
     """
 
     def __init__(self, app: ASGIApp | None = None, options: UnisightsOptions | None = None) -> None:
@@ -51,6 +53,7 @@ class UnisightsASGI:
         self._app = app
         self._path = options.path.strip("/")
         self._endpoint = ASGIEndpoint(options, _info_as_request)
+        self.collector = self._endpoint.collector
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, or the server's lifespan."""
@@ -133,8 +136,8 @@ class ASGIEndpoint:
     """Serves the endpoint's requests, on whatever path they come."""
 
     def __init__(self, options: UnisightsOptions, make_request: MakeRequest) -> None:
-        self._collector = Collector(options)
-        self._courier = make_courier(self._collector, "inline")
+        self.collector = Collector(options)
+        self._courier = make_courier(self.collector, "inline")
         self._make_request = make_request
         # Until a server says by the lifespan protocol that it will tell of its end.
         self._courier.holds_signals = True
@@ -146,9 +149,9 @@ class ASGIEndpoint:
         self._courier.open()
         try:
             await self._courier.open_handler()
-        except Exception:
+        except Exception as error:  # noqa: BLE001
             # The app has other things to do than analytics; the first payload tries again.
-            logger.exception("the handler cannot be opened")
+            log(logging.ERROR, "handler_open_failed", "the handler cannot be opened", error=error)
         try:
             yield
         finally:
@@ -162,26 +165,26 @@ class ASGIEndpoint:
             reply = await self._answer(scope, info, receive)
         except ClientDisconnectedError:
             # Half a body is not an event. Nobody reads the answer, but middleware wants one.
-            reply = self._collector.replies.cut_body(info)
+            reply = self.collector.cut_body(info)
         await _send(send, reply)
 
     async def _answer(self, scope: Scope, info: RequestInfo, receive: Receive) -> Reply:
         reader = _BodyReader(receive)
-        if (refusal := self._collector.screen(info)) is not None:
+        if (refusal := self.collector.screen(info)) is not None:
             # A sender that asked before sending its body is answered before it does.
             if "expect" not in info.headers:
                 await reader.linger()
             return refusal
-        buffer = self._collector.buffer(info)
+        buffer = self.collector.buffer(info)
         try:
             await reader.read_into(buffer)
         except BodyTooLargeError:
             await reader.linger()
-            return self._collector.too_large(info)
+            return self.collector.too_large(info)
         if buffer.is_costly:
-            outcome = await asyncio.to_thread(self._collector.accept, info, buffer)
+            outcome = await asyncio.to_thread(self.collector.accept, info, buffer)
         else:
-            outcome = self._collector.accept(info, buffer)
+            outcome = self.collector.accept(info, buffer)
         if isinstance(outcome, Reply):
             return outcome
         return await self._courier.deliver(

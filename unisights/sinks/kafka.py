@@ -14,8 +14,8 @@ try:
 except ImportError as error:
     raise ImportError("KafkaSink needs confluent-kafka: pip install 'unisights[kafka]'") from error
 
+from unisights._forks import abandon, forget_in_children
 from unisights.errors import ConfigurationError, SinkError
-from unisights.sinks._forks import abandon, forget_in_children
 from unisights.sinks._records import encode, make_record
 from unisights.types import UnisightsPayload
 
