@@ -13,7 +13,7 @@ except ImportError as error:
 
 from unisights.errors import ConfigurationError, SinkError
 from unisights.sinks._base import BatchingSink, Writer
-from unisights.sinks._batching import Batch, Retry
+from unisights.sinks._batching import Batch, Retry, describe
 from unisights.sinks._records import encode, make_record
 from unisights.sinks._secrets import without_password
 from unisights.types import UnisightsPayload
@@ -136,6 +136,10 @@ class _StreamWriter(Writer[Fields]):
 
     async def close(self) -> None:
         await self._client.aclose()
+
+    def describe(self, error: Exception) -> str:
+        # The client quotes the command that failed, and that is the payload.
+        return describe(error).rpartition("of pipeline caused error: ")[2]
 
     def is_transient(self, error: Exception) -> bool:
         return isinstance(error, _TRANSIENT) and not isinstance(
