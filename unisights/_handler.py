@@ -1,6 +1,7 @@
 """The user's handler, and its life: opened before its first call, closed after its last."""
 
 import asyncio
+import inspect
 import logging
 import os
 import threading
@@ -8,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from unisights._calling import call_async, call_sync
+from unisights._calling import call_async, call_sync, is_async
 from unisights._log import log
 from unisights._shutdown import before_exit
 from unisights.config import Handler
@@ -34,6 +35,9 @@ class ManagedHandler:
 
     def __init__(self, handler: Handler | None) -> None:
         self._handler = handler
+        self.is_missing = handler is None
+        """Whether there is none: payloads are validated and go nowhere."""
+        self._is_async = handler is not None and is_async(handler)
         self._open = _method(handler, "open")
         self._close = _method(handler, "close")
         self._is_managed = self._open is not None or self._close is not None
@@ -50,7 +54,13 @@ class ManagedHandler:
         if self._handler is not None:
             if self._is_managed:
                 await self.open_async()
-            await call_async(self._handler, payload, make_request())
+            if self._is_async:
+                # What `call_async` does, without looking each time.
+                result = self._handler(payload, make_request())
+                if inspect.isawaitable(result):
+                    await result
+            else:
+                await call_async(self._handler, payload, make_request())
 
     def call_sync(self, payload: UnisightsPayload, make_request: MakeRequest) -> None:
         """Call the handler, if there is one, from a thread."""

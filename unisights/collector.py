@@ -54,19 +54,21 @@ class Collector:
 
     def screen(self, info: RequestInfo) -> Reply | None:
         """Answer what can be answered before the body is read; None if it is to be read."""
-        if not self._cors.allows(info):
+        if self._cors.granted(info) is None:
             return self.refuse("forbidden_origin", self.replies.forbidden_origin(info))
-        if info.method == "OPTIONS":
-            return self.replies.preflight(info)
         if info.method != "POST":
+            if info.method == "OPTIONS":
+                return self.replies.preflight(info)
             # Scanners and health checks do this all the time: no news.
             self.counters.refuse("wrong_method")
             return self.replies.wrong_method(info)
-        if not _is_json(info.headers.get("content-type", "")):
+        headers = info.headers
+        content_type = headers.get("content-type")
+        if content_type != "application/json" and not _is_json(content_type or ""):
             return self.refuse("wrong_content_type", self.replies.wrong_content_type(info))
-        if content_encoding(info) not in ENCODINGS:
+        if "content-encoding" in headers and content_encoding(info) not in ENCODINGS:
             return self.refuse("wrong_content_encoding", self.replies.wrong_content_encoding(info))
-        declared = info.headers.get("content-length", "")
+        declared = headers.get("content-length", "")
         # int() of a long digit string is costly; so long a one is over any limit.
         if declared.isdecimal() and (len(declared) > 18 or int(declared) > self.limit):
             return self.too_large(info)

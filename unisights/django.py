@@ -128,11 +128,11 @@ def _rewind(request: HttpRequest, body: bytes) -> HttpRequest:
 
 
 def _to_response(reply: Reply) -> HttpResponse:
-    response = HttpResponse(reply.body, status=reply.status)
-    # Django's own content type must not stay where the answer has none.
-    del response["Content-Type"]
-    for name, value in reply.headers:
-        response[name] = value
+    headers = dict(reply.headers)
     if reply.status != 204:
-        response["Content-Length"] = str(len(reply.body))
+        headers["content-length"] = str(len(reply.body))
+    response = HttpResponse(reply.body, status=reply.status, headers=headers)
+    if not reply.body:
+        # Django's own content type must not stay where the answer has none.
+        del response["content-type"]
     return response

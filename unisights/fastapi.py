@@ -91,13 +91,12 @@ class _Route(APIRoute):
             self._has_dependencies = True
         return handler
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def handle(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """Serve a request that has matched."""
         if self._has_dependencies:
-            await super().handle(scope, receive, send)
-        else:
-            collect = cast("_Collect", cast("MethodType", self.endpoint).__self__)
-            await collect.endpoint(scope, receive, send)
+            return super().handle(scope, receive, send)
+        collect = cast("_Collect", cast("MethodType", self.endpoint).__self__)
+        return collect.endpoint(scope, receive, send)
 
 
 class _EndpointResponse(Response):

@@ -69,9 +69,8 @@ def _rewind(actual: Request, body: bytes) -> Request:
 
 
 def _to_response(reply: Reply) -> Response:
-    response = Response(reply.body, reply.status)
-    # Flask's own content type must not stay where the answer has none.
-    del response.headers["Content-Type"]
-    for name, value in reply.headers:
-        response.headers[name] = value
+    response = Response(reply.body, reply.status, [*reply.headers])
+    if not reply.body:
+        # Flask's own content type must not stay where the answer has none.
+        del response.headers["Content-Type"]
     return response

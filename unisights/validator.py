@@ -97,7 +97,8 @@ def _decode_fast(body: bytes) -> UnisightsPayload | None:
 def _try(body: bytes, strict: Callable[[bytes], T], forgiving: Callable[[bytes], T]) -> T | None:
     """What the fast path makes of a body; None if it refuses."""
     try:
-        _require_utf8(body)
+        if not body.isascii():
+            body.decode()  # What the fast decoder skips, it does not check.
         return strict(body)
     except UnicodeDecodeError:
         return None
@@ -137,12 +138,6 @@ def _decode_data(plaintext: bytes, pointer: str, checks: Checks) -> UnisightsDat
     except InvalidJSONError as error:
         message = f"once decrypted, {error}".replace("the body", "it")
         raise refused(pointer, "json", message) from None
-
-
-def _require_utf8(body: bytes) -> None:
-    """Raise UnicodeDecodeError: what the fast decoder skips, it does not check."""
-    if not body.isascii():
-        body.decode()
 
 
 def _build(cls: type[T], obj: Any, path: Path, checks: Checks) -> T:
