@@ -15,12 +15,14 @@ except ImportError as error:
     raise ImportError("KafkaSink needs confluent-kafka: pip install 'unisights[kafka]'") from error
 
 from unisights._forks import abandon, forget_in_children
-from unisights._log import log
+from unisights._log import QuietLog, log
 from unisights.errors import ConfigurationError, SinkError
 from unisights.sinks._records import encode, make_record
 from unisights.types import UnisightsPayload
 
 logger = logging.getLogger("unisights.kafka")
+
+_quiet = QuietLog()
 
 POLL_SECONDS = 0.2
 """How long the thread that hears of deliveries may take to hear that it is to end."""
@@ -279,7 +281,7 @@ def _tell(acknowledged: asyncio.Future[None], error: KafkaError | None) -> None:
         acknowledged.get_loop().call_soon_threadsafe(_finish, acknowledged, error)
     except RuntimeError:
         message = "a payload's event loop ended before its acknowledgement came"
-        log(logging.WARNING, "sink_failed", message)
+        _quiet.log(logging.WARNING, "sink_failed", message)
 
 
 def _finish(acknowledged: asyncio.Future[None], error: KafkaError | None) -> None:
