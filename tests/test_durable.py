@@ -19,6 +19,7 @@ from tests.processes import PYTHON, read_until, wait_for
 from tests.spools import fill, query
 from tests.support import ROOT, SITE_ID, make_body, make_data, seal
 from unisights import ConfigurationError, RequestInfo, UndeliveredError, UnisightsOptions
+from unisights._clock import boot_clock
 from unisights._durable import DurableCourier
 from unisights._repair import repair_spool
 from unisights._spool import Spool
@@ -591,10 +592,23 @@ def test_what_had_its_time_is_forgotten(make: Make, handler: _Handler, path: Pat
     wait_for(lambda: handler.labels == ["a", "a"], "the second delivery")
 
 
+def test_a_restart_of_the_host_is_no_eternity(make: Make, path: Path) -> None:
+    """What the clock of an earlier start has left is remembered for one more window at most."""
+    first = make(duplicate_window=60)
+    _send(first, "a")
+    first.close()
+    query(path, "UPDATE seen SET until = 1e12")
+    second = make(duplicate_window=60)
+    second.open()
+    ((until,),) = query(path, "SELECT until FROM seen")
+    assert float(str(until)) <= boot_clock() + 60
+
+
 SENDING = """\\
 import sys
 from tests.support import make_body
 from unisights import RequestInfo, UnisightsOptions
+from unisights._clock import boot_clock
 from unisights._durable import DurableCourier
 from unisights._repair import repair_spool
 from unisights.collector import Collector
