@@ -210,14 +210,14 @@ class Spool:
 
     All methods but `transaction`, `totals` and `close` belong inside a transaction.
 
-    Attributes:
-        seen: which payloads were accepted lately.
-
     Args:
         path: the file; it is made if it does not exist, unless it has to.
         durability: whether each commit waits until the disk has it.
         ordered: whether payloads of one session are to be delivered one after the other.
         must_exist: do not make the file.
+
+    Attributes:
+        seen: which payloads were accepted lately.
 
     Raises:
         StoreError: the file cannot be used, or is no spool of this version.
