@@ -32,7 +32,7 @@ PAYLOAD = "UnisightsPayload"
 class _Receipt:
     """An attribute of the payload that is not on the wire, nor part of equality."""
 
-    view: dict[str, str]
+    view: dict[str, Any]
     default: str
     doc: str
 
@@ -49,6 +49,40 @@ RECEIPTS = {
         "field(default=0, compare=False)",
         "When the request came, by the receiver's clock. Unit: milliseconds since the Unix epoch; "
         "0 when the payload came by no request. Not part of the wire, nor of equality.",
+    ),
+    "sent_bucket": _Receipt(
+        {"type": ["integer", "null"]},
+        "field(default=None, compare=False)",
+        "The bucket that an encrypted payload was sent in, by the visitor's clock. Unit: 30 "
+        "seconds since the Unix epoch; None when the payload came plain. Not part of the wire, "
+        "nor of equality.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class _Derived:
+    """A property of the payload that is worked out when it is asked for, by a function."""
+
+    hint: str
+    doc: str
+
+
+DERIVED = {
+    "content_id": _Derived(
+        "str",
+        "What tells a payload that came again: the 128-bit BLAKE2b hash of `raw`, in hexadecimal. "
+        "Of a payload that was not made from bytes, that of the canonical JSON of `to_dict()`. So "
+        "the same session sent plain and sent encrypted has two. Worked out each time.",
+    ),
+    "clock_skew": _Derived(
+        "int | None",
+        "How far the visitor's clock is ahead of the receiver's at least, as far as the payload "
+        "tells; below 0: how far it is behind at most. Unit: milliseconds; None when nothing is "
+        "known. It is the newest event's time less `received_at`, so whatever lies between, such "
+        "as the client's waiting for more events, and the way here, makes it smaller: a clock "
+        "that is right has a value somewhat below 0. Of encrypted payloads, `sent_bucket` bounds "
+        "the time of sending to 30 seconds, and so this. Clients may write what they like.",
     ),
 }
 ENCRYPTED_DOC = (
@@ -71,6 +105,7 @@ import msgspec
 from msgspec import Meta
 
 from unisights._from_object import from_object
+from unisights._identity import clock_skew, content_id
 from unisights._record import Record, record
 '''
 
@@ -167,6 +202,11 @@ def _template_data(model: Model) -> defaultdict[str, dict[str, Any]]:
             else "",
             "doc": _docstring(definition["description"], 4),
             "fields": details,
+            "derived": {
+                key: {"hint": d.hint, "doc": _docstring(d.doc, 8)} for key, d in DERIVED.items()
+            }
+            if name == PAYLOAD
+            else {},
             "to_dict": _to_dict(obj),
             "to_dict_doc": "Return the payload in its plain wire form, ready for JSON."
             if name == PAYLOAD

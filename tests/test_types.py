@@ -145,7 +145,7 @@ def test_attributes_have_their_wire_names(name: str) -> None:
         for key, subschema in SCHEMA["definitions"][name]["properties"].items()
         if resolve(subschema).get("type") != "null"
     }
-    unwired = {"UnisightsPayload": {"raw", "received_at"}, "UtmParams": {"extra"}}
+    unwired = {"UnisightsPayload": {"raw", "received_at", "sent_bucket"}, "UtmParams": {"extra"}}
     assert hints.keys() == wire | unwired.get(name, set())
 
 
@@ -349,9 +349,10 @@ def test_receipts_are_not_part_of_equality() -> None:
     """How, when and as which bytes a payload came makes no difference to equality."""
     data = UnisightsData.from_dict(make_data())
     plain = UnisightsPayload(data=data)
-    received = UnisightsPayload(data=data, encrypted=True, raw=b"{}", received_at=5)
+    received = UnisightsPayload(data=data, encrypted=True, raw=b"{}", received_at=5, sent_bucket=6)
     assert plain == received
     assert (plain.encrypted, plain.raw, plain.received_at) == (False, b"", 0)
+    assert plain.sent_bucket is None
     other = UnisightsPayload(data=dataclasses.replace(data, asset_id="other"))
     assert plain != other
 
@@ -359,5 +360,5 @@ def test_receipts_are_not_part_of_equality() -> None:
 def test_receipts_are_not_part_of_the_wire() -> None:
     """`to_dict` of a payload is its plain form, however it came."""
     data = UnisightsData.from_dict(make_data())
-    received = UnisightsPayload(data=data, encrypted=True, raw=b"{}", received_at=5)
+    received = UnisightsPayload(data=data, encrypted=True, raw=b"{}", received_at=5, sent_bucket=6)
     assert received.to_dict() == {"data": data.to_dict(), "encrypted": False}

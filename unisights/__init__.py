@@ -12,6 +12,7 @@ from unisights.errors import (
 )
 from unisights.request import RequestInfo
 from unisights.schema import SCHEMA_DIGEST, SCHEMA_VERSION
+from unisights.stats import Stats
 from unisights.types import (
     ClickEvent,
     CustomEvent,
@@ -37,6 +38,7 @@ __all__ = [
     "PageViewEvent",
     "Problem",
     "RequestInfo",
+    "Stats",
     "UndeliveredError",
     "UnisightsData",
     "UnisightsError",

@@ -10,11 +10,10 @@ from concurrent.futures import Future
 from typing import Any
 
 from unisights._calling import call_async, call_sync, is_async
+from unisights._log import log
 from unisights._shutdown import before_exit
 from unisights.config import Handler
 from unisights.types import UnisightsPayload
-
-logger = logging.getLogger("unisights")
 
 MakeRequest = Callable[[], Any]
 """Makes the framework's request, the handler's second argument."""
@@ -119,16 +118,16 @@ class ManagedHandler:
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await call_async(self._close)
-            except Exception:
-                logger.exception("the handler's close failed")
+            except Exception as error:  # noqa: BLE001
+                _log_close(error)
 
     def close_sync(self) -> None:
         """Close the handler if it is open, from a thread; what it raises is logged."""
         if self._was_opened() and self._close is not None:
             try:
                 call_sync(_within(CLOSE_SECONDS, self._close))
-            except Exception:
-                logger.exception("the handler's close failed")
+            except Exception as error:  # noqa: BLE001
+                _log_close(error)
 
     def _is_ours(self) -> bool:
         """Whether what is known is of this process; a forked child has opened nothing yet."""
@@ -155,6 +154,10 @@ class ManagedHandler:
         with self._lock:
             opening, self._opening = self._opening, None
         return opening is not None
+
+
+def _log_close(error: Exception) -> None:
+    log(logging.ERROR, "handler_close_failed", "the handler's close failed", error=error)
 
 
 def _method(handler: Handler | None, name: str) -> Any:

@@ -52,7 +52,7 @@ class SyncEndpoint:
             _linger(info, read)
             return self.collector.too_large(info)
         if not is_whole:
-            return self.collector.replies.cut_body(info)
+            return self.collector.cut_body(info)
         return self.collector.accept(info, buffer)
 
 

@@ -10,14 +10,13 @@ from typing import Any
 
 from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyTooLargeError
 from unisights._cors import REMEMBERED, Headers
+from unisights._log import log
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.delivery import make_courier
 from unisights.errors import UnisightsError
 from unisights.reply import Reply
 from unisights.request import RequestInfo, merge_headers
-
-logger = logging.getLogger("unisights")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -49,6 +48,9 @@ class UnisightsASGI:
     `app.add_middleware(UnisightsASGI, options=options)`.
 
     The handler's second argument is the `RequestInfo`.
+
+    Attributes:
+        collector: the endpoint's core; its `stats()` tell what it has counted.
     """
 
     def __init__(self, app: ASGIApp | None = None, options: UnisightsOptions | None = None) -> None:
@@ -57,6 +59,7 @@ class UnisightsASGI:
         self._path = options.path.strip("/")
         self._usual_paths = frozenset({options.path, f"/{self._path}", f"/{self._path}/"})
         self._endpoint = ASGIEndpoint(options, _info_as_request)
+        self.collector = self._endpoint.collector
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, or the server's lifespan."""
@@ -143,8 +146,8 @@ class ASGIEndpoint:
     """Serves the endpoint's requests, on whatever path they come."""
 
     def __init__(self, options: UnisightsOptions, make_request: MakeRequest) -> None:
-        self._collector = Collector(options)
-        self._courier = make_courier(self._collector, "inline")
+        self.collector = Collector(options)
+        self._courier = make_courier(self.collector, "inline")
         self._make_request = make_request
         # Until a server says by the lifespan protocol that it will tell of its end.
         self._courier.holds_signals = True
@@ -156,9 +159,9 @@ class ASGIEndpoint:
         self._courier.open()
         try:
             await self._courier.open_handler()
-        except Exception:
+        except Exception as error:  # noqa: BLE001
             # The app has other things to do than analytics; the first payload tries again.
-            logger.exception("the handler cannot be opened")
+            log(logging.ERROR, "handler_open_failed", "the handler cannot be opened", error=error)
         try:
             yield
         finally:
@@ -172,12 +175,12 @@ class ASGIEndpoint:
             reply = await self._answer(scope, info, receive)
         except ClientDisconnectedError:
             # Half a body is not an event. Nobody reads the answer, but middleware wants one.
-            reply = self._collector.replies.cut_body(info)
+            reply = self.collector.cut_body(info)
         await send(_to_start(reply))
         await send({"type": "http.response.body", "body": reply.body})
 
     async def _answer(self, scope: Scope, info: RequestInfo, receive: Receive) -> Reply:
-        collector = self._collector
+        collector = self.collector
         if (refusal := collector.screen(info)) is not None:
             # A sender that asked before sending its body is answered before it does.
             if "expect" not in info.headers:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from unisights._from_object import from_object
+from unisights._identity import clock_skew, content_id
 from unisights._record import Record, record
 
 __all__ = [
@@ -724,6 +725,30 @@ class UnisightsPayload:
     """When the request came, by the receiver's clock. Unit: milliseconds since the Unix epoch; 0
     when the payload came by no request. Not part of the wire, nor of equality.
     """
+
+    sent_bucket: int | None = field(default=None, compare=False)
+    """The bucket that an encrypted payload was sent in, by the visitor's clock. Unit: 30 seconds
+    since the Unix epoch; None when the payload came plain. Not part of the wire, nor of equality.
+    """
+
+    @property
+    def content_id(self) -> str:
+        """What tells a payload that came again: the 128-bit BLAKE2b hash of `raw`, in hexadecimal.
+        Of a payload that was not made from bytes, that of the canonical JSON of `to_dict()`. So
+        the same session sent plain and sent encrypted has two. Worked out each time.
+        """
+        return content_id(self)
+
+    @property
+    def clock_skew(self) -> int | None:
+        """How far the visitor's clock is ahead of the receiver's at least, as far as the payload
+        tells; below 0: how far it is behind at most. Unit: milliseconds; None when nothing is
+        known. It is the newest event's time less `received_at`, so whatever lies between, such as
+        the client's waiting for more events, and the way here, makes it smaller: a clock that is
+        right has a value somewhat below 0. Of encrypted payloads, `sent_bucket` bounds the time of
+        sending to 30 seconds, and so this. Clients may write what they like.
+        """
+        return clock_skew(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the payload in its plain wire form, ready for JSON."""

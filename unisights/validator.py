@@ -126,7 +126,7 @@ def _from_parsed(obj: Any, server_secret: str | bytes | None, checks: Checks) ->
     if data.asset_id != envelope.site_id:
         message = "site_id must equal the encrypted data.asset_id"
         raise refused(places.site_id, "site_id", message)
-    return UnisightsPayload(data=data, encrypted=True)
+    return UnisightsPayload(data=data, encrypted=True, sent_bucket=envelope.bucket)
 
 
 def _decode_data(plaintext: bytes, pointer: str, checks: Checks) -> UnisightsData:
