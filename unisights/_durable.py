@@ -14,9 +14,7 @@ from typing import Any
 from unisights._attempts import Attempts, write_request
 from unisights._calling import is_async
 from unisights._handler import MakeRequest
-from unisights._identity import content_id
 from unisights._queue import Outcome
-from unisights._quiet import QuietLog
 from unisights._shutdown import before_exit, hold_signals
 from unisights._spool import NewRow, Spool, check_spool
 from unisights._spool_writer import AsyncPut, SpoolWriter, SyncPut
@@ -26,6 +24,7 @@ from unisights.delivery import DetachedCourier
 from unisights.errors import ConfigurationError, StoreError
 from unisights.reply import Reply
 from unisights.request import RequestInfo
+from unisights.stats import Holdings
 from unisights.types import UnisightsPayload
 
 REOPEN_SECONDS = 1.0
@@ -46,10 +45,9 @@ class DurableCourier(DetachedCourier):
         # Beside the file itself are its locks: they must be the same by whatever name it is used.
         self.path = Path(options.spool).resolve()
         check_spool(self.path)
-        self._collector = collector
         self._options = options
         self._replies = collector.replies
-        self._refusals = QuietLog()
+        collector.measure = self._measure
         self.reset()
         _couriers.add(self)
 
@@ -187,7 +185,7 @@ class DurableCourier(DetachedCourier):
     def _run_spool(self) -> "_Running":
         self._refuse_other_handlers()
         options = self._options
-        attempts = Attempts(self._collector, self.handler)
+        attempts = Attempts(self.collector, self.handler)
         bounds = {
             "concurrency": options.max_concurrency,
             "max_jobs": options.queue_size,
@@ -208,6 +206,8 @@ class DurableCourier(DetachedCourier):
                 max_bytes=options.spool_bytes,
                 max_dead_bytes=options.dead_letter_bytes,
                 longest_wait=options.retry_max_delay,
+                duplicate_window=options.duplicate_window,
+                counters=self.collector.counters,
             )
             attempts.writer = writer
             writer.start()
@@ -235,17 +235,27 @@ class DurableCourier(DetachedCourier):
         self, info: RequestInfo, payload: UnisightsPayload, outcome: Outcome | StoreError
     ) -> Reply:
         match outcome:
-            case Outcome.QUEUED:
+            case Outcome.QUEUED | Outcome.DUPLICATE:
                 return self._replies.queued(info, payload)
             case Outcome.FULL:
-                self._refusals.log(logging.WARNING, "refused a payload: the spool is full")
-                return self._replies.unavailable(info, "the spool is full")
+                reply = self._replies.unavailable(info, "the spool is full")
+                return self.collector.refuse("spool_full", reply)
             case Outcome.CLOSED:
-                self._refusals.log(logging.WARNING, "refused a payload: shutting down")
-                return self._replies.unavailable(info, "shutting down")
+                reply = self._replies.unavailable(info, "shutting down")
+                return self.collector.refuse("shutting_down", reply)
             case error:
-                self._refusals.log(logging.ERROR, "refused a payload: %s", error)
-                return self._replies.unavailable(info, "the spool cannot be written")
+                self.collector.log.log(
+                    logging.ERROR, "spool_failed", "refused a payload: %s", error
+                )
+                reply = self._replies.unavailable(info, "the spool cannot be written")
+                return self.collector.refuse("spool_failed", reply)
+
+    def _measure(self) -> Holdings:
+        running = self._running
+        if running is None:
+            return Holdings()
+        totals = running.writer.totals
+        return Holdings(totals.waiting, totals.waiting_bytes, totals.dead, totals.dead_bytes)
 
 
 @dataclass(frozen=True)
@@ -267,7 +277,7 @@ def _row_of(info: RequestInfo, payload: UnisightsPayload) -> NewRow:
         write_request(info),
         payload.received_at,
         _session_of(payload),
-        content_id(payload),
+        payload.content_id,
     )
 
 

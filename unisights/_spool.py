@@ -17,13 +17,14 @@ from typing import Any, Self
 
 from unisights._clock import boot_clock, boot_id, wall_clock
 from unisights._owners import Lock, Owners
+from unisights._seen import TABLE, Seen
 from unisights.config import Durability
 from unisights.errors import StoreError
 
 APPLICATION_ID = 0x75736C71
 """What tells a spool from other SQLite files: `application_id` in their header."""
 
-SPOOL_VERSION = 1
+SPOOL_VERSION = 2
 """The version of the tables, kept in the file's `user_version`."""
 
 NOBODY = 0
@@ -214,6 +215,9 @@ class Spool:
         durability: whether each commit waits until the disk has it.
         ordered: whether payloads of one session are to be delivered one after the other.
         must_exist: do not make the file.
+
+    Attributes:
+        seen: which payloads were accepted lately.
 
     Raises:
         StoreError: the file cannot be used, or is no spool of this version.
@@ -538,6 +542,7 @@ class Spool:
                 )
                 self._inode = _inode_of(self.path)
                 _open[self._inode] += 1
+            self.seen = Seen(self._connection)
         except (sqlite3.Error, OSError) as error:
             self._gate.close()
             raise explain(self.path, error) from error
@@ -575,7 +580,7 @@ class Spool:
         # Not yet in WAL mode: so the header is in the file itself, for `check_spool` to see.
         execute(f"PRAGMA application_id = {APPLICATION_ID}")
         execute("BEGIN IMMEDIATE")
-        for statement in _statements(_TABLES):
+        for statement in _statements(_TABLES + TABLE):
             execute(statement)
         execute("INSERT INTO state (id, boot, next_id) VALUES (1, ?, 1)", (boot_id(),))
         execute(f"PRAGMA user_version = {SPOOL_VERSION}")

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from unisights._log import log
 from unisights._loop import shared_loop
-from unisights._quiet import QuietLog
 from unisights._spool import Row
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
@@ -53,7 +53,6 @@ class Workers(ABC):
         self._max_jobs = max_jobs
         self._max_bytes = max_bytes
         self._changed = threading.Condition()
-        self._quiet = QuietLog()
         self._held = 0
         self._bytes = 0
         self._running: set[int] = set()
@@ -167,7 +166,7 @@ class ThreadWorkers(Workers):
             try:
                 self._run(job)
             except Exception as error:  # noqa: BLE001  # a thread outlives whatever is raised
-                self._quiet.log(logging.ERROR, "what became of a payload was not told", error=error)
+                _log_failure(error)
             finally:
                 self._end(job)
 
@@ -208,9 +207,7 @@ class LoopWorkers(Workers):
                 try:
                     await self._run(job)
                 except Exception as error:  # noqa: BLE001  # as a thread does
-                    self._quiet.log(
-                        logging.ERROR, "what became of a payload was not told", error=error
-                    )
+                    _log_failure(error)
                 finally:
                     self._end(job)
                 # A handler that never waits must not keep the others from their turn.
@@ -218,3 +215,7 @@ class LoopWorkers(Workers):
         finally:
             # At once: a task whose end has yet to be told would be counted on.
             self._active -= 1
+
+
+def _log_failure(error: Exception) -> None:
+    log(logging.ERROR, "job_failed", "what became of a payload was not told", error=error)

@@ -13,6 +13,9 @@ MAX_LISTED = 100
 _JSON: Headers = (("content-type", "application/json"),)
 _ALLOW: Headers = (("allow", "POST, OPTIONS"),)
 
+_RECEIVED = b'{"status":"received","session_id":'
+_QUEUED = b'{"status":"queued","session_id":'
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -39,11 +42,13 @@ class Replies:
 
     def received(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
         """200: the handler has run, or there is none."""
-        return self._json(info, 200, {"status": "received", "session_id": payload.data.session_id})
+        body = _RECEIVED + _encode(payload.data.session_id) + b"}"
+        return Reply(200, (*_JSON, *self._cors.headers(info)), body)
 
     def queued(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
         """202: the handler will run in the background."""
-        return self._json(info, 202, {"status": "queued", "session_id": payload.data.session_id})
+        body = _QUEUED + _encode(payload.data.session_id) + b"}"
+        return Reply(202, (*_JSON, *self._cors.headers(info)), body)
 
     def unavailable(self, info: RequestInfo, reason: str) -> Reply:
         """503: there is no room, or no time left."""

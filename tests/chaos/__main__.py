@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: proves that durable delivery loses nothing, by trying to make it."""
+"""`python -m tests.chaos`: proves that nothing acknowledged is lost, by trying to lose it."""
 
 import argparse
 import sys
@@ -20,7 +20,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument(
-        "--short", action="store_true", help="under a minute, not under half an hour"
+        "--short", action="store_true", help="two minutes, not the better part of an hour"
     )
     parser.add_argument(
         "--early",
