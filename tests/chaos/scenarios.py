@@ -272,7 +272,7 @@ LONG = [
     ),
 ]
 
-EARLY = [Plan("redis-background", name, 2) for name in ("flask", "django", "fastapi")]
+EARLY = [Plan("redis-background", name, 1) for name in ("flask", "django", "fastapi")]
 """They acknowledge what is in memory only, so they must be found to lose some of it."""
 
 

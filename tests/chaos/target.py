@@ -24,6 +24,7 @@ from tests.servers.servers import (
     FLASK,
     GUNICORN,
     GUNICORN_UVICORN,
+    PRELOAD,
     UVICORN,
     Combination,
     Settings,
@@ -36,6 +37,7 @@ TARGETS = {
     "fastapi": Combination(with_arguments(UVICORN, "--workers 2"), FASTAPI),
     "fastapi-gunicorn": Combination(with_arguments(GUNICORN_UVICORN, "-w 2"), FASTAPI),
     "flask": Combination(with_arguments(GUNICORN, "-w 2"), FLASK),
+    "flask-preload": Combination(PRELOAD, FLASK),
     "django": Combination(with_arguments(GUNICORN, "-w 2"), DJANGO),
     "django-async": Combination(with_arguments(UVICORN, "--workers 2"), DJANGO_ASYNC),
 }
