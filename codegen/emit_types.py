@@ -89,9 +89,6 @@ ENCRYPTED_DOC = (
     "Whether the session came encrypted. Not part of equality: the same session sent plain and "
     "sent encrypted makes equal payloads."
 )
-UNWIRED_TYPE = "@type"
-"""The attribute `type` of a record has a name that nobody sends: msgspec reads the tag itself."""
-
 EXTRA_DOC = "The properties that the schema does not name."
 
 HEADER = '''"""The types of a payload: what handlers receive, and what `to_dict` writes."""
@@ -99,7 +96,7 @@ HEADER = '''"""The types of a payload: what handlers receive, and what `to_dict`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -130,7 +127,8 @@ def emit_types(model: Model) -> str:
         raise TypeError("the generator returned more than one module")
     declarations = body[body.index("\n@") :]
     exports = sorted([*model.objects, *model.unions])
-    return f"{HEADER}\n__all__ = {exports!r}\n{declarations}"
+    header = HEADER if "msgspec.field" in declarations else HEADER.replace("import msgspec\n", "")
+    return f"{header}\n__all__ = {exports!r}\n{declarations}"
 
 
 def _python_view(model: Model) -> dict[str, Any]:
@@ -181,6 +179,7 @@ def _template_data(model: Model) -> defaultdict[str, dict[str, Any]]:
         details = {
             f.name: {
                 "meta": constraints(f.value),
+                "is_tag": is_record and name in tagged and f.name == "type",
                 "default": _default(f, is_record=is_record),
                 "doc": _docstring(_description(f), 4),
             }
@@ -230,7 +229,7 @@ def _bases(obj: ObjectType, *, is_tagged: bool, has_gc: bool) -> str:
     arguments = ["Record", "kw_only=True"]
     if is_tagged:
         (tag,) = (f.value.wire["const"] for f in obj.fields if f.name == "type")
-        arguments += ['tag_field="type"', f"tag={tag!r}", "omit_defaults=True"]
+        arguments += ['tag_field="type"', f"tag={tag!r}"]
     if not has_gc:
         arguments.append("gc=False")
     return f"({', '.join(arguments)})"
@@ -243,8 +242,6 @@ def _default(f: Field, *, is_record: bool) -> str:
         constant = f.value.wire["const"]
         if isinstance(constant, bool):
             return f" = field(default={constant!r}, compare=False)"
-        if is_record and f.name == "type":
-            return f" = msgspec.field(default={constant!r}, name={UNWIRED_TYPE!r})"
         return f" = {constant!r}"
     if f.required:
         return ""

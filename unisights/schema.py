@@ -27,6 +27,13 @@ def inlined_schema() -> dict[str, Any]:
     return inlined
 
 
+def inlined_definition(name: str) -> dict[str, Any]:
+    """Return one of the schema's definitions without references."""
+    document = json.loads(schema_text())
+    inlined: dict[str, Any] = _inline(document["definitions"][name], document["definitions"])
+    return inlined
+
+
 def _inline(node: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(node, list):
         return [_inline(item, definitions) for item in node]

@@ -10,9 +10,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-import msgspec
 from msgspec import Meta
 
 from unisights._from_object import from_object
@@ -484,12 +483,10 @@ class EncryptedEnvelopePayload:
 
 
 @record
-class PageViewEvent(
-    Record, kw_only=True, tag_field="type", tag="page_view", omit_defaults=True, gc=False
-):
+class PageViewEvent(Record, kw_only=True, tag_field="type", tag="page_view", gc=False):
     """The visitor opened a page, or a single-page app changed its route."""
 
-    type: Literal["page_view"] = msgspec.field(default="page_view", name="@type")
+    type: ClassVar[Literal["page_view"]] = "page_view"
     """Marks a page view. Source: browser client."""
 
     data: PageViewEventData
@@ -510,10 +507,10 @@ class PageViewEvent(
 
 
 @record
-class ClickEvent(Record, kw_only=True, tag_field="type", tag="click", omit_defaults=True, gc=False):
+class ClickEvent(Record, kw_only=True, tag_field="type", tag="click", gc=False):
     """The visitor clicked or tapped."""
 
-    type: Literal["click"] = msgspec.field(default="click", name="@type")
+    type: ClassVar[Literal["click"]] = "click"
     """Marks a click. Source: browser client."""
 
     data: ClickEventData
@@ -534,12 +531,10 @@ class ClickEvent(Record, kw_only=True, tag_field="type", tag="click", omit_defau
 
 
 @record
-class WebVitalEvent(
-    Record, kw_only=True, tag_field="type", tag="web_vital", omit_defaults=True, gc=False
-):
+class WebVitalEvent(Record, kw_only=True, tag_field="type", tag="web_vital", gc=False):
     """A performance measurement of the page."""
 
-    type: Literal["web_vital"] = msgspec.field(default="web_vital", name="@type")
+    type: ClassVar[Literal["web_vital"]] = "web_vital"
     """Marks a web vital. Source: browser client."""
 
     data: WebVitalEventData
@@ -560,14 +555,12 @@ class WebVitalEvent(
 
 
 @record
-class CustomEvent(
-    Record, kw_only=True, tag_field="type", tag="custom", omit_defaults=True, gc=False
-):
+class CustomEvent(Record, kw_only=True, tag_field="type", tag="custom", gc=False):
     """An event of the site's own. Today's browser client also sends its JavaScript errors this
     way, named js_error and unhandled_rejection.
     """
 
-    type: Literal["custom"] = msgspec.field(default="custom", name="@type")
+    type: ClassVar[Literal["custom"]] = "custom"
     """Marks a custom event. Source: browser client."""
 
     data: CustomEventData
@@ -588,10 +581,10 @@ class CustomEvent(
 
 
 @record
-class ErrorEvent(Record, kw_only=True, tag_field="type", tag="error", omit_defaults=True, gc=False):
+class ErrorEvent(Record, kw_only=True, tag_field="type", tag="error", gc=False):
     """A JavaScript error."""
 
-    type: Literal["error"] = msgspec.field(default="error", name="@type")
+    type: ClassVar[Literal["error"]] = "error"
     """Marks an error. Source: Node types."""
 
     data: ErrorEventData
