@@ -30,9 +30,10 @@ PAYLOAD = "UnisightsPayload"
 class _Receipt:
     """An attribute of the payload that is not on the wire, nor part of equality."""
 
-    view: dict[str, str]
+    view: dict[str, Any]
     default: str
     doc: str
+    hint: str = ""  # the annotation, where the generator has no words for it
 
 
 RECEIPTS = {
@@ -47,6 +48,14 @@ RECEIPTS = {
         "field(default=0, compare=False)",
         "When the request came, by the receiver's clock. Unit: milliseconds since the Unix epoch; "
         "0 when the payload came by no request. Not part of the wire, nor of equality.",
+    ),
+    "quarantined": _Receipt(
+        {"type": "array", "items": {"type": "integer"}},
+        "field(default=(), compare=False)",
+        "Which events of the batch as received were invalid, by their indexes, and are not in "
+        "data.events; always empty unless the option invalid_events says to quarantine them. Not "
+        "part of the wire, nor of equality.",
+        hint="tuple[int, ...]",
     ),
 }
 ENCRYPTED_DOC = (
@@ -169,7 +178,12 @@ def _template_data(model: Model) -> defaultdict[str, dict[str, Any]]:
             details["extra"] = {"meta": "", "default": default, "doc": _docstring(EXTRA_DOC, 4)}
         if name == PAYLOAD:
             details |= {
-                key: {"meta": "", "default": f" = {r.default}", "doc": _docstring(r.doc, 4)}
+                key: {
+                    "meta": "",
+                    "default": f" = {r.default}",
+                    "doc": _docstring(r.doc, 4),
+                    "hint": r.hint,
+                }
                 for key, r in RECEIPTS.items()
             }
         definition = model.schema.definitions[name]

@@ -10,6 +10,7 @@ from unisights.errors import (
     UnisightsError,
     ValidationError,
 )
+from unisights.rejection import Rejection
 from unisights.request import RequestInfo
 from unisights.schema import SCHEMA_DIGEST, SCHEMA_VERSION
 from unisights.types import (
@@ -36,6 +37,7 @@ __all__ = [
     "InvalidJSONError",
     "PageViewEvent",
     "Problem",
+    "Rejection",
     "RequestInfo",
     "UndeliveredError",
     "UnisightsData",

@@ -132,12 +132,7 @@ class Attempts:
 
 def write_request(info: RequestInfo) -> str:
     """What the spool keeps of a request, as JSON."""
-    content = {
-        "method": info.method,
-        "path": info.path,
-        "headers": dict(info.headers),
-        "client": info.client,
-    }
+    content = info.to_dict()
     try:
         return _encode(content).decode()
     except UnicodeEncodeError:

@@ -53,6 +53,11 @@ class BodyBuffer:
         return len(self._first) + len(self._rest)
 
     @property
+    def sent(self) -> bytes:
+        """What there is so far, as sent."""
+        return self._first + self._rest
+
+    @property
     def is_costly(self) -> bool:
         """Whether decoding may take long: the body is large, or compressed and may be."""
         return self._encoding != "identity" or self.size > OFFLOAD_SIZE
@@ -79,7 +84,7 @@ class BodyBuffer:
             BodyTooLargeError: it is over the limit once inflated.
             InvalidJSONError: it is not in the encoding that it claims.
         """
-        body = self._first + self._rest
+        body = self.sent
         if self._encoding == "identity":
             return body
         try:

@@ -6,26 +6,43 @@ An adapter reads, asks, and writes:
     if reply is None:
         buffer = collector.buffer(info)   # is fed the body, and bounds it
         outcome = collector.accept(info, buffer)
-        reply = outcome if it is a Reply else deliver the payload
+        reply = deliver the outcome if it is a payload, else settle it
 """
 
 import logging
 import time
 from collections import Counter
+from dataclasses import dataclass
 
 from unisights._body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
 from unisights._cors import Cors
+from unisights._quiet import QuietLog
+from unisights._selection import Selection
 from unisights.config import UnisightsOptions
 from unisights.errors import InvalidJSONError, ValidationError
+from unisights.rejection import Rejection, make_rejection
 from unisights.reply import MAX_LISTED, Replies, Reply
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
-from unisights.validator import Checks, decode_unisights_payload
+from unisights.validator import Checks, decode_selected, decode_unisights_payload
 
 logger = logging.getLogger("unisights")
 
 _LOGGED_BYTES = 2048
 """At most so much of a refused body is logged in debug mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """What is to be kept before a request is answered.
+
+    Attributes:
+        rejection: what was refused, or quarantined.
+        rest: the answer, or the payload that is left to be delivered.
+    """
+
+    rejection: Rejection
+    rest: Reply | UnisightsPayload
 
 
 class Collector:
@@ -43,6 +60,9 @@ class Collector:
         self.replies = Replies(self._cors, debug=options.debug)
         self.limit = options.max_payload_size
         self._refusals = _RefusalLog()
+        self._quarantines = options.invalid_events == "quarantine"
+        self._quarantine_log = QuietLog()
+        self._keeps_rejected = options.on_reject is not None or options.delivery == "durable"
         self._checks = Checks(
             values=options.validate_schema,
             required=options.validate_required_fields,
@@ -75,31 +95,62 @@ class Collector:
         """Answer a body that is over the limit."""
         return self._log_refusal(self.replies.too_large(info, self.limit))
 
-    def accept(self, info: RequestInfo, buffer: BodyBuffer) -> UnisightsPayload | Reply:
+    def accept(self, info: RequestInfo, buffer: BodyBuffer) -> UnisightsPayload | Reply | Rejected:
         """Inflate, decode, decrypt and validate a body; the payload, or why it is refused."""
         body = b""
+        selection = Selection() if self._quarantines else None
         try:
             body = buffer.finish()
-            payload = self.decode(body)
+            payload = self.decode(body, selection)
         except BodyTooLargeError:
             return self.too_large(info)
         except (InvalidJSONError, ValidationError) as error:
-            return self._log_refusal(self.replies.refused(info, error), body)
+            reply = self._log_refusal(self.replies.refused(info, error), body)
+            if not self._keeps_rejected:
+                return reply
+            return Rejected(make_rejection(info, body or buffer.sent, error), reply)
         payload.received_at = info.received_at
         if self.options.debug:
             logger.info("received %d bytes: %r", len(body), payload)
+        if selection is not None and selection.quarantined:
+            return self._split(info, payload, selection)
         return payload
 
-    def decode(self, body: bytes) -> UnisightsPayload:
+    def decode(self, body: bytes, selection: Selection | None = None) -> UnisightsPayload:
         """Decode, decrypt and validate a body that has been read, as the options have it.
+
+        Args:
+            body: the body.
+            selection: which of its events are wanted, if not all of them.
 
         Raises:
             InvalidJSONError: the body is not JSON.
             ValidationError: it is not a valid payload.
         """
-        return decode_unisights_payload(
-            body, server_secret=self.options.server_secret, checks=self._checks
+        secret, checks = self.options.server_secret, self._checks
+        if selection is not None:
+            return decode_selected(body, selection, server_secret=secret, checks=checks)
+        return decode_unisights_payload(body, server_secret=secret, checks=checks)
+
+    def _split(
+        self, info: RequestInfo, payload: UnisightsPayload, selection: Selection
+    ) -> UnisightsPayload | Rejected:
+        """Keep apart what goes on and what was quarantined."""
+        count, first = len(selection.quarantined), selection.problems[0]
+        why = f": {first.message}" if self.options.debug else " (debug=True tells why)"
+        self._quarantine_log.log(logging.WARNING, "quarantined %d invalid events%s", count, why)
+        if not self._keeps_rejected:
+            return payload
+        rejection = Rejection(
+            reason="invalid_events",
+            status=None,
+            problems=tuple(selection.problems),
+            quarantined=selection.quarantined,
+            received_at=info.received_at,
+            raw=payload.raw,
+            request=info,
         )
+        return Rejected(rejection, payload)
 
     def _log_refusal(self, reply: Reply, body: bytes = b"") -> Reply:
         if self.options.debug:

@@ -39,11 +39,11 @@ class Replies:
 
     def received(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
         """200: the handler has run, or there is none."""
-        return self._json(info, 200, {"status": "received", "session_id": payload.data.session_id})
+        return self._accepted(info, 200, "received", payload)
 
     def queued(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
         """202: the handler will run in the background."""
-        return self._json(info, 202, {"status": "queued", "session_id": payload.data.session_id})
+        return self._accepted(info, 202, "queued", payload)
 
     def unavailable(self, info: RequestInfo, reason: str) -> Reply:
         """503: there is no room, or no time left."""
@@ -94,6 +94,14 @@ class Replies:
         if self._debug:
             content["detail"] = f"{type(error).__name__}: {error}"
         return self._json(info, 500, content)
+
+    def _accepted(
+        self, info: RequestInfo, code: int, status: str, payload: UnisightsPayload
+    ) -> Reply:
+        content: dict[str, object] = {"status": status, "session_id": payload.data.session_id}
+        if payload.quarantined:
+            content["quarantined"] = len(payload.quarantined)
+        return self._json(info, code, content)
 
     def _error(self, info: RequestInfo, status: int, message: str) -> Reply:
         return self._json(info, status, {"error": message})

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -30,6 +31,15 @@ class RequestInfo(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     headers: Mapping[str, str]
     client: str | None = None
     received_at: int = msgspec.field(default_factory=_now)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is known of it, but for its time, ready for `json.dumps`."""
+        return {
+            "method": self.method,
+            "path": self.path,
+            "headers": dict(self.headers),
+            "client": self.client,
+        }
 
 
 def merge_headers(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:

@@ -717,6 +717,12 @@ class UnisightsPayload:
     when the payload came by no request. Not part of the wire, nor of equality.
     """
 
+    quarantined: tuple[int, ...] = field(default=(), compare=False)
+    """Which events of the batch as received were invalid, by their indexes, and are not in
+    data.events; always empty unless the option invalid_events says to quarantine them. Not part of
+    the wire, nor of equality.
+    """
+
     def to_dict(self) -> dict[str, Any]:
         """Return the payload in its plain wire form, ready for JSON."""
         return {"data": self.data.to_dict(), "encrypted": False}
