@@ -263,7 +263,7 @@ def _make_other_tables(path: Path) -> None:
 
 def _make_newer(path: Path) -> None:
     fill(path, 1)
-    query(path, "PRAGMA user_version = 2")
+    query(path, "PRAGMA user_version = 99")
 
 
 def _make_corrupt(path: Path) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from unisights._handler import ManagedHandler
 from unisights._loop import as_exception
 from unisights._quiet import QuietLog
+from unisights._selection import Selection
 from unisights._spool_writer import SpoolWriter
 from unisights._workers import Job
 from unisights.collector import Collector
@@ -124,7 +125,9 @@ class Attempts:
     def _decoded(self, job: Job) -> tuple[UnisightsPayload, RequestInfo]:
         if job.payload is None or job.info is None:
             assert job.row is not None  # noqa: S101  # narrows a type
-            job.payload = self._collector.decode(job.row.raw)
+            left_out = job.row.quarantined
+            selection = None if left_out is None else Selection.without(json.loads(left_out))
+            job.payload = self._collector.decode(job.row.raw, selection)
             job.payload.received_at = job.row.received_at
             job.info = read_request(job.row.request, job.row.received_at)
         return job.payload, job.info

@@ -1,6 +1,7 @@
 """Durable delivery: acknowledged once it is in the spool, delivered from there at least once."""
 
 import asyncio
+import json
 import logging
 import os
 import threading
@@ -15,6 +16,7 @@ from unisights._handler import MakeRequest
 from unisights._identity import content_id
 from unisights._queue import Outcome
 from unisights._quiet import QuietLog
+from unisights._rejected import RejectedRow
 from unisights._shutdown import before_exit, hold_signals
 from unisights._spool import NewRow, Spool, check_spool
 from unisights._spool_writer import AsyncPut, SpoolWriter, SyncPut
@@ -22,6 +24,7 @@ from unisights._workers import LoopWorkers, ThreadWorkers, Workers
 from unisights.collector import Collector
 from unisights.delivery import DetachedCourier
 from unisights.errors import ConfigurationError, StoreError
+from unisights.rejection import Rejection
 from unisights.reply import Reply
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
@@ -47,6 +50,7 @@ class DurableCourier(DetachedCourier):
         self._options = options
         self._replies = collector.replies
         self._refusals = QuietLog()
+        self._unkept_log = QuietLog()
         self.reset()
         _couriers.add(self)
 
@@ -105,6 +109,44 @@ class DurableCourier(DetachedCourier):
         put = SyncPut(_row_of(info, payload), payload, info)
         running.writer.put(put)
         return self._reply(info, payload, put.wait())
+
+    async def _keep(self, rejection: Rejection) -> None:
+        """Store it in the spool, too; the sender is answered even if that fails."""
+        self._hook()
+        try:
+            running = self._running or await asyncio.to_thread(self._start)
+        except StoreError as error:
+            self._note_unkept(error)
+        else:
+            if running is None:
+                self._note_unkept(Outcome.CLOSED)
+            else:
+                put = AsyncPut(_rejected_row_of(rejection))
+                running.writer.reject(put)
+                self._note_unkept(await put.wait())
+        await super()._keep(rejection)
+
+    def _keep_sync(self, rejection: Rejection) -> None:
+        """Likewise, from a thread."""
+        self._hook()
+        try:
+            running = self._running or self._start()
+        except StoreError as error:
+            self._note_unkept(error)
+        else:
+            if running is None:
+                self._note_unkept(Outcome.CLOSED)
+            else:
+                put = SyncPut(_rejected_row_of(rejection))
+                running.writer.reject(put)
+                self._note_unkept(put.wait())
+        super()._keep_sync(rejection)
+
+    def _note_unkept(self, outcome: Outcome | StoreError) -> None:
+        """Log it if a rejected record was not stored."""
+        if outcome is not Outcome.QUEUED:
+            reason = "shutting down" if outcome is Outcome.CLOSED else outcome
+            self._unkept_log.log(logging.ERROR, "a rejected body was not kept: %s", reason)
 
     def hold_signals(self) -> None:
         """Let running handlers end before the server hears of SIGTERM; for the main thread."""
@@ -204,6 +246,7 @@ class DurableCourier(DetachedCourier):
                 ordered=options.ordered,
                 max_bytes=options.spool_bytes,
                 max_dead_bytes=options.dead_letter_bytes,
+                max_rejected_bytes=options.rejected_bytes,
                 longest_wait=options.retry_max_delay,
             )
             attempts.writer = writer
@@ -265,7 +308,12 @@ def _row_of(info: RequestInfo, payload: UnisightsPayload) -> NewRow:
         payload.received_at,
         payload.data.session_id,
         content_id(payload),
+        json.dumps(payload.quarantined) if payload.quarantined else None,
     )
+
+
+def _rejected_row_of(rejection: Rejection) -> RejectedRow:
+    return RejectedRow.of(rejection, write_request(rejection.request))
 
 
 def _fork_all() -> None:
