@@ -13,6 +13,9 @@ from tests.support import CAPTURES, SITE_ID, capture, seal
 SIZES = (1, 10, 100, 1_000, 10_000)
 """Events in a body; the browser client sends 1 to 133, a server may send more."""
 
+ENCRYPTED = "valid: encrypted"
+"""The accepted body that encrypted ones are held against."""
+
 _PAGE = "https://shop.example/products/running-shoes?color=blue&size=42"
 
 _USER_AGENT = (
@@ -158,7 +161,7 @@ def hard_to_accept() -> dict[str, Callable[[int], bytes]]:
             {"type": "custom", "data": {"name": "é", "data": "😀" * 20, "timestamp": 1}},
             ascii_only=False,
         ),
-        "valid: encrypted": lambda size: encrypted_body(body_of_size(size * 7 // 10)),
+        ENCRYPTED: lambda size: encrypted_body(body_of_size(size * 7 // 10)),
     }
 
 

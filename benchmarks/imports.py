@@ -13,6 +13,9 @@ _TIMED = "import time; begin = time.process_time(); {}; print(time.process_time(
 
 STATEMENTS = {
     "unisights": "import unisights",
+    "unisights, what an app uses": (
+        "from unisights import UnisightsOptions; from unisights.collector import Collector"
+    ),
     "msgspec": "import msgspec",
     "json": "import json",
     "pydantic": "import pydantic; pydantic.create_model('M')",

@@ -46,9 +46,9 @@ class App:
 BARE_READ = App("bare ASGI, body read", "bare:read", "/")
 BARE_PARSE = App("bare ASGI + orjson.loads", "bare:parse", "/")
 ASGI = App("unisights_asgi", "bare:endpoint", "/events")
-FASTAPI_READ = App("FastAPI, body read", "fastapi_app:app", "/read")
-FASTAPI_MODEL = App("FastAPI, pydantic parameter", "fastapi_app:app", "/model")
-FASTAPI = App("unisights_fastapi", "fastapi_app:app", "/events")
+FASTAPI_READ = App("FastAPI, body read", "fastapi_app:reading", "/events")
+FASTAPI_MODEL = App("FastAPI, pydantic parameter", "fastapi_app:validating", "/events")
+FASTAPI = App("unisights_fastapi", "fastapi_app:receiving", "/events")
 FLASK_READ = App("Flask, body read", "flask_app:app", "/read", is_async=False)
 FLASK = App("unisights_flask, inline", "flask_app:app", "/events", is_async=False)
 FLASK_BACKGROUND = App(

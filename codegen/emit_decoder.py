@@ -3,17 +3,15 @@
 `_generated/decoder.py` takes whole numbers as plain browsers write them, `1`. The encrypted
 client's are written `1.0`: `_generated/lenient.py` takes both, a little slower.
 
-msgspec decodes most dataclasses directly, their annotations hold the schema's constraints.
-Where an annotation cannot say what the schema says, a private struct mirrors the dataclass:
-for unions (msgspec tells only structs apart by a tag), open objects, clamped numbers, constants,
-and properties that may be absent but not null. What was decoded into a mirror is then moved to
-the dataclass.
+msgspec decodes most types directly. What was decoded into a mirror (see `codegen.mirrors`) is then
+moved to its dataclass.
 
 The fast path must be sound: it takes nothing that the schema refuses. It need not be complete:
 what it refuses goes to the validator.
 """
 
-from codegen.emit_types import PAYLOAD, constraints
+from codegen.emit_types import PAYLOAD
+from codegen.mirrors import constraints, find_mirrored, may_be_float
 from codegen.model import Field, Model, ObjectType, UnionType, Value
 
 ENTRY_POINTS = ("UnisightsPayload", "UnisightsData")
@@ -66,18 +64,8 @@ class _Emitter:
     def __init__(self, model: Model, *, is_lenient: bool) -> None:
         self._model = model
         self._is_lenient = is_lenient
-        self._mirrored = {n for n, obj in model.objects.items() if self._needs_mirror(obj)}
-        # A type that holds a mirrored one needs a mirror too.
-        while True:
-            holders = {
-                name
-                for name, obj in model.objects.items()
-                if name not in self._mirrored
-                and any(_target(f.value) in self._mirrored for f in obj.fields)
-            }
-            if not holders:
-                break
-            self._mirrored |= holders
+        self._records = model.objects.keys() - find_mirrored(model)
+        self._mirrored = find_mirrored(model, is_lenient=is_lenient)
 
     def emit(self) -> str:
         reached = self._reached()
@@ -88,14 +76,19 @@ class _Emitter:
             parts = [DOCSTRING + HEADER]
         for name, union in self._model.unions.items():
             if name in reached:
-                parts += [self._member(tag, member) for tag, member in union.members.items()]
+                parts += [
+                    self._member(tag, member)
+                    for tag, member in union.members.items()
+                    if member in self._mirrored
+                ]
         for name in reached:
             obj = self._model.objects.get(name)
             if obj is not None and name in self._mirrored and not obj.is_open:
                 parts.append(self._mirror(obj))
         for name in reached:
             if name in self._model.unions:
-                parts.append(self._move_union(self._model.unions[name]))
+                if self._is_mirrored_union(name):
+                    parts.append(self._move_union(self._model.unions[name]))
             elif name in self._mirrored:
                 parts.append(self._move(self._model.objects[name]))
         parts += [self._entry_point(name) for name in ENTRY_POINTS]
@@ -103,25 +96,9 @@ class _Emitter:
             parts.append(self._members())
         return "\n\n".join(parts)
 
-    def _needs_mirror(self, obj: ObjectType) -> bool:
-        return obj.is_open or any(
-            f.omissible
-            or self._may_be_float(f.value)
-            or (f.value.kind == "float" and f.value.clamp is not None)
-            or (f.value.kind == "const" and isinstance(f.value.wire["const"], bool))
-            or (f.value.item is not None and not self._is_plain_item(f.value.item))
-            for f in obj.fields
-        )
-
     def _may_be_float(self, value: Value) -> bool:
         """Whether it decodes to an int, and may be written as a float."""
-        return self._is_lenient and "int" in {value.kind, value.item and value.item.kind}
-
-    def _is_plain_item(self, item: Value) -> bool:
-        """Whether the dataclass's annotation says all that the schema says of an array's items."""
-        if item.kind == "union" or item.clamp is not None:
-            return False
-        return item.kind != "array" and not constraints(item)
+        return self._is_lenient and may_be_float(value)
 
     def _reached(self) -> list[str]:
         """What the entry points hold, each before its holder."""
@@ -174,8 +151,15 @@ class _Emitter:
             return f"{f.name}: {hint} = field(default_factory=list)"
         return f"{f.name}: {hint} = {f.default!r}"
 
+    def _is_mirrored_union(self, name: str) -> bool:
+        return not self._mirrored.isdisjoint(self._model.unions[name].members.values())
+
     def _is_struct(self, name: str) -> bool:
         return name in self._mirrored and not self._model.objects[name].is_open
+
+    def _decoded_type(self, name: str) -> str:
+        """What msgspec makes of a member of a union."""
+        return f"_{name}" if name in self._mirrored else f"types.{name}"
 
     def _hint(self, value: Value) -> str:
         match value.kind:
@@ -187,7 +171,7 @@ class _Emitter:
                 return f"_{value.name}"
             case "union":
                 members = self._model.unions[value.name].members.values()
-                return " | ".join(f"_{member}" for member in members)
+                return " | ".join(map(self._decoded_type, members))
             case "array":
                 assert value.item is not None
                 return f"list[{self._hint(value.item)}]"
@@ -225,7 +209,7 @@ class _Emitter:
             if f.value.kind not in {"const", "null"}
         }
         lines = [f"def _to_{obj.name}(mirror: _{obj.name}) -> types.{obj.name}:"]
-        if len(moved) == len(obj.fields) and obj.name != PAYLOAD:
+        if len(moved) == len(obj.fields) and obj.name not in self._records | {PAYLOAD}:
             # Nothing is left to defaults: faster than calling the class, with values by name.
             lines += [
                 f"    out = _new(types.{obj.name})",
@@ -256,22 +240,18 @@ class _Emitter:
             "    for mirror in mirrors:",
             "        kind = type(mirror)",
         ]
-        for number, (tag, name) in enumerate(union.members.items()):
-            obj = self._model.objects[name]
-            variable = _snake(name)
-            condition = f"{'el' if number else ''}if kind is _{name}:"
-            if number == len(union.members) - 1:
-                condition = "else:"
+        mirrored = [name for name in union.members.values() if name in self._mirrored]
+        for number, name in enumerate(mirrored):
+            arguments = ", ".join(
+                f"{f.name}={self._moved(f, f'mirror.{f.name}')}"
+                for f in _untagged(self._model.objects[name])
+            )
             lines += [
-                f"        {condition}",
-                f"            {variable} = _new(types.{name})",
-                f"            {variable}.type = {tag!r}",
-                *(
-                    f"            {variable}.{f.name} = {self._moved(f, f'mirror.{f.name}')}"
-                    for f in _untagged(obj)
-                ),
-                f"            append({variable})",
+                f"        {'el' if number else ''}if kind is _{name}:",
+                f"            append(types.{name}({arguments}))",
             ]
+        if len(mirrored) < len(union.members):
+            lines += ["        else:", "            append(mirror)"]
         lines.append("    return out")
         return "\n".join(lines)
 
@@ -279,7 +259,7 @@ class _Emitter:
         members = [name for union in self._model.unions.values() for name in union.members.values()]
         return (
             "MEMBERS: dict[str, type[Struct]] = {"
-            + "".join(f"{name!r}: _{name}, " for name in members)
+            + "".join(f"{name!r}: {self._decoded_type(name)}, " for name in members)
             + '}\n"""What a member of each union is decoded into."""'
         )
 
@@ -298,7 +278,9 @@ class _Emitter:
         if value.kind == "array":
             assert value.item is not None
             if value.item.kind == "union":
-                return f"_to_{value.item.name}_list({expression})"
+                if self._is_mirrored_union(value.item.name):
+                    return f"_to_{value.item.name}_list({expression})"
+                return expression
             if (value.item.kind == "float" and value.item.clamp is not None) or self._may_be_float(
                 value.item
             ):

@@ -2,7 +2,8 @@
 
 The generator is given a Python view of the schema, in which the decoded form is the form:
 timestamps are integers, what has a default is never null. A template adds to its classes the
-constraints that the byte decoder reads, and `to_dict` and `from_dict`.
+constraints that the byte decoder reads, and `to_dict` and `from_dict`; and it makes records
+(`unisights._record`) of those that msgspec can decode as they are.
 """
 
 import json
@@ -17,6 +18,7 @@ from datamodel_code_generator.enums import DataModelType
 from datamodel_code_generator.format import PythonVersion
 from datamodel_code_generator.parser import LiteralType
 
+from codegen.mirrors import constraints, find_acyclic, find_mirrored
 from codegen.model import Field, Model, ObjectType, Value
 from codegen.schema import DRAFT_07
 
@@ -57,11 +59,48 @@ RECEIPTS = {
         "part of the wire, nor of equality.",
         hint="tuple[int, ...]",
     ),
+    "sent_bucket": _Receipt(
+        {"type": ["integer", "null"]},
+        "field(default=None, compare=False)",
+        "The bucket that an encrypted payload was sent in, by the visitor's clock. Unit: 30 "
+        "seconds since the Unix epoch; None when the payload came plain. Not part of the wire, "
+        "nor of equality.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class _Derived:
+    """A property of the payload that is worked out when it is asked for, by a function."""
+
+    hint: str
+    doc: str
+
+
+DERIVED = {
+    "content_id": _Derived(
+        "str",
+        "What tells a payload that came again: the 128-bit BLAKE2b hash of `raw`, in hexadecimal. "
+        "Of a payload that was not made from bytes, that of the canonical JSON of `to_dict()`. So "
+        "the same session sent plain and sent encrypted has two. Worked out each time.",
+    ),
+    "clock_skew": _Derived(
+        "int | None",
+        "How far the visitor's clock is ahead of the receiver's at least, as far as the payload "
+        "tells; below 0: how far it is behind at most. Unit: milliseconds; None when nothing is "
+        "known. It is the newest event's time less `received_at`, so whatever lies between, such "
+        "as the client's waiting for more events, and the way here, makes it smaller: a clock "
+        "that is right has a value somewhat below 0. Of encrypted payloads, `sent_bucket` bounds "
+        "the time of sending to 30 seconds, and so this. Clients may write what they like.",
+    ),
 }
 ENCRYPTED_DOC = (
     "Whether the session came encrypted. Not part of equality: the same session sent plain and "
     "sent encrypted makes equal payloads."
 )
+UNWIRED_TYPE = "@type"
+"""The attribute `type` of a record has a name that nobody sends: msgspec reads the tag itself."""
+
 EXTRA_DOC = "The properties that the schema does not name."
 
 HEADER = '''"""The types of a payload: what handlers receive, and what `to_dict` writes."""
@@ -71,9 +110,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
+import msgspec
 from msgspec import Meta
 
 from unisights._from_object import from_object
+from unisights._identity import clock_skew, content_id
+from unisights._record import Record, record
 '''
 
 
@@ -95,33 +137,9 @@ def emit_types(model: Model) -> str:
     )
     if not isinstance(body, str):
         raise TypeError("the generator returned more than one module")
-    declarations = body[body.index("\n@dataclass") :]
+    declarations = body[body.index("\n@") :]
     exports = sorted([*model.objects, *model.unions])
     return f"{HEADER}\n__all__ = {exports!r}\n{declarations}"
-
-
-def constraints(value: Value) -> str:
-    """The `Meta(...)` that makes the byte decoder take no more than the schema does.
-
-    It may take less: what it refuses goes to the validator, which has the last word.
-    """
-    wire = value.wire
-    arguments = []
-    bounds = [bound for bound in (wire.get("maximum"), value.clamp) if bound is not None]
-    if value.kind == "float":
-        # A float is clamped on its way to the dataclass, so its clamp does not bind here.
-        bounds = [wire["maximum"]] if "maximum" in wire else []
-    if "minimum" in wire:
-        arguments.append(f"ge={wire['minimum']!r}")
-    if bounds:
-        arguments.append(f"le={min(bounds)!r}")
-    if "minLength" in wire:
-        arguments.append(f"min_length={wire['minLength']!r}")
-    if "maxLength" in wire:
-        arguments.append(f"max_length={wire['maxLength']!r}")
-    if "pattern" in wire:
-        arguments.append(f"pattern={wire['pattern']!r}")
-    return f"Meta({', '.join(arguments)})" if arguments else ""
 
 
 def _python_view(model: Model) -> dict[str, Any]:
@@ -164,11 +182,15 @@ def _view(value: Value) -> dict[str, Any]:
 
 def _template_data(model: Model) -> defaultdict[str, dict[str, Any]]:
     data: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    mirrored = find_mirrored(model)
+    acyclic = find_acyclic(model, mirrored)
+    tagged = {member for union in model.unions.values() for member in union.members.values()}
     for name, obj in model.objects.items():
+        is_record = name not in mirrored
         details = {
             f.name: {
                 "meta": constraints(f.value),
-                "default": _default(f),
+                "default": _default(f, is_record=is_record),
                 "doc": _docstring(_description(f), 4),
             }
             for f in _attributes(obj)
@@ -188,8 +210,17 @@ def _template_data(model: Model) -> defaultdict[str, dict[str, Any]]:
             }
         definition = model.schema.definitions[name]
         data[f"#/definitions/{name}"]["plan"] = {
+            "decorator": "@record" if is_record else "@dataclass(slots=True, kw_only=True)",
+            "bases": _bases(obj, is_tagged=name in tagged, has_gc=name not in acyclic)
+            if is_record
+            else "",
             "doc": _docstring(definition["description"], 4),
             "fields": details,
+            "derived": {
+                key: {"hint": d.hint, "doc": _docstring(d.doc, 8)} for key, d in DERIVED.items()
+            }
+            if name == PAYLOAD
+            else {},
             "to_dict": _to_dict(obj),
             "to_dict_doc": "Return the payload in its plain wire form, ready for JSON."
             if name == PAYLOAD
@@ -208,21 +239,35 @@ def _description(f: Field) -> str:
     return str(f.value.wire.get("description", ""))
 
 
-def _default(f: Field) -> str:
+def _bases(obj: ObjectType, *, is_tagged: bool, has_gc: bool) -> str:
+    """The base of a record, and how it is made."""
+    arguments = ["Record", "kw_only=True"]
+    if is_tagged:
+        (tag,) = (f.value.wire["const"] for f in obj.fields if f.name == "type")
+        arguments += ['tag_field="type"', f"tag={tag!r}", "omit_defaults=True"]
+    if not has_gc:
+        arguments.append("gc=False")
+    return f"({', '.join(arguments)})"
+
+
+def _default(f: Field, *, is_record: bool) -> str:
     """The assignment behind an attribute's annotation."""
+    field = "msgspec.field" if is_record else "field"
     if f.value.kind == "const":
         constant = f.value.wire["const"]
         if isinstance(constant, bool):
             return f" = field(default={constant!r}, compare=False)"
+        if is_record and f.name == "type":
+            return f" = msgspec.field(default={constant!r}, name={UNWIRED_TYPE!r})"
         return f" = {constant!r}"
     if f.required:
         return ""
     if f.value.kind == "object":
         if f.default:
             raise ValueError(f"{f.name}: an object's default can only be {{}}")
-        return f" = field(default_factory=lambda: {f.value.name}())"
+        return f" = {field}(default_factory=lambda: {f.value.name}())"
     if f.value.kind == "array":
-        return " = field(default_factory=list)"
+        return f" = {field}(default_factory=list)"
     return f" = {f.default!r}"
 
 

@@ -37,6 +37,7 @@ DECODE_DIRECTIVES = {"integer", "maximum"}
 
 RESERVED_NAMES = {
     *("to_dict", "from_dict", "raw", "received_at", "quarantined"),
+    *("sent_bucket", "content_id", "clock_skew"),
     *("field", "str", "int", "float", "bool", "bytes", "list", "dict", "tuple", "object"),
     "classmethod",
 }

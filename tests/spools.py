@@ -1,17 +1,16 @@
 """What the tests of the spool share."""
 
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 from tests.support import SESSION_ID, make_body
-from unisights import InvalidJSONError, ValidationError, decode_unisights_payload
+from unisights import UnisightsOptions
 from unisights._attempts import read_request, write_request
 from unisights._identity import content_id
 from unisights._rejected import RejectedRow
 from unisights._spool import NewRow, Spool
-from unisights.rejection import make_rejection
+from unisights.collector import Collector, Rejected
 from unisights.request import RequestInfo
 
 REQUEST = write_request(
@@ -25,18 +24,18 @@ def new_row(label: str = "site-1", session_id: str | None = SESSION_ID) -> NewRo
     return NewRow(raw, REQUEST, 1_760_000_000_000, session_id, content_id(SimpleNamespace(raw=raw)))
 
 
-def rejected_row(
-    raw: bytes, quarantined: list[int] | None = None, *, server_secret: str | None = None
-) -> RejectedRow:
+def rejected_row(raw: bytes, quarantined: list[int] | None = None) -> RejectedRow:
     """What is kept of a body that was refused, or of which events were quarantined."""
     info = read_request(REQUEST, 1_760_000_000_000)
-    try:
-        decode_unisights_payload(raw, server_secret=server_secret)
-    except (InvalidJSONError, ValidationError) as error:
-        rejection = make_rejection(info, raw, error)
-    if quarantined:
-        rejection = replace(rejection, status=None, quarantined=tuple(quarantined))
-    return RejectedRow.of(rejection, REQUEST)
+    collector = Collector(
+        UnisightsOptions(on_reject=print, invalid_events="quarantine" if quarantined else "reject")
+    )
+    buffer = collector.buffer(info)
+    buffer.add(raw)
+    outcome = collector.accept(info, buffer)
+    assert isinstance(outcome, Rejected)
+    assert list(outcome.rejection.quarantined) == (quarantined or [])
+    return RejectedRow.of(outcome.rejection, REQUEST)
 
 
 def fill(path: Path, count: int, *, dead: int = 0) -> None:

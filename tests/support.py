@@ -5,7 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from unisights import UnisightsPayload
+from unisights._generated import decoder, lenient
 from unisights.encryption import encrypt
+from unisights.validator import _try
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPTURE_DIR = ROOT / "schema" / "vectors" / "captures"
@@ -78,3 +81,8 @@ def seal(
     if envelope:
         return {"encrypted": True, "envelope": {**shared, "ciphertext": encoded}}
     return {"encrypted": True, "data": encoded, **shared}
+
+
+def decode_fast(body: bytes) -> UnisightsPayload | None:
+    """What the fast path alone makes of a body; None if it refuses."""
+    return _try(body, decoder.decode_UnisightsPayload, lenient.decode_UnisightsPayload)[0]

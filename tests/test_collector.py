@@ -293,16 +293,16 @@ def test_debug_tells_what_came(caplog: pytest.LogCaptureFixture) -> None:
         ("INFO", f"received {len(make_body())} bytes: {payload!r}"),
         ("WARNING", f"refused with 422: {reply.body!r}; the body: {refused[:2048]!r}"),
         ("WARNING", f"refused with 415: {foreign.body!r}; the body: b''"),
-        ("WARNING", f"refused with 400: {broken.body!r}; the body: b''"),
+        ("WARNING", f"refused with 400: {broken.body!r}; the body: b'{{}}'"),
     ]
 
 
 def test_refusals_are_told_once_a_second(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first refusal is told at once, later ones by their statuses, each second's together."""
+    """The first refusal is told at once; the next one that is told counts those since by reason."""
     clock = iter([0.0, 0.25, 0.5, 0.99, 1.0, 1.99, 2.0])
-    monkeypatch.setattr("unisights.collector.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("unisights._log.time", SimpleNamespace(monotonic=lambda: next(clock)))
     collector = Collector(UnisightsOptions(allow_origins=[]))
     for body in (b"{}", b"{}", b"", b"{}"):
         accepted(collector, body, info_of())
@@ -310,7 +310,19 @@ def test_refusals_are_told_once_a_second(
     for _ in range(2):
         accepted(collector, b"{}", info_of())
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "refused 1 with 422 (debug=True tells why)"),
-        ("WARNING", "refused 1 with 400, 1 with 403, 2 with 422 (debug=True tells why)"),
-        ("WARNING", "refused 2 with 422 (debug=True tells why)"),
+        ("WARNING", "refused with 422, invalid_payload; debug=True tells why"),
+        (
+            "WARNING",
+            (
+                "refused with 403, forbidden_origin; debug=True tells why"
+                " (and before that 2 × invalid_payload, 1 × invalid_json)"
+            ),
+        ),
+        (
+            "WARNING",
+            (
+                "refused with 422, invalid_payload; debug=True tells why"
+                " (and before that 1 × invalid_payload)"
+            ),
+        ),
     ]

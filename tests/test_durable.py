@@ -4,6 +4,8 @@ import asyncio
 import json
 import logging
 import os
+import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,11 +15,13 @@ from typing import Any
 
 import pytest
 
-from tests.processes import wait_for
+from tests.processes import PYTHON, read_until, wait_for
 from tests.spools import fill, query
-from tests.support import SITE_ID, make_body, make_data, seal
+from tests.support import ROOT, SITE_ID, make_body, make_data, seal
 from unisights import ConfigurationError, RequestInfo, UndeliveredError, UnisightsOptions
+from unisights._clock import boot_clock
 from unisights._durable import DurableCourier
+from unisights._repair import repair_spool
 from unisights._spool import Spool
 from unisights.collector import Collector
 from unisights.errors import StoreError
@@ -105,7 +109,7 @@ def make(path: Path, handler: _Handler) -> Iterator[Make]:
 
 
 def _send(courier: DurableCourier, label: str = SITE_ID, **changes: Any) -> int:
-    payload = courier._collector.decode(make_body(asset_id=label, **changes))
+    payload = courier.collector.decode(make_body(asset_id=label, **changes))
     return courier.deliver_sync(INFO, payload, lambda: None).status
 
 
@@ -168,7 +172,7 @@ def test_what_cannot_be_decoded_becomes_a_dead_letter(
     """Options that changed since do not lose it, nor stop the others."""
     first = make(server_secret="old", handler=_fail)
     body = json.dumps(seal(json.dumps(make_data()).encode(), server_secret="old")).encode()
-    payload = first._collector.decode(body)
+    payload = first.collector.decode(body)
     assert first.deliver_sync(INFO, payload, lambda: None).status == 202
     first.close()
     make(server_secret="new").open()
@@ -185,7 +189,7 @@ def test_encrypted_payloads_are_resumed(make: Make, handler: _Handler) -> None:
     """What came encrypted is decrypted again, and says how it came and when."""
     first = make(handler=_fail, retry_delay=0)
     body = json.dumps(seal(json.dumps(make_data()).encode())).encode()
-    payload = first._collector.decode(body)
+    payload = first.collector.decode(body)
     payload.received_at = 1234
     first.deliver_sync(INFO, payload, lambda: None)
     first.close()
@@ -262,7 +266,7 @@ def test_requests_on_event_loops(make: Make, handler: _Handler) -> None:
     courier = make()
 
     async def send_many() -> list[int]:
-        payload = courier._collector.decode(make_body())
+        payload = courier.collector.decode(make_body())
         replies = await asyncio.gather(
             *(courier.deliver(INFO, payload, lambda: None) for _ in range(100))
         )
@@ -280,7 +284,7 @@ def test_a_cancelled_request_hurts_nobody(make: Make, handler: _Handler) -> None
     courier.open()
 
     async def send_two() -> int:
-        payload = courier._collector.decode(make_body())
+        payload = courier.collector.decode(make_body())
         gone = asyncio.ensure_future(courier.deliver(INFO, payload, lambda: None))
         await asyncio.sleep(0)
         gone.cancel()
@@ -506,3 +510,208 @@ def test_logs_hold_no_content(
     _send(courier, "tell-tale")
     wait_for(lambda: "a dead letter" in caplog.text, "the dead letter")
     assert "tell-tale" not in caplog.text
+
+
+# Duplicates.
+
+
+def test_a_batch_holds_a_body_once(make: Make, handler: _Handler, path: Path) -> None:
+    """Equal bodies that come into the same transaction are stored once, and all are answered."""
+    courier = make(duplicate_window=60)
+    courier.open()
+    assert courier._running is not None
+    writer = courier._running.writer
+    other = Spool(path)
+    with ThreadPoolExecutor(16) as pool:
+        with other.transaction():
+            # The writer waits for this transaction with at most the first of them in hand.
+            sends = [pool.submit(_send, courier, f"site-{number % 2}") for number in range(16)]
+            wait_for(lambda: len(writer._next.puts) >= 8, "a batch")
+        assert {send.result() for send in sends} == {202}
+    other.close()
+    wait_for(lambda: _waiting(path) == 0, "the delivery")
+    assert sorted(handler.labels) == ["site-0", "site-1"]
+    assert query(path, "SELECT stored FROM state") == [(2,)]
+    assert courier.collector.stats().duplicate == 14
+
+
+def test_duplicates_are_known_after_a_restart(make: Make, handler: _Handler, path: Path) -> None:
+    """The next process of the host drops what the last one had stored, delivered or not."""
+    first = make(duplicate_window=60)
+    _send(first, "delivered")
+    wait_for(lambda: handler.labels == ["delivered"], "the delivery")
+    first.close()
+    handler.labels.clear()
+    second = make(duplicate_window=60)
+    assert [_send(second, label) for label in ("delivered", "new")] == [202, 202]
+    wait_for(lambda: _waiting(path) == 0, "the delivery")
+    assert handler.labels == ["new"]
+    assert second.collector.stats().duplicate == 1
+
+
+def test_what_had_no_room_is_no_duplicate(make: Make, handler: _Handler, path: Path) -> None:
+    """A body that was answered 503 is stored when it comes again; a duplicate needs no room."""
+    handler.let_go.clear()
+    courier = make(duplicate_window=60, spool_bytes=1)
+    assert [_send(courier, label) for label in ("a", "b", "a")] == [202, 503, 202]
+    handler.let_go.set()
+    wait_for(lambda: _waiting(path) == 0, "the delivery")
+    assert _send(courier, "b") == 202
+    wait_for(lambda: sorted(handler.labels) == ["a", "b"], "the delivery of both")
+
+
+def test_what_could_not_be_written_is_no_duplicate(
+    make: Make, handler: _Handler, path: Path
+) -> None:
+    """A transaction that fails leaves nothing remembered."""
+    courier = make(duplicate_window=60)
+    courier.open()
+    assert courier._running is not None
+    seen = courier._running.writer._spool.seen
+    adds = seen.add
+
+    def fail(*arguments: Any) -> None:
+        adds(*arguments)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    seen.add = fail  # type: ignore[method-assign]
+    assert _send(courier, "a") == 503
+    seen.add = adds  # type: ignore[method-assign]
+    assert [_send(courier, "a") for _ in range(2)] == [202, 202]
+    wait_for(lambda: _waiting(path) == 0, "the delivery")
+    assert handler.labels == ["a"]
+
+
+def test_what_had_its_time_is_forgotten(make: Make, handler: _Handler, path: Path) -> None:
+    """The table empties itself, also if nothing more comes; then the body is new."""
+    courier = make(duplicate_window=0.2)
+    _send(courier, "a")
+    assert query(path, "SELECT count(*) FROM seen") == [(1,)]
+    wait_for(lambda: query(path, "SELECT count(*) FROM seen") == [(0,)], "the purge")
+    _send(courier, "a")
+    wait_for(lambda: handler.labels == ["a", "a"], "the second delivery")
+
+
+def test_a_restart_of_the_host_is_no_eternity(make: Make, path: Path) -> None:
+    """What the clock of an earlier start has left is remembered for one more window at most."""
+    first = make(duplicate_window=60)
+    _send(first, "a")
+    first.close()
+    query(path, "UPDATE seen SET until = 1e12")
+    second = make(duplicate_window=60)
+    second.open()
+    ((until,),) = query(path, "SELECT until FROM seen")
+    assert float(str(until)) <= boot_clock() + 60
+
+
+SENDING = """\\
+import sys
+from tests.support import make_body
+from unisights import RequestInfo, UnisightsOptions
+from unisights._clock import boot_clock
+from unisights._durable import DurableCourier
+from unisights._repair import repair_spool
+from unisights.collector import Collector
+
+options = UnisightsOptions(
+    delivery="durable", spool=sys.argv[1], duplicate_window=60, handler=lambda *_: None
+)
+courier = DurableCourier(Collector(options))
+print("ready", flush=True)
+sys.stdin.readline()
+info = RequestInfo(method="POST", path="/events", headers={})
+for number in range(50):
+    payload = courier.collector.decode(make_body(asset_id=f"site-{number}"))
+    assert courier.deliver_sync(info, payload, lambda: None).status == 202
+courier.close()
+stats = courier.collector.stats()
+print(stats.queued, stats.duplicate, stats.delivered, flush=True)
+"""
+
+
+def test_processes_know_each_others_bodies(tmp_path: Path) -> None:
+    """Of what two processes of a host get at the same time, each body is stored by one of them."""
+    path = tmp_path / "spool.sqlite3"
+    children = [
+        subprocess.Popen(
+            [PYTHON, "-c", SENDING, str(path)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    try:
+        for child in children:
+            read_until(child.stdout, "ready")
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write("go\\n")
+            child.stdin.flush()
+        counts = [tuple(map(int, child.communicate(timeout=60)[0].split())) for child in children]
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+    queued, duplicate, _delivered = map(sum, zip(*counts, strict=True))
+    assert (queued, duplicate) == (50, 50)
+    assert query(path, "SELECT stored FROM state") == [(50,)]
+
+
+def test_repair_copes_with_what_was_seen(make: Make, handler: _Handler, path: Path) -> None:
+    """A repaired spool has its payloads, and remembers none: a duplicate may pass."""
+    handler.failing.add("a")
+    courier = make(duplicate_window=60, retry_delay=600, retry_max_delay=600)
+    _send(courier, "a")
+    courier.close()
+    query(path, "DELETE FROM state")
+    done = repair_spool(path)
+    assert (done.was_intact, done.saved) == (False, 1)
+    handler.failing.clear()
+    again = make(duplicate_window=60)
+    _send(again, "a")
+    wait_for(lambda: handler.labels == ["a", "a"], "both")
+
+
+# What is logged.
+
+
+@pytest.mark.parametrize("body", [b"tell-tale", make_body(utm_params={"tell-tale": 1})])
+def test_what_cannot_be_decoded_is_not_quoted(
+    make: Make, path: Path, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    """Neither the log nor the reason in the spool holds what is in the row."""
+    caplog.set_level(logging.DEBUG, logger="unisights")
+    fill(path, 1)
+    escaped = body.hex()
+    query(path, f"UPDATE payloads SET raw = x'{escaped}'")  # noqa: S608
+    make().open()
+    wait_for(lambda: query(path, "SELECT count(*) FROM dead") == [(1,)], "the dead letter")
+    wait_for(lambda: "undecodable" in _events(caplog), "the report")
+    assert "dead_letter" in _events(caplog)
+    ((reason,),) = query(path, "SELECT reason FROM dead")
+    assert "cannot be decoded" in str(reason)
+    assert "tell-tale" not in str(reason) + _logged(caplog)
+
+
+def test_records_have_codes_and_values(
+    make: Make, handler: _Handler, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Failures are told with attempts and delays as attributes, for formatters."""
+    caplog.set_level(logging.DEBUG, logger="unisights")
+    handler.failing.add("a")
+    _send(make(max_attempts=2), "a")
+    wait_for(lambda: "dead_letter" in _events(caplog), "the dead letter")
+    told = {vars(record)["event"]: vars(record) for record in caplog.records}
+    assert told["handler_failed"]["attempt"] == 1
+    assert 0 <= told["handler_failed"]["delay"] <= 0.01
+    assert told["dead_letter"]["attempt"] == 2
+
+
+def _events(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [vars(record).get("event", "") for record in caplog.records]
+
+
+def _logged(caplog: pytest.LogCaptureFixture) -> str:
+    return caplog.text + "".join(repr(vars(record)) for record in caplog.records)

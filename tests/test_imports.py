@@ -23,6 +23,36 @@ def test_importing_loads_no_framework() -> None:
     assert finished.stdout.strip() == "[]"
 
 
+def test_importing_costs_nothing() -> None:
+    """`import unisights` loads no dependency either; what is named in it comes when asked for."""
+    finished = _run(
+        "import sys, unisights\n"
+        "print('msgspec' in sys.modules, 'dataclasses' in sys.modules)\n"
+        "unisights.UnisightsOptions\n"
+        "print('msgspec' in sys.modules)\n"
+    )
+    assert finished.stdout.split() == ["False", "False", "True"], finished.stderr
+
+
+def test_whatever_is_named_is_there() -> None:
+    """Each public name is an attribute of the package, and listed by `dir`; others are not."""
+    finished = _run(
+        "import unisights\n"
+        "named = {name: getattr(unisights, name) for name in unisights.__all__}\n"
+        "print(named.keys() <= set(dir(unisights)), unisights.types.ClickEvent.__name__)\n"
+        "print(named['ClickEvent'] is unisights.types.ClickEvent)\n"
+        "try:\n"
+        "    unisights.nothing\n"
+        "except AttributeError as error:\n"
+        "    print(error)\n"
+    )
+    assert finished.stdout.splitlines() == [
+        "True ClickEvent",
+        "True",
+        "module 'unisights' has no attribute 'nothing'",
+    ], finished.stderr
+
+
 def test_the_generators_are_not_needed() -> None:
     """With the generators blocked from import, payloads are decoded, validated and explained."""
     finished = _run(

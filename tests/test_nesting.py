@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import make_body
 from unisights import InvalidJSONError, decode_unisights_payload
-from unisights._nesting import MAX_DEPTH, is_too_deep
+from unisights._nesting import MAX_DEPTH, MAX_FREE, MIN_BYTES, find_excess
 
 STRINGS = st.text(alphabet='"\\[]{}:,a \u00e9', max_size=12)
 VALUES = st.recursive(
@@ -18,6 +19,16 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(STRINGS, inner, max_size=4),
     max_leaves=30,
 )
+
+
+def is_too_deep(text: bytes) -> bool:
+    """Whether a text is refused for its depth."""
+    return find_excess(text) == "nested too deeply"
+
+
+def is_too_dense(text: bytes) -> bool:
+    """Whether a text is refused for the number of its arrays and objects."""
+    return find_excess(text) == "made of too many arrays and objects"
 
 
 def _depth(value: Any) -> int:
@@ -76,6 +87,44 @@ def test_the_limit_is_exact_in_bushy_texts() -> None:
     bush, depth = "[[],[[]]]", 3
     for levels, expected in ((MAX_DEPTH - depth, False), (MAX_DEPTH - depth + 1, True)):
         assert is_too_deep((f"[{bush}," * levels + "1" + "]" * levels).encode()) is expected
+
+
+@pytest.mark.parametrize("one", ["[]", "{}", '{"a":[]}', '"]",[]', '"\\\\",{}'])
+def test_small_texts_may_be_all_arrays(one: str) -> None:
+    """So many arrays and objects are free; one more, and there must be bytes for each."""
+    count = one.replace('"]"', "").count("[") + one.count("{")
+    text = ",".join([one] * (MAX_FREE // count))
+    free = MAX_FREE % count
+    assert not is_too_dense(text.encode())
+    assert is_too_dense(f"{text},{','.join(['[]'] * (free + 1))}".encode())
+    assert not is_too_dense((text + ",[]" * (free + 1) + " " * MIN_BYTES * MAX_FREE).encode())
+
+
+def test_brackets_in_strings_are_no_arrays() -> None:
+    """A string may hold any JSON text, and many strings many of them."""
+    texts = [json.dumps("[[1,2],[3,4]]"), json.dumps('{"a":[{"b":"["}]}'), '"[[[["']
+    assert find_excess(f"[{','.join(texts * 1000)}]".encode()) is None
+
+
+@given(st.integers(0, 3 * MAX_FREE), st.integers(0, 40))
+def test_the_density_is_exact(count: int, blanks: int) -> None:
+    """Beyond the free ones, an array needs twelve bytes of text, whatever these are."""
+    text = "[" + ",".join(["[]" + " " * blanks] * count) + "]"
+    expected = count + 1 > max(MAX_FREE, len(text) // MIN_BYTES)
+    assert is_too_dense(text.encode()) is expected
+
+
+def test_dense_bodies_that_are_valid_are_taken() -> None:
+    """What the schema does not name may hold any number of arrays: nothing is made of them."""
+    body = make_body(heatmap=[[]] * 50_000)
+    assert decode_unisights_payload(body).raw == body
+
+
+def test_dense_bodies_that_are_not_valid_are_not_looked_at() -> None:
+    """A body of little but arrays, with something wrong in it, costs no more than saying so."""
+    body = make_body(asset_id=1, heatmap=[[]] * 50_000)
+    with pytest.raises(InvalidJSONError, match="the body is made of too many arrays and objects"):
+        decode_unisights_payload(body)
 
 
 @pytest.mark.parametrize("start", ["[", '{"a":', '[{"a":'])

@@ -46,9 +46,11 @@ from unisights import (
     validate_unisights_payload,
 )
 from unisights.asgi import unisights_asgi
+from unisights.collector import Collector
 from unisights.django import unisights_django, unisights_django_async
 from unisights.fastapi import unisights_fastapi
 from unisights.flask import unisights_flask
+from unisights.stats import Reason
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 
@@ -317,6 +319,25 @@ def run_durable(block: Block, stage: Stage) -> None:
     close_spool(spool)
 
 
+@runs("python", '@app.get("/stats")')
+def run_stats(block: Block, _stage: Stage) -> None:
+    """A GET answers with the counters as JSON."""
+    app = execute(block.text)["app"]
+    assert post_to(app, "/events").status == 200
+    shown = call_asgi(app, Call(method="GET", path="/stats")).json()
+    assert (shown["received"], shown["delivered"]) == (1, 1)
+
+
+@runs("python", '@app.get("/metrics")')
+def run_metrics(block: Block, _stage: Stage) -> None:
+    """A GET answers with a line for each counter and each reason."""
+    names = execute(block.text)
+    assert post_to_wsgi(names["app"], "/events", b"{}").status == 422
+    lines = call_wsgi(names["app"], Call(method="GET", path="/metrics")).body.decode().splitlines()
+    assert "unisights_received 1" in lines
+    assert 'unisights_refused{reason="invalid_payload"} 1' in lines
+
+
 @runs("python", "def describe(")
 def run_narrowing(block: Block, _stage: Stage) -> None:
     """Events can be told apart."""
@@ -421,7 +442,6 @@ def run_sink(block: Block, _stage: Stage) -> None:
     """The handler stores into the file that it names."""
     names = execute(block.text)
     assert post_to(names["app"], "/events").status == 200
-    names["sink"].close()
     assert Path("shop.sqlite3").stat().st_size > 0
 
 
@@ -757,6 +777,27 @@ SERVE: dict[str, Serve] = {
     "unisights_asgi": _serve_asgi,
 }
 """By the function that makes the endpoint: how it is served, and takes a payload."""
+
+
+def test_the_table_of_counters_is_complete() -> None:
+    """The README names each counter, in the order of `to_dict`."""
+    shown = [code_spans(row[0])[0] for row in rows("README.md", "Counter")]
+    assert shown == list(Collector(UnisightsOptions()).stats().to_dict())
+
+
+def test_the_table_of_reasons_is_complete() -> None:
+    """The README lists every reason that is counted."""
+    shown = [code_spans(row[0])[0] for row in rows("README.md", "Reason")]
+    assert shown == list(typing.get_args(Reason))
+
+
+def test_the_table_of_log_events_is_complete() -> None:
+    """The README lists the events that the package's source logs, and no others."""
+    shown = {code_spans(row[0])[0] for row in rows("README.md", "`event`")}
+    called = re.compile(r"log\(\s*logging\.[A-Z]+,\s*\"(\w+)\"")
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "unisights").rglob("*.py")]
+    logged = {event for source in sources for event in called.findall(source)}
+    assert shown == logged
 
 
 def test_the_table_of_durabilities_is_complete() -> None:

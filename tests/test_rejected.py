@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,8 @@ def _reject(spool: Spool, *rows: RejectedRow, max_bytes: int = 10**9) -> None:
 
 def _mended(raw: bytes, quarantined: list[int] | None = None) -> RejectedRow:
     """A record of a body that is valid by now, as after a change of the schema."""
-    refused = rejected_row(b"{}", quarantined)
-    values = {name: getattr(refused, name) for name in RejectedRow.__slots__}
-    return RejectedRow(**{**values, "raw": raw, "content_id": digest(raw)})
+    refused = replace(rejected_row(b"{}"), raw=raw, content_id=digest(raw))
+    return replace(refused, quarantined=json.dumps(quarantined or []))
 
 
 def _waiting(spool: Spool) -> list[Any]:

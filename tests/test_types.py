@@ -1,11 +1,16 @@
-"""The payload's types: plain dataclasses, complete in their defaults, there and back."""
+"""The payload's types: dataclasses, complete in their defaults, there and back."""
 
+import copy
 import dataclasses
 import json
+import pickle
 import typing
 from typing import Any
 
 import jsonschema
+import msgspec
+import orjson
+import pydantic
 import pytest
 
 from tests.support import CAPTURES, SESSION_ID, capture, click, make_body, make_data, make_payload
@@ -84,17 +89,51 @@ def resolve(subschema: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", OBJECTS)
-def test_types_are_plain_dataclasses(name: str) -> None:
-    """Each definition is a standard dataclass: with slots, keyword-only, no foreign base."""
+def test_types_are_dataclasses(name: str) -> None:
+    """Each definition is a dataclass to the standard library: with slots, keyword-only."""
     cls = getattr(types, name)
     assert name in types.__all__
-    assert type(cls) is type
-    assert cls.__mro__ == (cls, object)
     assert dataclasses.is_dataclass(cls)
     assert not hasattr(cls.from_dict(MINIMAL[name]), "__dict__")
     assert all(f.kw_only for f in dataclasses.fields(cls))
     with pytest.raises(TypeError):
         cls("positional")
+    with pytest.raises(AttributeError):
+        cls.from_dict(MINIMAL[name]).unknown = 1
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_what_works_on_dataclasses_works_on_types(name: str) -> None:
+    """They can be copied, changed, pickled, compared and listed as any dataclass."""
+    cls = getattr(types, name)
+    one = cls.from_dict(MINIMAL[name])
+    first, *_ = (f.name for f in dataclasses.fields(cls) if f.compare)
+    for same in (copy.copy(one), copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
+        assert same == one
+        assert same is not one
+    assert dataclasses.replace(one) == one
+    assert dataclasses.replace(one, **{first: "other"}) != one
+    assert cls(**{f.name: getattr(one, f.name) for f in dataclasses.fields(cls)}) == one
+    assert dataclasses.asdict(one).keys() == {f.name for f in dataclasses.fields(cls)}
+    assert repr(one).startswith(f"{name}({dataclasses.fields(cls)[0].name}=")
+    with pytest.raises(TypeError):
+        hash(one)
+
+
+@pytest.mark.parametrize("name", sorted(set(OBJECTS) - {"UnisightsPayload"}))
+def test_libraries_see_dataclasses(name: str) -> None:
+    """orjson, msgspec and pydantic write each type with all its attributes, and nothing else.
+
+    The payload is left out: `raw` is no JSON.
+    """
+    cls = getattr(types, name)
+    one = cls.from_dict(MINIMAL[name])
+    written = json.loads(json.dumps(dataclasses.asdict(one)))
+    assert orjson.loads(orjson.dumps(one)) == written
+    assert msgspec.json.decode(msgspec.json.encode(one)) == written
+    adapter = pydantic.TypeAdapter(cls)
+    assert adapter.validate_python(one) is one
+    assert adapter.dump_python(one, mode="json") == written
 
 
 @pytest.mark.parametrize("name", OBJECTS)
@@ -106,7 +145,8 @@ def test_attributes_have_their_wire_names(name: str) -> None:
         for key, subschema in SCHEMA["definitions"][name]["properties"].items()
         if resolve(subschema).get("type") != "null"
     }
-    unwired = {"UnisightsPayload": {"raw", "received_at", "quarantined"}, "UtmParams": {"extra"}}
+    received = {"raw", "received_at", "quarantined", "sent_bucket"}
+    unwired = {"UnisightsPayload": received, "UtmParams": {"extra"}}
     assert hints.keys() == wire | unwired.get(name, set())
 
 
@@ -311,10 +351,11 @@ def test_receipts_are_not_part_of_equality() -> None:
     data = UnisightsData.from_dict(make_data())
     plain = UnisightsPayload(data=data)
     received = UnisightsPayload(
-        data=data, encrypted=True, raw=b"{}", received_at=5, quarantined=(1,)
+        data=data, encrypted=True, raw=b"{}", received_at=5, sent_bucket=6, quarantined=(1,)
     )
     assert plain == received
     assert (plain.encrypted, plain.raw, plain.received_at) == (False, b"", 0)
+    assert plain.sent_bucket is None
     assert plain.quarantined == ()
     other = UnisightsPayload(data=dataclasses.replace(data, asset_id="other"))
     assert plain != other
@@ -323,5 +364,5 @@ def test_receipts_are_not_part_of_equality() -> None:
 def test_receipts_are_not_part_of_the_wire() -> None:
     """`to_dict` of a payload is its plain form, however it came."""
     data = UnisightsData.from_dict(make_data())
-    received = UnisightsPayload(data=data, encrypted=True, raw=b"{}", received_at=5)
+    received = UnisightsPayload(data=data, encrypted=True, raw=b"{}", received_at=5, sent_bucket=6)
     assert received.to_dict() == {"data": data.to_dict(), "encrypted": False}

@@ -1,29 +1,37 @@
-"""Receives the unisights browser client's events inside your own web app."""
+"""Receives the unisights browser client's events inside your own web app.
 
-from unisights.config import UnisightsOptions
-from unisights.errors import (
-    ConfigurationError,
-    DecryptionError,
-    InvalidJSONError,
-    Problem,
-    UndeliveredError,
-    UnisightsError,
-    ValidationError,
-)
-from unisights.rejection import Rejection
-from unisights.request import RequestInfo
-from unisights.schema import SCHEMA_DIGEST, SCHEMA_VERSION
-from unisights.types import (
-    ClickEvent,
-    CustomEvent,
-    ErrorEvent,
-    Event,
-    PageViewEvent,
-    UnisightsData,
-    UnisightsPayload,
-    WebVitalEvent,
-)
-from unisights.validator import decode_unisights_payload, validate_unisights_payload
+What is named here is imported when it is first asked for: importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unisights.config import UnisightsOptions
+    from unisights.errors import (
+        ConfigurationError,
+        DecryptionError,
+        InvalidJSONError,
+        Problem,
+        UndeliveredError,
+        UnisightsError,
+        ValidationError,
+    )
+    from unisights.rejection import Rejection
+    from unisights.request import RequestInfo
+    from unisights.schema import SCHEMA_DIGEST, SCHEMA_VERSION
+    from unisights.stats import Stats
+    from unisights.types import (
+        ClickEvent,
+        CustomEvent,
+        ErrorEvent,
+        Event,
+        PageViewEvent,
+        UnisightsData,
+        UnisightsPayload,
+        WebVitalEvent,
+    )
+    from unisights.validator import decode_unisights_payload, validate_unisights_payload
 
 __all__ = [
     "SCHEMA_DIGEST",
@@ -39,6 +47,7 @@ __all__ = [
     "Problem",
     "Rejection",
     "RequestInfo",
+    "Stats",
     "UndeliveredError",
     "UnisightsData",
     "UnisightsError",
@@ -51,11 +60,52 @@ __all__ = [
     "validate_unisights_payload",
 ]
 
+_HOMES = {
+    "config": ("UnisightsOptions",),
+    "errors": (
+        "ConfigurationError",
+        "DecryptionError",
+        "InvalidJSONError",
+        "Problem",
+        "UndeliveredError",
+        "UnisightsError",
+        "ValidationError",
+    ),
+    "rejection": ("Rejection",),
+    "request": ("RequestInfo",),
+    "schema": ("SCHEMA_DIGEST", "SCHEMA_VERSION"),
+    "stats": ("Stats",),
+    "types": (
+        "ClickEvent",
+        "CustomEvent",
+        "ErrorEvent",
+        "Event",
+        "PageViewEvent",
+        "UnisightsData",
+        "UnisightsPayload",
+        "WebVitalEvent",
+    ),
+    "validator": ("decode_unisights_payload", "validate_unisights_payload"),
+    "encryption": (),
+}
+"""The modules that need no framework, and what is named here of each."""
 
-def __getattr__(name: str) -> str:
-    """Look up `__version__` when it is asked for: that costs as much as all other imports."""
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-        return version("unisights")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for."""
+    if name in _HOME_OF:
+        found = getattr(import_module(f"unisights.{_HOME_OF[name]}"), name)
+    elif name in _HOMES:
+        return import_module(f"unisights.{name}")
+    elif name == "__version__":
+        found = import_module("importlib.metadata").version("unisights")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_HOMES})

@@ -12,17 +12,14 @@ import msgspec
 
 from unisights._handler import ManagedHandler
 from unisights._loop import as_exception
-from unisights._quiet import QuietLog
 from unisights._selection import Selection
 from unisights._spool_writer import SpoolWriter
 from unisights._workers import Job
 from unisights.collector import Collector
 from unisights.delivery import report
-from unisights.errors import UndeliveredError
+from unisights.errors import UndeliveredError, UnisightsError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
-
-logger = logging.getLogger("unisights")
 
 _REASON_LENGTH = 500
 """At most so much of an exception's text is kept with a payload."""
@@ -30,6 +27,10 @@ _REASON_LENGTH = 500
 _MAX_DOUBLINGS = 60
 
 _encode = msgspec.json.Encoder().encode
+
+
+class _UndecodableError(UnisightsError):
+    """What is in the spool is no payload; says why without saying what it is."""
 
 
 class Attempts:
@@ -45,7 +46,8 @@ class Attempts:
         self._collector = collector
         self._options = collector.options
         self._handler = handler
-        self._quiet = QuietLog()
+        self._count = collector.counters.one
+        self._log = collector.log.log
 
     def run(self, job: Job) -> None:
         """Deliver a payload, put it off, or give it up; in a thread."""
@@ -59,7 +61,7 @@ class Attempts:
         except BaseException as error:  # noqa: BLE001  # a worker outlives whatever is raised
             self._fail(job, as_exception(error))
         else:
-            self.writer.delivered(job)
+            self._delivered(job)
 
     async def run_async(self, job: Job) -> None:
         """Likewise, for an async handler; on an event loop, which other handlers share."""
@@ -75,13 +77,18 @@ class Attempts:
             # `on_error` may block, or need this loop.
             await asyncio.to_thread(self._fail, job, as_exception(error))
         else:
-            self.writer.delivered(job)
+            self._delivered(job)
+
+    def _delivered(self, job: Job) -> None:
+        self._count("delivered")
+        self.writer.delivered(job)
 
     def expel(self, jobs: Iterable[Job]) -> None:
         """Hand over dead letters that there is no room for any more."""
         for job in jobs:
             error = UndeliveredError("it was the oldest dead letter, and dead_letter_bytes is full")
-            logger.error("a dead letter was dropped: %s", error)
+            message = "a dead letter was dropped: %s"
+            self._log(logging.ERROR, "dead_letter_dropped", message, error)
             self._report(job, error)
 
     def _fail(self, job: Job, error: Exception) -> None:
@@ -92,19 +99,32 @@ class Attempts:
         bound = self._options.retry_delay * 2.0 ** min(job.attempts, _MAX_DOUBLINGS)
         # A random part, so that what failed together is not tried again together.
         seconds = random.uniform(0, min(bound, self._options.retry_max_delay))  # noqa: S311
-        self._quiet.log(
+        self._count("failed")
+        self._count("retried")
+        self._log(
             logging.WARNING,
+            "handler_failed",
             "the handler failed, attempt %d of %d; again in %.1f s",
             attempts,
             self._options.max_attempts,
             seconds,
             error=error,
+            attempt=attempts,
+            delay=round(seconds, 3),
         )
         self.writer.put_off(job, seconds=seconds, reason=_words(error))
 
     def _give_up(self, job: Job, error: Exception, *, failed: bool) -> None:
-        logger.error(
-            "a payload became a dead letter: %s", _words(error), exc_info=error if failed else None
+        if failed:
+            self._count("failed")
+        self._count("dead")
+        self._log(
+            logging.ERROR,
+            "dead_letter",
+            "a payload became a dead letter: %s",
+            _words(error),
+            error=error if failed else None,
+            attempt=job.attempts + failed,
         )
         self.writer.give_up(job, reason=_words(error), failed=failed)
         self._report(job, error)
@@ -112,10 +132,11 @@ class Attempts:
     def _report(self, job: Job, error: Exception) -> None:
         try:
             payload, _info = self._decoded(job)
-        except Exception:
-            logger.exception("a payload of the spool cannot be decoded")
+        except _UndecodableError as undecodable:
+            message = "a payload of the spool: %s"
+            self._log(logging.ERROR, "undecodable", message, undecodable)
         else:
-            report(self._options.on_error, payload, error)
+            report(self._collector, payload, error)
 
     def _prepare(self, job: Job) -> tuple[UnisightsPayload, RequestInfo]:
         if job.age > self._options.max_age:
@@ -127,9 +148,13 @@ class Attempts:
             assert job.row is not None  # noqa: S101  # narrows a type
             left_out = job.row.quarantined
             selection = None if left_out is None else Selection.without(json.loads(left_out))
-            job.payload = self._collector.decode(job.row.raw, selection)
+            try:
+                job.payload = self._collector.decode(job.row.raw, selection)
+                job.info = read_request(job.row.request, job.row.received_at)
+            except Exception as error:  # noqa: BLE001
+                # Its words may be the payload's.
+                raise _UndecodableError(f"it cannot be decoded: {type(error).__name__}") from None
             job.payload.received_at = job.row.received_at
-            job.info = read_request(job.row.request, job.row.received_at)
         return job.payload, job.info
 
 

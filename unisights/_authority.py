@@ -18,7 +18,7 @@ from unisights._findings import (
     RefusedError,
     TooManyFindingsError,
 )
-from unisights._generated import findings, verdict
+from unisights._generated import verdict
 from unisights._generated.builder import BATCHES, UNIONS
 from unisights._generated.decoder import MEMBERS, REFUSALS
 from unisights._json import out_of_range, place_in_words, to_pointer
@@ -103,7 +103,9 @@ def _validate(definition: str, obj: Any, path: Path, errors: Findings) -> None:
     try:
         verdict.VALIDATORS[definition](obj)
     except RefusedError:
-        # Only what is invalid pays for naming what is wrong with it.
+        # Only what is invalid pays for naming what is wrong with it, and for what can.
+        from unisights._generated import findings  # noqa: PLC0415
+
         findings.VALIDATORS[definition](obj, path, errors)
 
 

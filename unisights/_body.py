@@ -28,7 +28,9 @@ class BodyTooLargeError(Exception):
 
 def content_encoding(info: RequestInfo) -> str:
     """The encoding that a request's body is in by its own words."""
-    return info.headers.get("content-encoding", "").strip().lower() or "identity"
+    if "content-encoding" not in info.headers:
+        return "identity"
+    return info.headers["content-encoding"].strip().lower() or "identity"
 
 
 class BodyBuffer:
@@ -39,28 +41,25 @@ class BodyBuffer:
         encoding: one of `ENCODINGS`.
     """
 
-    __slots__ = ("_encoding", "_first", "_limit", "_rest")
+    __slots__ = ("_encoding", "_first", "_limit", "_rest", "size")
 
     def __init__(self, limit: int, encoding: str) -> None:
         self._limit = limit
         self._encoding = encoding
         self._first = b""
-        self._rest = bytearray()
-
-    @property
-    def size(self) -> int:
+        self._rest: bytearray | None = None
+        self.size = 0
         """How many bytes there are so far, as sent."""
-        return len(self._first) + len(self._rest)
 
     @property
     def sent(self) -> bytes:
         """What there is so far, as sent."""
-        return self._first + self._rest
+        return self._first if self._rest is None else self._first + self._rest
 
     @property
     def is_costly(self) -> bool:
         """Whether decoding may take long: the body is large, or compressed and may be."""
-        return self._encoding != "identity" or self.size > OFFLOAD_SIZE
+        return self.size > OFFLOAD_SIZE or self._encoding != "identity"
 
     def add(self, chunk: bytes) -> None:
         """Take the next piece of the body as sent.
@@ -68,14 +67,16 @@ class BodyBuffer:
         Raises:
             BodyTooLargeError: the body is over the limit; nothing of it is kept.
         """
-        if self.size + len(chunk) > self._limit:
-            self._first = b""
-            self._rest.clear()
+        self.size += len(chunk)
+        if self.size > self._limit:
+            self._first, self._rest, self.size = b"", None, 0
             raise BodyTooLargeError
-        if self._first:
-            self._rest += chunk
-        else:
+        if not self._first:
             self._first = chunk  # Most bodies are one piece: it needs no copy.
+        elif self._rest is None:
+            self._rest = bytearray(chunk)
+        else:
+            self._rest += chunk
 
     def finish(self) -> bytes:
         """Return the whole body, inflated.

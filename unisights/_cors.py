@@ -20,32 +20,51 @@ _PREFLIGHT: Headers = (
 )
 
 
+REMEMBERED = 64
+"""So many origins are remembered: more than most sites have, and no room for an attacker."""
+
+
 class Cors:
     """Answers, for one list of origins, whom to let in and with which headers."""
 
     def __init__(self, allow_origins: Collection[str]) -> None:
         self._any = "*" in allow_origins
         self._listed = frozenset(allow_origins)
+        self._remembered: dict[str | None, Headers | None] = {}
 
-    def allows(self, info: RequestInfo) -> bool:
-        """Whether the request may come in; one without an Origin may."""
+    def granted(self, info: RequestInfo) -> Headers | None:
+        """The headers of the answers to a request that may come in; None for one that may not.
+
+        A request without an Origin may.
+        """
         origin = info.headers.get("origin")
-        return origin is None or self._is_allowed(origin)
+        try:
+            return self._remembered[origin]
+        except KeyError:
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            granted = self._remembered[origin] = self._grant(origin)
+            return granted
 
     def headers(self, info: RequestInfo) -> Headers:
         """The headers of any answer to the request."""
-        origin = info.headers.get("origin")
-        if origin is None or not self._is_allowed(origin):
+        granted = self.granted(info)
+        return _VARY if granted is None else granted
+
+    def preflight_headers(self, info: RequestInfo) -> Headers:
+        """The headers of the answer to a preflight whose origin is allowed."""
+        return (*self.headers(info), *_PREFLIGHT)
+
+    def _grant(self, origin: str | None) -> Headers | None:
+        if origin is None:
             return _VARY
+        if not self._is_allowed(origin):
+            return None
         return (
             ("access-control-allow-origin", origin),
             ("access-control-allow-credentials", "true"),
             *_VARY,
         )
-
-    def preflight_headers(self, info: RequestInfo) -> Headers:
-        """The headers of the answer to a preflight whose origin is allowed."""
-        return (*self.headers(info), *_PREFLIGHT)
 
     def _is_allowed(self, origin: str) -> bool:
         if self._any:

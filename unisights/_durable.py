@@ -13,9 +13,7 @@ from pathlib import Path
 from unisights._attempts import Attempts, write_request
 from unisights._calling import is_async
 from unisights._handler import MakeRequest
-from unisights._identity import content_id
 from unisights._queue import Outcome
-from unisights._quiet import QuietLog
 from unisights._rejected import RejectedRow
 from unisights._shutdown import before_exit, hold_signals
 from unisights._spool import NewRow, Spool, check_spool
@@ -27,6 +25,7 @@ from unisights.errors import ConfigurationError, StoreError
 from unisights.rejection import Rejection
 from unisights.reply import Reply
 from unisights.request import RequestInfo
+from unisights.stats import Holdings
 from unisights.types import UnisightsPayload
 
 REOPEN_SECONDS = 1.0
@@ -46,11 +45,9 @@ class DurableCourier(DetachedCourier):
         assert options.spool is not None  # noqa: S101  # narrows a type: the options have seen to it
         self.path = Path(options.spool).absolute()
         check_spool(self.path)
-        self._collector = collector
         self._options = options
         self._replies = collector.replies
-        self._refusals = QuietLog()
-        self._unkept_log = QuietLog()
+        collector.measure = self._measure
         self.reset()
         _couriers.add(self)
 
@@ -146,7 +143,8 @@ class DurableCourier(DetachedCourier):
         """Log it if a rejected record was not stored."""
         if outcome is not Outcome.QUEUED:
             reason = "shutting down" if outcome is Outcome.CLOSED else outcome
-            self._unkept_log.log(logging.ERROR, "a rejected body was not kept: %s", reason)
+            message = "a rejected body was not kept: %s"
+            self.collector.log.log(logging.ERROR, "rejected_lost", message, reason)
 
     def hold_signals(self) -> None:
         """Let running handlers end before the server hears of SIGTERM; for the main thread."""
@@ -226,7 +224,7 @@ class DurableCourier(DetachedCourier):
     def _run_spool(self) -> "_Running":
         self._refuse_other_handlers()
         options = self._options
-        attempts = Attempts(self._collector, self.handler)
+        attempts = Attempts(self.collector, self.handler)
         bounds = {
             "concurrency": options.max_concurrency,
             "max_jobs": options.queue_size,
@@ -248,6 +246,8 @@ class DurableCourier(DetachedCourier):
                 max_dead_bytes=options.dead_letter_bytes,
                 max_rejected_bytes=options.rejected_bytes,
                 longest_wait=options.retry_max_delay,
+                duplicate_window=options.duplicate_window,
+                counters=self.collector.counters,
             )
             attempts.writer = writer
             writer.start()
@@ -275,17 +275,34 @@ class DurableCourier(DetachedCourier):
         self, info: RequestInfo, payload: UnisightsPayload, outcome: Outcome | StoreError
     ) -> Reply:
         match outcome:
-            case Outcome.QUEUED:
+            case Outcome.QUEUED | Outcome.DUPLICATE:
                 return self._replies.queued(info, payload)
             case Outcome.FULL:
-                self._refusals.log(logging.WARNING, "refused a payload: the spool is full")
-                return self._replies.unavailable(info, "the spool is full")
+                reply = self._replies.unavailable(info, "the spool is full")
+                return self.collector.refuse("spool_full", reply)
             case Outcome.CLOSED:
-                self._refusals.log(logging.WARNING, "refused a payload: shutting down")
-                return self._replies.unavailable(info, "shutting down")
+                reply = self._replies.unavailable(info, "shutting down")
+                return self.collector.refuse("shutting_down", reply)
             case error:
-                self._refusals.log(logging.ERROR, "refused a payload: %s", error)
-                return self._replies.unavailable(info, "the spool cannot be written")
+                self.collector.log.log(
+                    logging.ERROR, "spool_failed", "refused a payload: %s", error
+                )
+                reply = self._replies.unavailable(info, "the spool cannot be written")
+                return self.collector.refuse("spool_failed", reply)
+
+    def _measure(self) -> Holdings:
+        running = self._running
+        if running is None:
+            return Holdings()
+        totals = running.writer.totals
+        return Holdings(
+            waiting=totals.waiting,
+            waiting_bytes=totals.waiting_bytes,
+            dead_letters=totals.dead,
+            dead_letter_bytes=totals.dead_bytes,
+            rejected=totals.rejected,
+            rejected_bytes=totals.rejected_bytes,
+        )
 
 
 @dataclass(frozen=True)
@@ -307,7 +324,7 @@ def _row_of(info: RequestInfo, payload: UnisightsPayload) -> NewRow:
         write_request(info),
         payload.received_at,
         payload.data.session_id,
-        content_id(payload),
+        payload.content_id,
         json.dumps(payload.quarantined) if payload.quarantined else None,
     )
 

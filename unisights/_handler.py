@@ -1,6 +1,7 @@
 """The user's handler, and its life: opened before its first call, closed after its last."""
 
 import asyncio
+import inspect
 import logging
 import os
 import threading
@@ -8,12 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from unisights._calling import call_async, call_sync
+from unisights._calling import call_async, call_sync, is_async
+from unisights._log import log
 from unisights._shutdown import before_exit
 from unisights.config import Handler
 from unisights.types import UnisightsPayload
-
-logger = logging.getLogger("unisights")
 
 MakeRequest = Callable[[], Any]
 """Makes the framework's request, the handler's second argument."""
@@ -35,6 +35,9 @@ class ManagedHandler:
 
     def __init__(self, handler: Handler | None) -> None:
         self._handler = handler
+        self.is_missing = handler is None
+        """Whether there is none: payloads are validated and go nowhere."""
+        self._is_async = handler is not None and is_async(handler)
         self._open = _method(handler, "open")
         self._close = _method(handler, "close")
         self._is_managed = self._open is not None or self._close is not None
@@ -51,7 +54,13 @@ class ManagedHandler:
         if self._handler is not None:
             if self._is_managed:
                 await self.open_async()
-            await call_async(self._handler, payload, make_request())
+            if self._is_async:
+                # What `call_async` does, without looking each time.
+                result = self._handler(payload, make_request())
+                if inspect.isawaitable(result):
+                    await result
+            else:
+                await call_async(self._handler, payload, make_request())
 
     def call_sync(self, payload: UnisightsPayload, make_request: MakeRequest) -> None:
         """Call the handler, if there is one, from a thread."""
@@ -109,16 +118,16 @@ class ManagedHandler:
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await call_async(self._close)
-            except Exception:
-                logger.exception("the handler's close failed")
+            except Exception as error:  # noqa: BLE001
+                _log_close(error)
 
     def close_sync(self) -> None:
         """Close the handler if it is open, from a thread; what it raises is logged."""
         if self._was_opened() and self._close is not None:
             try:
                 call_sync(_within(CLOSE_SECONDS, self._close))
-            except Exception:
-                logger.exception("the handler's close failed")
+            except Exception as error:  # noqa: BLE001
+                _log_close(error)
 
     def _is_ours(self) -> bool:
         """Whether what is known is of this process; a forked child has opened nothing yet."""
@@ -145,6 +154,10 @@ class ManagedHandler:
         with self._lock:
             opening, self._opening = self._opening, None
         return opening is not None
+
+
+def _log_close(error: Exception) -> None:
+    log(logging.ERROR, "handler_close_failed", "the handler's close failed", error=error)
 
 
 def _method(handler: Handler | None, name: str) -> Any:

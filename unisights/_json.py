@@ -10,48 +10,54 @@ from typing import Any, NoReturn
 import msgspec
 
 from unisights._findings import OutOfRange, Path
-from unisights._nesting import is_too_deep
+from unisights._nesting import find_excess
 from unisights.errors import InvalidJSONError, Problem, ValidationError
 
-_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-_PAIR_OR_ESCAPE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+_LONE_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
-"""The group is a surrogate that stands alone."""
 
+_FLAT = bytes.maketrans(b"123456789E", b"000000000e")
 _MANY_DIGITS = b"0" * 210
-"""The fewest that may be more than any double can hold, with an exponent of two digits."""
-_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+_LARGE_EXPONENT = b"0e000"
+"""What numbers that no double can hold have, in a flattened text: the fewest digits that may be too
+many with an exponent of two digits, or an exponent of three."""
 
-_LARGE_EXPONENT = re.compile(rb"[eE]\+?[0-9]{3}")
+_MAX_LARGE = 1000
+"""If there are more of these, they are not looked at one by one."""
 
 
 def parse_json(body: bytes, *, keeps_out_of_range: bool) -> Any:
-    """Parse a request's body.
+    """Parse a request's body, whose lone surrogates were mended.
 
-    Lone surrogates in strings become U+FFFD: they are legal JSON, but no store takes them.
-    Numbers that no double can hold become `OutOfRange`, or are refused where nobody would look
-    at what values are.
+    Numbers that no double can hold become `OutOfRange`, or are refused where nobody would look at
+    what values are.
 
     Raises:
-        InvalidJSONError: the body is not UTF-8, not JSON, or nested too deeply.
+        InvalidJSONError: the body is not UTF-8, not JSON, nested too deeply, or has more arrays
+            and objects, or numbers beyond doubles, than anything that is meant.
     """
-    if is_too_deep(body):
-        raise InvalidJSONError("the body is nested too deeply")
+    if (excess := find_excess(body)) is not None:
+        raise InvalidJSONError(f"the body is {excess}")
     # A search that is linear whatever the body holds.
-    has_long_numbers = _MANY_DIGITS in body.translate(_ZEROS)
+    flat = body.translate(_FLAT, b"+")
+    may_overflow = _MANY_DIGITS in flat
     try:
         # What this decodes to an int of any size may be more than any double can hold.
-        if not has_long_numbers:
+        if not may_overflow:
             return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
-    # The standard library says what is wrong, and takes lone surrogates.
+    except msgspec.ValidationError:  # A number that no double can hold.
+        may_overflow = True
+        if flat.count(_LARGE_EXPONENT) > _MAX_LARGE:
+            raise out_of_range() from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        may_overflow = _LARGE_EXPONENT in flat
+    # The standard library says what is wrong.
     numbers: dict[str, Any] = {}
-    if has_long_numbers or _LARGE_EXPONENT.search(body):
+    if may_overflow:
         numbers = {"parse_int": _parse_int, "parse_float": _parse_float}
         if not keeps_out_of_range:
             numbers = {hook: _in_range(parse) for hook, parse in numbers.items()}
@@ -62,12 +68,9 @@ def _parse_slowly(body: bytes, numbers: dict[str, Any]) -> Any:
     if not body.strip():
         raise InvalidJSONError("the body is empty")
     try:
-        text = body.decode("utf-8-sig")
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_parse_constant, **numbers)
     except UnicodeDecodeError as error:
         raise InvalidJSONError(f"the body is not UTF-8: byte {error.start}") from None
-    try:
-        parsed = json.loads(text, parse_constant=_parse_constant, **numbers)
-        return _replace_surrogates(parsed) if _SURROGATE_ESCAPE.search(body) else parsed
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise InvalidJSONError(f"the body is not JSON: {error.msg} at {place}") from None
@@ -104,25 +107,20 @@ def _parse_constant(name: str) -> NoReturn:
     raise InvalidJSONError(f"the body is not JSON: {name} is not a JSON value")
 
 
-def _replace_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return _well_formed(value)
-    if isinstance(value, list):
-        return [_replace_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_well_formed(key): _replace_surrogates(item) for key, item in value.items()}
-    return value
-
-
 def _well_formed(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
 def mend_surrogates(body: bytes) -> bytes:
-    """Write U+FFFD for lone surrogates, as `parse_json` reads them: no decoder takes them."""
-    if not _SURROGATE_ESCAPE.search(body):
+    """Write U+FFFD for lone surrogates: they are legal JSON, but no decoder takes them.
+
+    What has a byte 0 is no JSON, and left as it is.
+    """
+    if (b"\\ud" not in body and b"\\uD" not in body) or b"\0" in body:
         return body
-    return _PAIR_OR_ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)
+    # The backslash that another one escapes begins no escape.
+    hidden = body.replace(rb"\\", b"\0\0")
+    return _LONE_SURROGATE.sub(rb"\\ufffd", hidden).replace(b"\0\0", rb"\\")
 
 
 def check_parsed(obj: Any) -> Any:

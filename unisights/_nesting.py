@@ -1,7 +1,8 @@
-"""How deeply a JSON text is nested.
+"""How deeply a JSON text is nested, and how much of it is arrays and objects.
 
 Parsers that are written in C call themselves for each level. What guards them is made for the main
-thread: in a server's threads, whose stacks may be small, deep nesting ended the process.
+thread: in a server's threads, whose stacks may be small, deep nesting ended the process. And two
+bytes are enough for an array, of which parsing makes a hundred times as much.
 """
 
 import re
@@ -10,6 +11,11 @@ from itertools import accumulate
 
 MAX_DEPTH = 500
 """Deeper than anything that is meant; parsers need less than 128 KiB of stack for it."""
+
+MAX_FREE = 1000
+MIN_BYTES = 12
+"""A text may have so many arrays and objects, and beyond that one for so many bytes. An event,
+which is two, has more than thirty bytes if there is anything in it."""
 
 _STRING = re.compile(rb'"[^"]*"')
 _ALIKE = bytes.maketrans(b"[]", b"{}")
@@ -20,21 +26,39 @@ _STEPS = bytes.maketrans(b"{}", b"\x01\xff")
 """As signed bytes: one level down, one level up."""
 
 _CHUNK = 4096
+_GLANCE = 4 * _CHUNK
 
 _PASSES = 8
 """Real payloads are less deep: nothing is left of them after at most so many passes."""
 
 
-def is_too_deep(text: bytes) -> bool:
-    """Whether a JSON text has more than `MAX_DEPTH` levels; exact up to its first syntax error."""
+def most_elements(size: int) -> int:
+    """How many arrays and objects, or events, a text of so many bytes may have."""
+    return max(MAX_FREE, size // MIN_BYTES)
+
+
+def find_excess(text: bytes) -> str | None:
+    """What a JSON text has too much of, in words; None if it may be parsed.
+
+    The limits are `MAX_DEPTH`, `MAX_FREE` and `MIN_BYTES`; exact up to the first syntax error.
+    """
     if len(text.translate(None, _NOT_OPENING)) <= MAX_DEPTH:
-        return False
+        return None
     left = text
     if b"\\" in text:
         left = left.replace(rb"\\", b"").replace(rb"\"", b"")
     # Two quotes that meet end one string and begin another, or hold nothing between them.
     left = left.translate(_ALIKE, _IRRELEVANT).replace(b'""', b"")
     left = _STRING.sub(b"", left)
+    is_dense = left.count(b"{") > most_elements(len(text))
+    # Of what is refused in any case, a glance must do.
+    if _is_deeper(left[:_GLANCE] if is_dense else left):
+        return "nested too deeply"
+    return "made of too many arrays and objects" if is_dense else None
+
+
+def _is_deeper(left: bytes) -> bool:
+    """Whether brackets, all alike, are deeper than `MAX_DEPTH`."""
     depth, length = 0, 2 * len(left)
     while depth < _PASSES and len(left) < 0.75 * length:
         # The innermost levels; a pass makes the text less deep by one.

@@ -14,13 +14,12 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from unisights._log import log
 from unisights._loop import as_exception
 from unisights._shutdown import before_exit, hold_signals
 from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
-
-logger = logging.getLogger("unisights")
 
 REPORT_SECONDS = 5.0
 """How long it may take at the end to hand on what was not handled."""
@@ -30,6 +29,7 @@ class Outcome(enum.Enum):
     """What became of a job that was submitted."""
 
     QUEUED = enum.auto()
+    DUPLICATE = enum.auto()
     FULL = enum.auto()
     CLOSED = enum.auto()
 
@@ -90,6 +90,11 @@ class WorkQueue:
         self._is_hooked = False
         self._is_holding = False
         self._is_closed = False
+
+    @property
+    def held(self) -> tuple[int, int]:
+        """How many jobs wait or run, and how many bytes of them."""
+        return len(self._open_jobs), self._bytes
 
     def submit(self, job: Job, *, holds_signals: bool = False) -> Outcome:
         """Queue a job, if there is room.
@@ -154,7 +159,9 @@ class WorkQueue:
         with self._changed:
             self._is_closed = True
             if self._open_jobs:
-                logger.info("waiting for %d payloads to be handled", len(self._open_jobs))
+                count = len(self._open_jobs)
+                message = "waiting for %d payloads to be handled"
+                log(logging.INFO, "draining", message, count, count=count)
             interrupt = self._wait_until(lambda: not self._open_jobs, self._drain_timeout)
         interrupt = self._give_up() or interrupt
         if interrupt is not None:
@@ -178,7 +185,9 @@ class WorkQueue:
             self._bytes = 0
         if not abandoned:
             return None
-        logger.error("%d payloads were not handled before the end", len(abandoned))
+        count = len(abandoned)
+        message = "%d payloads were not handled before the end"
+        log(logging.ERROR, "undelivered", message, count, count=count)
         # What is called may hang: the end of the process must not.
         reporter = threading.Thread(target=self._report, args=(abandoned,), daemon=True)
         try:
@@ -198,8 +207,8 @@ class WorkQueue:
     def _fail_safely(self, job: Job, error: Exception) -> None:
         try:
             self._fail(job, error)
-        except BaseException:
-            logger.exception("a failure could not be reported")
+        except BaseException as raised:  # noqa: BLE001  # a worker outlives whatever is raised
+            log(logging.ERROR, "on_error_failed", "a failure could not be reported", error=raised)
 
     def _work(self) -> None:
         while True:

@@ -7,6 +7,7 @@ from typing import Any, Self
 from unisights._authority import descend, find_member_problems, find_problems, is_valid_member
 from unisights._findings import Checks, Path
 from unisights._generated.builder import BATCHES
+from unisights._nesting import MAX_FREE
 from unisights.errors import Problem, ValidationError
 
 
@@ -15,11 +16,13 @@ class Selection:
     """Selects the events of one body; used once.
 
     By default, invalid events are quarantined: the others make up the payload. What is wrong
-    outside of events makes the whole body invalid, as ever.
+    outside of events makes the whole body invalid, as ever; and so do more invalid events than
+    the body's length can account for.
 
     Attributes:
         takes: whether the event of an index may be part of the payload; None: all may.
         quarantines: whether invalid events are quarantined, or make the body invalid.
+        most: so many events may be quarantined.
         quarantined: the indexes of the events that are no part of the payload, being invalid.
         problems: what is wrong with them; no more than are listed.
         session: the session with the selected events only, as parsed JSON; None if the fast path
@@ -28,6 +31,7 @@ class Selection:
 
     takes: Callable[[int], bool] | None = None
     quarantines: bool = True
+    most: int = MAX_FREE
     quarantined: tuple[int, ...] = ()
     problems: list[Problem] = field(default_factory=list)
     session: Any = None
@@ -55,6 +59,8 @@ class Selection:
         for steps, union in BATCHES.get(definition, ()):
             batch = descend(obj, steps)
             selected = self._select(union, batch, (*path, *steps), checks)
+            if self.quarantines and len(self.quarantined) > self.most:
+                raise ValidationError(self.problems)
             if len(selected) < len(batch):
                 obj = _replace(obj, steps, selected)
         if not self.quarantines and (problems := find_problems(definition, obj, path, checks)):
@@ -74,6 +80,8 @@ class Selection:
                 selected.append(event)
             else:
                 invalid.append(index)
+                if len(invalid) > self.most:
+                    break
         if invalid:
             self.quarantined = tuple(invalid)
             members = (((*path, index), batch[index]) for index in invalid)

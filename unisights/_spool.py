@@ -19,6 +19,8 @@ from unisights._clock import boot_clock, boot_id, wall_clock
 from unisights._owners import Lock, Owners
 from unisights._rejected import TABLES as _REJECTED_TABLES
 from unisights._rejected import RejectedRecords
+from unisights._seen import TABLE as _SEEN_TABLE
+from unisights._seen import Seen
 from unisights.config import Durability
 from unisights.errors import StoreError
 
@@ -229,6 +231,7 @@ class Spool:
         path: the file.
         owners: the processes that use it.
         rejected: its rejected records.
+        seen: which payloads were accepted lately.
 
     Raises:
         StoreError: the file cannot be used, or is no spool of this version.
@@ -548,6 +551,7 @@ class Spool:
                 self.rejected = RejectedRecords(self._connection)
                 self._inode = _inode_of(self.path)
                 _open[self._inode] += 1
+            self.seen = Seen(self._connection)
         except (sqlite3.Error, OSError) as error:
             self._gate.close()
             raise explain(self.path, error) from error
@@ -585,7 +589,7 @@ class Spool:
         # Not yet in WAL mode: so the header is in the file itself, for `check_spool` to see.
         execute(f"PRAGMA application_id = {APPLICATION_ID}")
         execute("BEGIN IMMEDIATE")
-        for statement in _statements(_TABLES + _REJECTED_TABLES):
+        for statement in _statements(_TABLES + _REJECTED_TABLES + _SEEN_TABLE):
             execute(statement)
         execute("INSERT INTO state (id, boot, next_id) VALUES (1, ?, 1)", (boot_id(),))
         execute(f"PRAGMA user_version = {SPOOL_VERSION}")

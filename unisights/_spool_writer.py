@@ -15,17 +15,16 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from unisights._clock import boot_clock
+from unisights._log import QuietLog, log
 from unisights._owners import Lock
 from unisights._queue import Outcome
-from unisights._quiet import QuietLog
 from unisights._rejected import RejectedRow
 from unisights._spool import NOBODY, NewRow, Spool
 from unisights._workers import Job, Workers
 from unisights.errors import StoreError
 from unisights.request import RequestInfo
+from unisights.stats import Counters
 from unisights.types import UnisightsPayload
-
-logger = logging.getLogger("unisights")
 
 POLL_SECONDS = 1.0
 """How often a process looks for what others have left."""
@@ -35,6 +34,9 @@ LINGER_SECONDS = 0.02
 
 RETRY_SECONDS = 0.5
 """How long after a failed write the next one is tried, if nobody waits for it."""
+
+_PURGED = 1000
+"""At most so many payloads are forgotten at once that were remembered for long enough."""
 
 _MAX_PUTS = 512
 """At most so many payloads share a commit, so that the first ones do not wait for too many."""
@@ -148,8 +150,11 @@ class SpoolWriter:
         max_dead_bytes: how many bytes of dead letters are kept.
         max_rejected_bytes: how many bytes of rejected records are kept.
         longest_wait: the longest time that anything is put off, in seconds.
+        duplicate_window: for how long payloads are dropped that come again, in seconds.
+        counters: where to count what was stored.
 
     Attributes:
+        totals: what was in the spool when last looked, about a second ago at most.
         commits: how many transactions have stored payloads.
         stored: how many payloads.
     """
@@ -165,7 +170,10 @@ class SpoolWriter:
         max_dead_bytes: int,
         max_rejected_bytes: int,
         longest_wait: float,
+        duplicate_window: float,
+        counters: Counters,
     ) -> None:
+        self.totals = spool.totals()
         self.commits = 0
         self.stored = 0
         self._spool = spool
@@ -176,6 +184,8 @@ class SpoolWriter:
         self._max_dead_bytes = max_dead_bytes
         self._max_rejected_bytes = max_rejected_bytes
         self._longest_wait = longest_wait
+        self._duplicate_window = duplicate_window
+        self._counters = counters
         self._changed = threading.Condition()
         self._next = _Batch()
         self._write_at = float("inf")  # by time.monotonic, as the following
@@ -267,6 +277,8 @@ class SpoolWriter:
         try:
             with self._spool.transaction() as spool:
                 spool.enter(owner)
+                if self._duplicate_window:
+                    spool.seen.cap(self._duplicate_window)
         except BaseException:
             lock.close(removes=True)
             raise
@@ -314,7 +326,7 @@ class SpoolWriter:
         try:
             self._write(batch)
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
-            self._quiet.log(logging.ERROR, "%s", error)
+            self._log_failure(error)
             failed = error if isinstance(error, StoreError) else StoreError(str(error))
             if batch.rejected:
                 # It may be for them that there is no room: they do not take payloads with them.
@@ -359,6 +371,7 @@ class SpoolWriter:
                 jobs += self._store(batch.puts)
             self._reject(batch.rejected)
         self._look_at = min(self._look_at, batch.look_at)
+        self._count(batch.puts)
         _wake([*batch.puts, *batch.rejected])
         if jobs:
             self._workers.add(jobs)
@@ -377,22 +390,32 @@ class SpoolWriter:
 
     def _store(self, puts: list[NewPut]) -> list[Job]:
         """Store what there is room for; what can be delivered at once is this process's."""
-        totals = self._spool.totals()
-        room = self._max_bytes - totals.waiting_bytes
-        is_empty = not totals.waiting
+        self.totals = self._spool.totals()
+        room = self._max_bytes - self.totals.waiting_bytes
+        is_empty = not self.totals.waiting
         fitting = []
+        seen = self._seen(puts)
         for put in puts:
-            if put.row.size <= room or is_empty:
+            if seen is not None and put.row.content_id in seen:
+                put.outcome = Outcome.DUPLICATE
+            elif put.row.size <= room or is_empty:
                 room -= put.row.size
                 is_empty = False
                 put.outcome = Outcome.QUEUED
                 fitting.append(put)
+                if seen is not None:
+                    seen.add(put.row.content_id)
             else:
                 put.outcome = Outcome.FULL
         owners = self._place(fitting)
         if not fitting:
             return []
         ids = self._spool.insert([put.row for put in fitting], owners)
+        if seen is not None:
+            content_ids = [put.row.content_id for put in fitting]
+            self._spool.seen.add(content_ids, self._duplicate_window)
+            # More than came, so that they do not grow in number.
+            self._spool.seen.purge(2 * len(fitting) + 8)
         self.commits += 1
         self.stored += len(fitting)
         return [
@@ -400,6 +423,22 @@ class SpoolWriter:
             for row_id, put, owner in zip(ids, fitting, owners, strict=True)
             if owner != NOBODY
         ]
+
+    def _seen(self, puts: Iterable[NewPut]) -> set[str] | None:
+        """Which of the payloads have come before; None if nobody wants to know."""
+        if not self._duplicate_window:
+            return None
+        return self._spool.seen.known({put.row.content_id for put in puts})
+
+    def _count(self, puts: Iterable[NewPut]) -> None:
+        """Count what is safe now, whether its request still waits or not."""
+        outcomes = [put.outcome for put in puts]
+        queued = outcomes.count(Outcome.QUEUED)
+        duplicate = outcomes.count(Outcome.DUPLICATE)
+        if queued or duplicate:
+            self._counters.add("accepted", queued + duplicate)
+            self._counters.add("queued", queued)
+            self._counters.add("duplicate", duplicate)
 
     def _reject(self, puts: list[RejectedPut]) -> None:
         """Store rejected records; there is room for them, or the oldest make some."""
@@ -434,8 +473,18 @@ class SpoolWriter:
             self._workers.keep_running()
             self._take_over()
             self._expel_dead()
+            self._purge()
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
-            self._quiet.log(logging.ERROR, "%s", error)
+            self._log_failure(error)
+
+    def _log_failure(self, error: Exception) -> None:
+        self._quiet.log(logging.ERROR, "spool_failed", "%s", error)
+
+    def _purge(self) -> None:
+        """Forget what was remembered for long enough, if payloads that come do not see to it."""
+        if self._spool.seen.has_old():
+            with self._spool.transaction() as spool:
+                spool.seen.purge(_PURGED)
 
     def _take_over(self) -> None:
         """Free what dead processes have left."""
@@ -449,7 +498,8 @@ class SpoolWriter:
                     spool.mend_times(self._longest_wait)
                 self._has_backlog = True
                 self._look_at = 0.0
-                logger.info("took over what an ended process had left in the spool")
+                message = "took over what an ended process had left in the spool"
+                log(logging.INFO, "spool_taken_over", message)
             except BaseException:
                 lock.close()
                 raise
@@ -457,7 +507,8 @@ class SpoolWriter:
 
     def _expel_dead(self) -> None:
         """Make room among the dead letters; one of the processes does it."""
-        excess = self._spool.totals().dead_bytes - self._max_dead_bytes
+        self.totals = self._spool.totals()
+        excess = self.totals.dead_bytes - self._max_dead_bytes
         is_first = all(self._owner < other for other in self._spool.others(self._owner))
         if excess <= 0 or self._is_expelling or not is_first:
             return
@@ -494,7 +545,7 @@ class SpoolWriter:
             has_left = True
         except StoreError as error:
             # The others see that this process has ended by its lock.
-            self._quiet.log(logging.ERROR, "%s", error)
+            self._log_failure(error)
         with contextlib.suppress(Exception):
             self._spool.close()
         self._lock.close(removes=has_left)

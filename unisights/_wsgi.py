@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyBuffer, BodyTooLargeError
@@ -9,7 +11,7 @@ from unisights.collector import Collector, Rejected
 from unisights.config import Delivery, UnisightsOptions
 from unisights.delivery import make_courier
 from unisights.reply import Reply
-from unisights.request import RequestInfo, merge_headers
+from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
 Read = Callable[[int], bytes]
@@ -50,28 +52,31 @@ class SyncEndpoint:
             _linger(info, read)
             return self.collector.too_large(info)
         if not is_whole:
-            return self.collector.replies.cut_body(info)
+            return self.collector.cut_body(info)
         return self.collector.accept(info, buffer)
 
 
 def read_info(environ: Mapping[str, Any], path: str) -> RequestInfo:
     """Take a snapshot of a request from its WSGI environment, or what Django makes of ASGI's."""
-    headers = [
-        (key[5:].replace("_", "-").lower(), value)
-        for key, value in environ.items()
-        if key.startswith("HTTP_")
-    ]
-    headers += [
-        (name, environ[key])
-        for name, key in (("content-type", "CONTENT_TYPE"), ("content-length", "CONTENT_LENGTH"))
-        if environ.get(key)
-    ]
+    headers = {
+        _header_name(key): value for key, value in environ.items() if key.startswith("HTTP_")
+    }
+    if length := environ.get("CONTENT_LENGTH"):
+        headers["content-length"] = length
+    if content_type := environ.get("CONTENT_TYPE"):
+        headers["content-type"] = content_type
     return RequestInfo(
         method=environ["REQUEST_METHOD"],
         path=path,
-        headers=merge_headers(headers),
+        headers=MappingProxyType(headers),
         client=environ.get("REMOTE_ADDR") or None,
     )
+
+
+@lru_cache(maxsize=256)
+def _header_name(key: str) -> str:
+    """The header that a key of a WSGI environment is of; browsers send the same again and again."""
+    return key[5:].replace("_", "-").lower()
 
 
 def body_reader(environ: Mapping[str, Any]) -> Read:

@@ -4,9 +4,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
-from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyBuffer, BodyTooLargeError
+from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyTooLargeError
+from unisights._cors import REMEMBERED, Headers
+from unisights._log import log
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.delivery import make_courier
@@ -15,14 +19,14 @@ from unisights.reply import Reply
 from unisights.request import RequestInfo, merge_headers
 from unisights.types import UnisightsPayload
 
-logger = logging.getLogger("unisights")
-
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 MakeRequest = Callable[[Scope, RequestInfo, bytes], Any]
+
+_NOT_FOUND = Reply(404, (("content-type", "text/plain"),), b"Not Found")
 
 
 def unisights_asgi(
@@ -45,13 +49,18 @@ class UnisightsASGI:
     `app.add_middleware(UnisightsASGI, options=options)`.
 
     The handler's second argument is the `RequestInfo`.
+
+    Attributes:
+        collector: the endpoint's core; its `stats()` tell what it has counted.
     """
 
     def __init__(self, app: ASGIApp | None = None, options: UnisightsOptions | None = None) -> None:
         options = options or UnisightsOptions()
         self._app = app
         self._path = options.path.strip("/")
+        self._usual_paths = frozenset({options.path, f"/{self._path}", f"/{self._path}/"})
         self._endpoint = ASGIEndpoint(options, _info_as_request)
+        self.collector = self._endpoint.collector
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, or the server's lifespan."""
@@ -65,7 +74,8 @@ class UnisightsASGI:
             await receive()
             await send({"type": "websocket.close", "code": 1000})
         else:
-            await _send(send, Reply(404, (("content-type", "text/plain"),), b"Not Found"))
+            await send(_to_start(_NOT_FOUND))
+            await send({"type": "http.response.body", "body": _NOT_FOUND.body})
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
@@ -83,7 +93,10 @@ class UnisightsASGI:
 
         Outer slashes make no difference: a redirect would lose the beacon.
         """
-        path: str = scope["path"].strip("/")
+        path: str = scope["path"]
+        if path in self._usual_paths:
+            return True
+        path = path.strip("/")
         mount: str = scope.get("root_path", "").strip("/")
         return path in {self._path, f"{mount}/{self._path}".strip("/")}
 
@@ -134,8 +147,8 @@ class ASGIEndpoint:
     """Serves the endpoint's requests, on whatever path they come."""
 
     def __init__(self, options: UnisightsOptions, make_request: MakeRequest) -> None:
-        self._collector = Collector(options)
-        self._courier = make_courier(self._collector, "inline")
+        self.collector = Collector(options)
+        self._courier = make_courier(self.collector, "inline")
         self._make_request = make_request
         # Until a server says by the lifespan protocol that it will tell of its end.
         self._courier.holds_signals = True
@@ -147,9 +160,9 @@ class ASGIEndpoint:
         self._courier.open()
         try:
             await self._courier.open_handler()
-        except Exception:
+        except Exception as error:  # noqa: BLE001
             # The app has other things to do than analytics; the first payload tries again.
-            logger.exception("the handler cannot be opened")
+            log(logging.ERROR, "handler_open_failed", "the handler cannot be opened", error=error)
         try:
             yield
         finally:
@@ -163,26 +176,34 @@ class ASGIEndpoint:
             reply = await self._answer(scope, info, receive)
         except ClientDisconnectedError:
             # Half a body is not an event. Nobody reads the answer, but middleware wants one.
-            reply = self._collector.replies.cut_body(info)
-        await _send(send, reply)
+            reply = self.collector.cut_body(info)
+        await send(_to_start(reply))
+        await send({"type": "http.response.body", "body": reply.body})
 
     async def _answer(self, scope: Scope, info: RequestInfo, receive: Receive) -> Reply:
-        reader = _BodyReader(receive)
-        if (refusal := self._collector.screen(info)) is not None:
+        collector = self.collector
+        if (refusal := collector.screen(info)) is not None:
             # A sender that asked before sending its body is answered before it does.
             if "expect" not in info.headers:
-                await reader.linger()
+                await _linger(receive)
             return refusal
-        buffer = self._collector.buffer(info)
+        buffer = collector.buffer(info)
+        is_more = True
         try:
-            await reader.read_into(buffer)
+            while is_more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnectedError
+                is_more = message.get("more_body", False)
+                buffer.add(message.get("body", b""))
         except BodyTooLargeError:
-            await reader.linger()
-            return self._collector.too_large(info)
+            if is_more:
+                await _linger(receive)
+            return collector.too_large(info)
         if buffer.is_costly:
-            outcome = await asyncio.to_thread(self._collector.accept, info, buffer)
+            outcome = await asyncio.to_thread(collector.accept, info, buffer)
         else:
-            outcome = self._collector.accept(info, buffer)
+            outcome = collector.accept(info, buffer)
         if isinstance(outcome, UnisightsPayload):
             return await self._courier.deliver(
                 info, outcome, lambda: self._make_request(scope, info, outcome.raw)
@@ -202,52 +223,43 @@ class ClientDisconnectedError(Exception):
 
 
 def _read_info(scope: Scope) -> RequestInfo:
+    raw = scope["headers"]
+    # By the specification of ASGI, names are in lower case.
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    if len(headers) < len(raw):
+        headers = merge_headers(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in raw
+        )
     client = scope.get("client")
-    pairs = [
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in scope["headers"]
-    ]
     return RequestInfo(
         method=scope["method"],
         path=scope["path"],
-        headers=merge_headers(pairs),
+        headers=MappingProxyType(headers),
         client=client[0] if client else None,
     )
 
 
-class _BodyReader:
-    """Reads one request's body, within bounds."""
-
-    __slots__ = ("_ended", "_receive")
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._ended = False
-
-    async def read_into(self, buffer: BodyBuffer) -> None:
-        """Read the whole body; raises BodyTooLargeError as soon as it is over the limit."""
-        while not self._ended:
-            buffer.add(self._chunk(await self._receive()))
-
-    async def linger(self) -> None:
-        """Read and drop the rest of the body, so that its sender gets to read the answer."""
-        size = 0
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_SECONDS):
-                while not self._ended and size < LINGER_SIZE:
-                    size += len(self._chunk(await self._receive()))
-
-    def _chunk(self, message: Message) -> bytes:
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnectedError
-        self._ended = not message.get("more_body", False)
-        chunk: bytes = message.get("body", b"")
-        return chunk
+async def _linger(receive: Receive) -> None:
+    """Read and drop the rest of a body, so that its sender gets to read the answer."""
+    size, is_more = 0, True
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while is_more and size < LINGER_SIZE:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnectedError
+                is_more = message.get("more_body", False)
+                size += len(message.get("body", b""))
 
 
-async def _send(send: Send, reply: Reply) -> None:
-    headers = [(name.encode(), value.encode("latin-1")) for name, value in reply.headers]
+def _to_start(reply: Reply) -> Message:
+    headers = _encoded(reply.headers)
     if reply.status != 204:
-        headers.append((b"content-length", str(len(reply.body)).encode()))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+        headers = [*headers, (b"content-length", b"%d" % len(reply.body))]
+    return {"type": "http.response.start", "status": reply.status, "headers": headers}
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI has them; those of one site's answers are the same again and again."""
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers]

@@ -10,23 +10,20 @@ An adapter reads, asks, and writes:
 """
 
 import logging
-import time
-from collections import Counter
 from dataclasses import dataclass
 
 from unisights._body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
 from unisights._cors import Cors
-from unisights._quiet import QuietLog
+from unisights._log import QuietLog, log
 from unisights._selection import Selection
 from unisights.config import UnisightsOptions
 from unisights.errors import InvalidJSONError, ValidationError
-from unisights.rejection import Rejection, make_rejection
+from unisights.rejection import Rejection, explain
 from unisights.reply import MAX_LISTED, Replies, Reply
 from unisights.request import RequestInfo
+from unisights.stats import Counters, Holdings, Measure, Reason, Stats
 from unisights.types import UnisightsPayload
 from unisights.validator import Checks, decode_selected, decode_unisights_payload
-
-logger = logging.getLogger("unisights")
 
 _LOGGED_BYTES = 2048
 """At most so much of a refused body is logged in debug mode."""
@@ -52,6 +49,9 @@ class Collector:
         options: the endpoint's options.
         replies: makes its answers.
         limit: the greatest body that is taken, in bytes.
+        counters: what has been counted.
+        log: where to log what may happen very often.
+        measure: tells what is waiting; set by who has it.
     """
 
     def __init__(self, options: UnisightsOptions) -> None:
@@ -59,9 +59,10 @@ class Collector:
         self._cors = Cors(options.allow_origins)
         self.replies = Replies(self._cors, debug=options.debug)
         self.limit = options.max_payload_size
-        self._refusals = _RefusalLog()
+        self.counters = Counters()
+        self.log = QuietLog()
+        self.measure: Measure = lambda: Holdings(0, 0)
         self._quarantines = options.invalid_events == "quarantine"
-        self._quarantine_log = QuietLog()
         self._keeps_rejected = options.on_reject is not None or options.delivery == "durable"
         self._checks = Checks(
             values=options.validate_schema,
@@ -71,17 +72,21 @@ class Collector:
 
     def screen(self, info: RequestInfo) -> Reply | None:
         """Answer what can be answered before the body is read; None if it is to be read."""
-        if not self._cors.allows(info):
-            return self._log_refusal(self.replies.forbidden_origin(info))
-        if info.method == "OPTIONS":
-            return self.replies.preflight(info)
+        if self._cors.granted(info) is None:
+            return self.refuse("forbidden_origin", self.replies.forbidden_origin(info))
         if info.method != "POST":
+            if info.method == "OPTIONS":
+                return self.replies.preflight(info)
+            # Scanners and health checks do this all the time: no news.
+            self.counters.refuse("wrong_method")
             return self.replies.wrong_method(info)
-        if not _is_json(info.headers.get("content-type", "")):
-            return self._log_refusal(self.replies.wrong_content_type(info))
-        if content_encoding(info) not in ENCODINGS:
-            return self._log_refusal(self.replies.wrong_content_encoding(info))
-        declared = info.headers.get("content-length", "")
+        headers = info.headers
+        content_type = headers.get("content-type")
+        if content_type != "application/json" and not _is_json(content_type or ""):
+            return self.refuse("wrong_content_type", self.replies.wrong_content_type(info))
+        if "content-encoding" in headers and content_encoding(info) not in ENCODINGS:
+            return self.refuse("wrong_content_encoding", self.replies.wrong_content_encoding(info))
+        declared = headers.get("content-length", "")
         # int() of a long digit string is costly; so long a one is over any limit.
         if declared.isdecimal() and (len(declared) > 18 or int(declared) > self.limit):
             return self.too_large(info)
@@ -93,7 +98,12 @@ class Collector:
 
     def too_large(self, info: RequestInfo) -> Reply:
         """Answer a body that is over the limit."""
-        return self._log_refusal(self.replies.too_large(info, self.limit))
+        return self.refuse("too_large", self.replies.too_large(info, self.limit))
+
+    def cut_body(self, info: RequestInfo) -> Reply:
+        """Answer a body that has ended too early: its client went away."""
+        self.counters.refuse("cut_body")
+        return self.replies.cut_body(info)
 
     def accept(self, info: RequestInfo, buffer: BodyBuffer) -> UnisightsPayload | Reply | Rejected:
         """Inflate, decode, decrypt and validate a body; the payload, or why it is refused."""
@@ -105,13 +115,10 @@ class Collector:
         except BodyTooLargeError:
             return self.too_large(info)
         except (InvalidJSONError, ValidationError) as error:
-            reply = self._log_refusal(self.replies.refused(info, error), body)
-            if not self._keeps_rejected:
-                return reply
-            return Rejected(make_rejection(info, body or buffer.sent, error), reply)
+            return self._refuse_body(info, body or buffer.sent, error)
         payload.received_at = info.received_at
         if self.options.debug:
-            logger.info("received %d bytes: %r", len(body), payload)
+            log(logging.INFO, "received", "received %d bytes: %r", len(body), payload)
         if selection is not None and selection.quarantined:
             return self._split(info, payload, selection)
         return payload
@@ -132,13 +139,37 @@ class Collector:
             return decode_selected(body, selection, server_secret=secret, checks=checks)
         return decode_unisights_payload(body, server_secret=secret, checks=checks)
 
+    def _refuse_body(
+        self, info: RequestInfo, raw: bytes, error: InvalidJSONError | ValidationError
+    ) -> Reply | Rejected:
+        """Refuse a body that was read; it is kept if anybody keeps such."""
+        reason, problems = explain(error)
+        reply = self.refuse(reason, self.replies.refused(info, error), raw)
+        if not self._keeps_rejected:
+            return reply
+        rejection = Rejection(
+            reason=reason,
+            status=reply.status,
+            problems=problems,
+            received_at=info.received_at,
+            raw=raw,
+            request=info,
+        )
+        return Rejected(rejection, reply)
+
     def _split(
         self, info: RequestInfo, payload: UnisightsPayload, selection: Selection
     ) -> UnisightsPayload | Rejected:
         """Keep apart what goes on and what was quarantined."""
-        count, first = len(selection.quarantined), selection.problems[0]
-        why = f": {first.message}" if self.options.debug else " (debug=True tells why)"
-        self._quarantine_log.log(logging.WARNING, "quarantined %d invalid events%s", count, why)
+        count = len(selection.quarantined)
+        self.counters.add("quarantined", count)
+        if self.options.debug:
+            message = "quarantined %d events: %s"
+            values: tuple[object, ...] = (count, selection.problems[0].message)
+            log(logging.WARNING, "quarantined", message, *values, count=count)
+        else:
+            message = "quarantined %d events; debug=True tells why"
+            self.log.log(logging.WARNING, "quarantined", message, count, count=count)
         if not self._keeps_rejected:
             return payload
         rejection = Rejection(
@@ -152,31 +183,24 @@ class Collector:
         )
         return Rejected(rejection, payload)
 
-    def _log_refusal(self, reply: Reply, body: bytes = b"") -> Reply:
+    def refuse(self, reason: Reason, reply: Reply, body: bytes = b"") -> Reply:
+        """Count a refusal and tell an operator of it; return its answer."""
+        self.counters.refuse(reason)
+        status = reply.status
         if self.options.debug:
-            logger.warning(
-                "refused with %d: %r; the body: %r", reply.status, reply.body, body[:_LOGGED_BYTES]
-            )
+            message = "refused with %d: %r; the body: %r"
+            values: tuple[object, ...] = (status, reply.body, body[:_LOGGED_BYTES])
+            log(logging.WARNING, "refused", message, *values, reason=reason, status=status)
         else:
-            self._refusals.note(reply.status)
+            # An attacker must not fill the log.
+            message = "refused with %d, %s; debug=True tells why"
+            values = (status, reason)
+            self.log.log(logging.WARNING, "refused", message, *values, reason=reason, status=status)
         return reply
 
-
-class _RefusalLog:
-    """Tells an operator of refusals, at most once a second: an attacker must not fill the log."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-        self._untold: Counter[int] = Counter()
-
-    def note(self, status: int) -> None:
-        self._untold[status] += 1
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + 1.0
-            told, self._untold = self._untold, Counter()
-            counts = ", ".join(f"{count} with {status}" for status, count in sorted(told.items()))
-            logger.warning("refused %s (debug=True tells why)", counts)
+    def stats(self) -> Stats:
+        """What this endpoint has counted in this process, and what is waiting now."""
+        return self.counters.snapshot(self.measure())
 
 
 def _is_json(content_type: str) -> bool:

@@ -66,6 +66,12 @@ class UnisightsOptions:
         allow_origins: the origins whose pages may send events, as browsers write them:
             `https://example.com`, no trailing slash. `["*"]` allows every origin. Requests
             without an Origin header (servers, curl) pass in any case.
+        duplicate_window: a payload whose body is, byte for byte, that of one that was accepted
+            within so many seconds is dropped, counted, and answered as that one was. 0 is off:
+            senders other than browsers may mean to send the same twice. One counts as accepted
+            once it is safe: its handler has succeeded, or it is queued, or in the spool. Each
+            process remembers the last 65,536; with the spool, its processes together the last
+            1,000,000.
         debug: say in a 500 answer why the handler failed, and log what payloads hold.
         server_secret: the secret of server-side senders that encrypt with one. With it set,
             encrypted payloads made without it are refused; plain ones are still taken.
@@ -122,6 +128,7 @@ class UnisightsOptions:
     validate_required_fields: bool = True
     max_payload_size: int = 1024 * 1024
     allow_origins: Collection[str] = ("*",)
+    duplicate_window: float = 0.0
     debug: bool = False
     server_secret: str | bytes | None = None
     invalid_events: InvalidEvents = "reject"
@@ -156,7 +163,7 @@ class UnisightsOptions:
         _check_choice("invalid_events", self.invalid_events, InvalidEvents)
         _check_choice("delivery", self.delivery, Delivery, is_optional=True)
         _check_choice("durability", self.durability, Durability)
-        for name in ("drain_timeout", "retry_delay", "retry_max_delay"):
+        for name in ("duplicate_window", "drain_timeout", "retry_delay", "retry_max_delay"):
             _check_seconds(name, getattr(self, name))
         _check_seconds("max_age", self.max_age, _MAX_AGE)
         _check_spool(self.spool, is_used=self.delivery == "durable")

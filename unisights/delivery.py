@@ -7,19 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 from unisights._calling import call_async, call_sync, is_async
+from unisights._duplicates import Window
 from unisights._handler import MakeRequest, ManagedHandler
+from unisights._log import QuietLog
 from unisights._loop import shared_loop
 from unisights._queue import Job, Outcome, WorkQueue
-from unisights._quiet import QuietLog
 from unisights.collector import Collector, Rejected
 from unisights.config import Delivery
 from unisights.errors import UndeliveredError
 from unisights.rejection import Rejection
 from unisights.reply import Reply
 from unisights.request import RequestInfo
+from unisights.stats import Holdings
 from unisights.types import UnisightsPayload
-
-logger = logging.getLogger("unisights")
 
 MakeRequestOf = Callable[[bytes], Any]
 """Makes the framework's request, given the body that was read."""
@@ -29,6 +29,7 @@ class Courier(ABC):
     """Delivers the payloads of one endpoint.
 
     Attributes:
+        collector: what the endpoint decides by; it counts.
         handler: the user's handler, with its life.
         holds_signals: whether nothing but a signal will say that the process is about to end.
     """
@@ -36,9 +37,9 @@ class Courier(ABC):
     holds_signals = False
 
     def __init__(self, collector: Collector) -> None:
+        self.collector = collector
         self.handler = ManagedHandler(collector.options.handler)
         self._on_reject = collector.options.on_reject
-        self._reject_log = QuietLog()
 
     @abstractmethod
     async def deliver(
@@ -82,7 +83,7 @@ class Courier(ABC):
             if self._on_reject is not None:
                 await call_async(self._on_reject, rejection)
         except Exception as error:  # noqa: BLE001  # it is the user's, the answer is the sender's
-            self._reject_log.log(logging.ERROR, "on_reject failed", error=error)
+            self._log_on_reject(error)
 
     def _keep_sync(self, rejection: Rejection) -> None:
         """Likewise, from a thread: an async one runs on the process's loop."""
@@ -90,7 +91,10 @@ class Courier(ABC):
             if self._on_reject is not None:
                 call_sync(self._on_reject, rejection)
         except Exception as error:  # noqa: BLE001
-            self._reject_log.log(logging.ERROR, "on_reject failed", error=error)
+            self._log_on_reject(error)
+
+    def _log_on_reject(self, error: Exception) -> None:
+        self.collector.log.log(logging.ERROR, "on_reject_failed", "on_reject failed", error=error)
 
     def hold_signals(self) -> None:  # noqa: B027  # what delivers at once has nothing to drain
         """Drain before the server hears of SIGTERM; for the main thread."""
@@ -131,34 +135,64 @@ class InlineCourier(Courier):
         super().__init__(collector)
         self._on_error = collector.options.on_error
         self._replies = collector.replies
+        self._count = collector.counters.one
+        self._window = _make_window(collector)
 
     async def deliver(
         self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
     ) -> Reply:
         """Run the handler and answer 200, or 500 if it raises."""
+        self._count("accepted")
+        window = self._window
+        if window is None and self.handler.is_missing:
+            self._count("delivered")
+            return self._replies.received(info, payload)
+        content_id = "" if window is None else payload.content_id
+        if window is not None and content_id in window:
+            return self._drop(info, payload)
         try:
             await self.handler.call_async(payload, make_request)
-        except Exception as error:
-            logger.exception("the handler failed")
+        except Exception as error:  # noqa: BLE001  # handlers raise what they like
+            self._log_failure(error)
             try:
                 if self._on_error is not None:
                     await call_async(self._on_error, payload, error)
-            except Exception:
-                logger.exception("on_error failed")
+            except Exception as raised:  # noqa: BLE001
+                _log_on_error(self.collector.log, raised)
             return self._replies.handler_failed(info, error)
+        self._count("delivered")
+        if window is not None:
+            window.add(content_id)
         return self._replies.received(info, payload)
 
     def deliver_sync(
         self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
     ) -> Reply:
         """Run the handler and answer 200, or 500 if it raises."""
+        self._count("accepted")
+        window = self._window
+        content_id = "" if window is None else payload.content_id
+        if window is not None and content_id in window:
+            return self._drop(info, payload)
         try:
             self.handler.call_sync(payload, make_request)
-        except Exception as error:
-            logger.exception("the handler failed")
-            report(self._on_error, payload, error)
+        except Exception as error:  # noqa: BLE001  # handlers raise what they like
+            self._log_failure(error)
+            report(self.collector, payload, error)
             return self._replies.handler_failed(info, error)
+        self._count("delivered")
+        if window is not None:
+            window.add(content_id)
         return self._replies.received(info, payload)
+
+    def _drop(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
+        """Answer a payload that has been handled already."""
+        self._count("duplicate")
+        return self._replies.received(info, payload)
+
+    def _log_failure(self, error: Exception) -> None:
+        self._count("failed")
+        self.collector.log.log(logging.ERROR, "handler_failed", "the handler failed", error=error)
 
 
 class DetachedCourier(Courier):
@@ -190,8 +224,9 @@ class BackgroundCourier(DetachedCourier):
     def __init__(self, collector: Collector) -> None:
         super().__init__(collector)
         options = collector.options
-        self._on_error = options.on_error
         self._replies = collector.replies
+        self._count = collector.counters.one
+        self._window = _make_window(collector)
         self._queue = WorkQueue(
             self._run,
             self._fail,
@@ -200,6 +235,7 @@ class BackgroundCourier(DetachedCourier):
             workers=options.max_concurrency,
             drain_timeout=options.drain_timeout,
         )
+        collector.measure = lambda: Holdings(*self._queue.held)
 
     async def deliver(
         self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
@@ -215,15 +251,34 @@ class BackgroundCourier(DetachedCourier):
     ) -> Reply:
         """Queue the payload and answer 202, or 503 if it cannot be queued."""
         self.handler.close_at_exit()
-        match self._queue.submit(Job(payload, info), holds_signals=self.holds_signals):
+        match self._submit(Job(payload, info)):
             case Outcome.QUEUED:
+                self._count("accepted")
+                self._count("queued")
+                return self._replies.queued(info, payload)
+            case Outcome.DUPLICATE:
+                self._count("accepted")
+                self._count("duplicate")
                 return self._replies.queued(info, payload)
             case Outcome.FULL:
-                logger.warning("refused a payload: the queue is full")
-                return self._replies.unavailable(info, "the queue is full")
+                reply = self._replies.unavailable(info, "the queue is full")
+                return self.collector.refuse("queue_full", reply)
             case Outcome.CLOSED:
-                logger.warning("refused a payload: shutting down")
-                return self._replies.unavailable(info, "shutting down")
+                reply = self._replies.unavailable(info, "shutting down")
+                return self.collector.refuse("shutting_down", reply)
+
+    def _submit(self, job: Job) -> Outcome:
+        window = self._window
+        if window is None:
+            return self._queue.submit(job, holds_signals=self.holds_signals)
+        content_id = job.payload.content_id
+        with window.lock:
+            if content_id in window:
+                return Outcome.DUPLICATE
+            outcome = self._queue.submit(job, holds_signals=self.holds_signals)
+            if outcome is Outcome.QUEUED:
+                window.add(content_id)
+            return outcome
 
     def hold_signals(self) -> None:
         """Drain before the server hears of SIGTERM; for the main thread."""
@@ -239,20 +294,32 @@ class BackgroundCourier(DetachedCourier):
 
     def _run(self, job: Job) -> None:
         self.handler.call_sync(job.payload, lambda: job.info)
+        self._count("delivered")
 
     def _fail(self, job: Job, error: Exception) -> None:
+        self._count("failed")
+        log = self.collector.log.log
         if isinstance(error, UndeliveredError):
-            logger.error("a payload was not handled: %s", error)
+            log(logging.ERROR, "undelivered", "a payload was not handled: %s", error)
         else:
-            logger.error("the handler failed", exc_info=error)
-        report(self._on_error, job.payload, error)
+            log(logging.ERROR, "handler_failed", "the handler failed", error=error)
+        report(self.collector, job.payload, error)
 
 
-def report(on_error: Any, payload: UnisightsPayload, error: Exception) -> None:
+def report(collector: Collector, payload: UnisightsPayload, error: Exception) -> None:
     """Hand a payload that was not handled to the user's `on_error`."""
-    if on_error is None:
+    if collector.options.on_error is None:
         return
     try:
-        call_sync(on_error, payload, error)
-    except Exception:
-        logger.exception("on_error failed")
+        call_sync(collector.options.on_error, payload, error)
+    except Exception as raised:  # noqa: BLE001
+        _log_on_error(collector.log, raised)
+
+
+def _log_on_error(log: QuietLog, error: Exception) -> None:
+    log.log(logging.ERROR, "on_error_failed", "on_error failed", error=error)
+
+
+def _make_window(collector: Collector) -> Window | None:
+    seconds = collector.options.duplicate_window
+    return Window(seconds) if seconds else None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 try:
     from asgiref.sync import async_to_sync
@@ -13,17 +13,29 @@ except ImportError as error:
 
 from unisights._body import OFFLOAD_SIZE
 from unisights._wsgi import Read, SyncEndpoint, body_reader, read_info
+from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.reply import Reply
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
-View = TypeVar("View", bound=Callable[..., object])
+Answer_co = TypeVar("Answer_co", covariant=True)
 
 
-def unisights_django(
-    options: UnisightsOptions | None = None,
-) -> Callable[[HttpRequest], HttpResponse]:
+class UnisightsView(Protocol[Answer_co]):
+    """A view that serves the endpoint.
+
+    Attributes:
+        collector: the endpoint's core; its `stats()` tell what it has counted.
+    """
+
+    collector: Collector
+
+    def __call__(self, request: HttpRequest) -> Answer_co:
+        """Answer a request."""
+
+
+def unisights_django(options: UnisightsOptions | None = None) -> UnisightsView[HttpResponse]:
     """Make a sync view that serves the endpoint; exempt from CSRF, as beacons bring no token.
 
     The handler's second argument is Django's request, whose `body` can be read; with
@@ -39,12 +51,12 @@ def unisights_django(
         )
         return _to_response(reply)
 
-    return _exempt_from_csrf(collect)
+    return _as_view(collect, endpoint.collector)
 
 
 def unisights_django_async(
     options: UnisightsOptions | None = None,
-) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
+) -> UnisightsView[Awaitable[HttpResponse]]:
     """Make an async view that serves the endpoint, for ASGI; exempt from CSRF likewise.
 
     Async handlers run on the server's event loop, sync ones in a thread.
@@ -68,13 +80,17 @@ def unisights_django_async(
             reply = await courier.settle(info, outcome, lambda body: _rewind(request, body))
         return _to_response(reply)
 
-    return _exempt_from_csrf(collect)
+    return _as_view(collect, endpoint.collector)
 
 
-def _exempt_from_csrf(view: View) -> View:
+def _as_view(
+    collect: Callable[[HttpRequest], Answer_co], collector: Collector
+) -> UnisightsView[Answer_co]:
+    view = cast("Any", collect)
+    view.collector = collector
     # What Django's decorator does; that one hides a coroutine function before Django 5.
-    view.csrf_exempt = True  # type: ignore[attr-defined]
-    return view
+    view.csrf_exempt = True
+    return cast("UnisightsView[Answer_co]", view)
 
 
 def _hold_signals(endpoint: SyncEndpoint) -> None:
@@ -115,11 +131,11 @@ def _rewind(request: HttpRequest, body: bytes) -> HttpRequest:
 
 
 def _to_response(reply: Reply) -> HttpResponse:
-    response = HttpResponse(reply.body, status=reply.status)
-    # Django's own content type must not stay where the answer has none.
-    del response["Content-Type"]
-    for name, value in reply.headers:
-        response[name] = value
+    headers = dict(reply.headers)
     if reply.status != 204:
-        response["Content-Length"] = str(len(reply.body))
+        headers["content-length"] = str(len(reply.body))
+    response = HttpResponse(reply.body, status=reply.status, headers=headers)
+    if not reply.body:
+        # Django's own content type must not stay where the answer has none.
+        del response["content-type"]
     return response

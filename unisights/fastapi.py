@@ -17,12 +17,23 @@ except ImportError as error:
     ) from error
 
 from unisights.asgi import ASGIEndpoint, Message, Receive, Scope, Send
+from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
 from unisights.schema import inlined_schema
 
 
-def unisights_fastapi(options: UnisightsOptions | None = None) -> APIRouter:
+class UnisightsRouter(APIRouter):
+    """A router that serves the endpoint.
+
+    Attributes:
+        collector: the endpoint's core; its `stats()` tell what it has counted.
+    """
+
+    collector: Collector
+
+
+def unisights_fastapi(options: UnisightsOptions | None = None) -> UnisightsRouter:
     """Make a router that serves the endpoint, to be passed to `app.include_router`.
 
     Prefixes, tags and dependencies of `include_router` work as for any router; preflights pass
@@ -33,7 +44,8 @@ def unisights_fastapi(options: UnisightsOptions | None = None) -> APIRouter:
     options = options or UnisightsOptions()
     endpoint = ASGIEndpoint(options, _make_request)
     collect = _Collect(endpoint)
-    router = APIRouter(lifespan=endpoint.lifespan, route_class=_Route)
+    router = UnisightsRouter(lifespan=endpoint.lifespan, route_class=_Route)
+    router.collector = endpoint.collector
     bare = options.path.rstrip("/")
     # FastAPI would redirect from the one to the other, and a beacon does not follow.
     for path in {options.path: None, f"{bare}/": None, bare or "/": None}:
@@ -79,13 +91,12 @@ class _Route(APIRoute):
             self._has_dependencies = True
         return handler
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def handle(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """Serve a request that has matched."""
         if self._has_dependencies:
-            await super().handle(scope, receive, send)
-        else:
-            collect = cast("_Collect", cast("MethodType", self.endpoint).__self__)
-            await collect.endpoint(scope, receive, send)
+            return super().handle(scope, receive, send)
+        collect = cast("_Collect", cast("MethodType", self.endpoint).__self__)
+        return collect.endpoint(scope, receive, send)
 
 
 class _EndpointResponse(Response):

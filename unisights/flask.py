@@ -9,13 +9,24 @@ except ImportError as error:
     raise ImportError("unisights.flask needs Flask: pip install 'unisights[flask]'") from error
 
 from unisights._wsgi import Read, SyncEndpoint, body_reader, read_info
+from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.reply import Reply
 
 _METHODS = ["POST", "OPTIONS", "GET", "HEAD", "PUT", "PATCH", "DELETE"]
 
 
-def unisights_flask(options: UnisightsOptions | None = None) -> Blueprint:
+class UnisightsBlueprint(Blueprint):
+    """A blueprint that serves the endpoint.
+
+    Attributes:
+        collector: the endpoint's core; its `stats()` tell what it has counted.
+    """
+
+    collector: Collector
+
+
+def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBlueprint:
     """Make a blueprint that serves the endpoint, to be passed to `app.register_blueprint`.
 
     By default the handler runs in the background, after the answer, and its second argument is
@@ -25,7 +36,8 @@ def unisights_flask(options: UnisightsOptions | None = None) -> Blueprint:
     options = options or UnisightsOptions()
     endpoint = SyncEndpoint(options, "background")
     name = re.sub(r"\W+", "_", f"unisights{options.path}")
-    blueprint = Blueprint(name, __name__)
+    blueprint = UnisightsBlueprint(name, __name__)
+    blueprint.collector = endpoint.collector
 
     @blueprint.route(
         options.path, methods=_METHODS, provide_automatic_options=False, strict_slashes=False
@@ -57,9 +69,8 @@ def _rewind(actual: Request, body: bytes) -> Request:
 
 
 def _to_response(reply: Reply) -> Response:
-    response = Response(reply.body, reply.status)
-    # Flask's own content type must not stay where the answer has none.
-    del response.headers["Content-Type"]
-    for name, value in reply.headers:
-        response.headers[name] = value
+    response = Response(reply.body, reply.status, [*reply.headers])
+    if not reply.body:
+        # Flask's own content type must not stay where the answer has none.
+        del response.headers["Content-Type"]
     return response

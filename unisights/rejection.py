@@ -58,19 +58,6 @@ class Rejection:
         }
 
 
-def make_rejection(info: RequestInfo, raw: bytes, error: UnisightsError) -> Rejection:
-    """The record of a body that is refused because of an error."""
-    reason, problems = explain(error)
-    return Rejection(
-        reason=reason,
-        status=400 if reason == "invalid_json" else 422,
-        problems=problems,
-        received_at=info.received_at,
-        raw=raw,
-        request=info,
-    )
-
-
 def explain(error: UnisightsError) -> tuple[Reason, tuple[Problem, ...]]:
     """Why a body is refused, and what is wrong with it."""
     if isinstance(error, InvalidJSONError):

@@ -13,6 +13,9 @@ MAX_LISTED = 100
 _JSON: Headers = (("content-type", "application/json"),)
 _ALLOW: Headers = (("allow", "POST, OPTIONS"),)
 
+_RECEIVED = b'{"status":"received","session_id":'
+_QUEUED = b'{"status":"queued","session_id":'
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -39,11 +42,13 @@ class Replies:
 
     def received(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
         """200: the handler has run, or there is none."""
-        return self._accepted(info, 200, "received", payload)
+        body = _RECEIVED + _encode(payload.data.session_id) + _end(payload)
+        return Reply(200, (*_JSON, *self._cors.headers(info)), body)
 
     def queued(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
         """202: the handler will run in the background."""
-        return self._accepted(info, 202, "queued", payload)
+        body = _QUEUED + _encode(payload.data.session_id) + _end(payload)
+        return Reply(202, (*_JSON, *self._cors.headers(info)), body)
 
     def unavailable(self, info: RequestInfo, reason: str) -> Reply:
         """503: there is no room, or no time left."""
@@ -95,16 +100,15 @@ class Replies:
             content["detail"] = f"{type(error).__name__}: {error}"
         return self._json(info, 500, content)
 
-    def _accepted(
-        self, info: RequestInfo, code: int, status: str, payload: UnisightsPayload
-    ) -> Reply:
-        content: dict[str, object] = {"status": status, "session_id": payload.data.session_id}
-        if payload.quarantined:
-            content["quarantined"] = len(payload.quarantined)
-        return self._json(info, code, content)
-
     def _error(self, info: RequestInfo, status: int, message: str) -> Reply:
         return self._json(info, status, {"error": message})
 
     def _json(self, info: RequestInfo, status: int, content: object) -> Reply:
         return Reply(status, (*_JSON, *self._cors.headers(info)), _encode(content))
+
+
+def _end(payload: UnisightsPayload) -> bytes:
+    """The rest of the answer to an accepted payload."""
+    if not payload.quarantined:
+        return b"}"
+    return b',"quarantined":%d}' % len(payload.quarantined)

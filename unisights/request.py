@@ -1,8 +1,7 @@
 """What the collector knows of a request, whichever framework brought it."""
 
 import time
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -42,11 +41,9 @@ class RequestInfo(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         }
 
 
-def merge_headers(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
-    """Build `RequestInfo.headers` from name-value pairs, names in lower case."""
-    merged = dict(pairs)
-    if len(merged) < len(pairs):
-        merged.clear()
-        for name, value in pairs:
-            merged[name] = f"{merged[name]}, {value}" if name in merged else value
-    return MappingProxyType(merged)
+def merge_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """One value for each name: those of a header that came several times are joined by commas."""
+    merged: dict[str, str] = {}
+    for name, value in pairs:
+        merged[name] = f"{merged[name]}, {value}" if name in merged else value
+    return merged

@@ -12,9 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
+import msgspec
 from msgspec import Meta
 
 from unisights._from_object import from_object
+from unisights._identity import clock_skew, content_id
+from unisights._record import Record, record
 
 __all__ = [
     "ClickEvent",
@@ -95,8 +98,8 @@ class EncryptedPayload:
         return from_object(cls, obj)
 
 
-@dataclass(slots=True, kw_only=True)
-class EncryptedEnvelope:
+@record
+class EncryptedEnvelope(Record, kw_only=True, gc=False):
     """The ciphertext and what its key is derived from."""
 
     site_id: Annotated[str, Meta(min_length=1)]
@@ -187,8 +190,8 @@ class UtmParams:
         return from_object(cls, obj)
 
 
-@dataclass(slots=True, kw_only=True)
-class DeviceInfo:
+@record
+class DeviceInfo(Record, kw_only=True, gc=False):
     """The visitor's device and browser. The browser client sends its seven keys without browser;
     the Node types name browser, os and device_type. Both shapes are taken, and a missing value is
     empty or 0.
@@ -245,8 +248,8 @@ class DeviceInfo:
         return from_object(cls, obj)
 
 
-@dataclass(slots=True, kw_only=True)
-class PageViewEventData:
+@record
+class PageViewEventData(Record, kw_only=True, gc=False):
     """What was viewed, and when."""
 
     location: str
@@ -277,8 +280,8 @@ class PageViewEventData:
         return from_object(cls, obj)
 
 
-@dataclass(slots=True, kw_only=True)
-class ClickEventData:
+@record
+class ClickEventData(Record, kw_only=True, gc=False):
     """Where a click was, and when."""
 
     x: float
@@ -311,8 +314,8 @@ class ClickEventData:
         return from_object(cls, obj)
 
 
-@dataclass(slots=True, kw_only=True)
-class WebVitalEventData:
+@record
+class WebVitalEventData(Record, kw_only=True, gc=False):
     """One web vital, as the web-vitals library reports it."""
 
     name: str
@@ -372,8 +375,8 @@ class WebVitalEventData:
         return from_object(cls, obj)
 
 
-@dataclass(slots=True, kw_only=True)
-class CustomEventData:
+@record
+class CustomEventData(Record, kw_only=True, gc=False):
     """A custom event's name and content."""
 
     name: str
@@ -404,8 +407,8 @@ class CustomEventData:
         return from_object(cls, obj)
 
 
-@dataclass(slots=True, kw_only=True)
-class ErrorEventData:
+@record
+class ErrorEventData(Record, kw_only=True, gc=False):
     """What went wrong in the page's JavaScript, where, and when."""
 
     message: str
@@ -480,11 +483,13 @@ class EncryptedEnvelopePayload:
         return from_object(cls, obj)
 
 
-@dataclass(slots=True, kw_only=True)
-class PageViewEvent:
+@record
+class PageViewEvent(
+    Record, kw_only=True, tag_field="type", tag="page_view", omit_defaults=True, gc=False
+):
     """The visitor opened a page, or a single-page app changed its route."""
 
-    type: Literal["page_view"] = "page_view"
+    type: Literal["page_view"] = msgspec.field(default="page_view", name="@type")
     """Marks a page view. Source: browser client."""
 
     data: PageViewEventData
@@ -504,11 +509,11 @@ class PageViewEvent:
         return from_object(cls, obj)
 
 
-@dataclass(slots=True, kw_only=True)
-class ClickEvent:
+@record
+class ClickEvent(Record, kw_only=True, tag_field="type", tag="click", omit_defaults=True, gc=False):
     """The visitor clicked or tapped."""
 
-    type: Literal["click"] = "click"
+    type: Literal["click"] = msgspec.field(default="click", name="@type")
     """Marks a click. Source: browser client."""
 
     data: ClickEventData
@@ -528,11 +533,13 @@ class ClickEvent:
         return from_object(cls, obj)
 
 
-@dataclass(slots=True, kw_only=True)
-class WebVitalEvent:
+@record
+class WebVitalEvent(
+    Record, kw_only=True, tag_field="type", tag="web_vital", omit_defaults=True, gc=False
+):
     """A performance measurement of the page."""
 
-    type: Literal["web_vital"] = "web_vital"
+    type: Literal["web_vital"] = msgspec.field(default="web_vital", name="@type")
     """Marks a web vital. Source: browser client."""
 
     data: WebVitalEventData
@@ -552,13 +559,15 @@ class WebVitalEvent:
         return from_object(cls, obj)
 
 
-@dataclass(slots=True, kw_only=True)
-class CustomEvent:
+@record
+class CustomEvent(
+    Record, kw_only=True, tag_field="type", tag="custom", omit_defaults=True, gc=False
+):
     """An event of the site's own. Today's browser client also sends its JavaScript errors this
     way, named js_error and unhandled_rejection.
     """
 
-    type: Literal["custom"] = "custom"
+    type: Literal["custom"] = msgspec.field(default="custom", name="@type")
     """Marks a custom event. Source: browser client."""
 
     data: CustomEventData
@@ -578,11 +587,11 @@ class CustomEvent:
         return from_object(cls, obj)
 
 
-@dataclass(slots=True, kw_only=True)
-class ErrorEvent:
+@record
+class ErrorEvent(Record, kw_only=True, tag_field="type", tag="error", omit_defaults=True, gc=False):
     """A JavaScript error."""
 
-    type: Literal["error"] = "error"
+    type: Literal["error"] = msgspec.field(default="error", name="@type")
     """Marks an error. Source: Node types."""
 
     data: ErrorEventData
@@ -722,6 +731,30 @@ class UnisightsPayload:
     data.events; always empty unless the option invalid_events says to quarantine them. Not part of
     the wire, nor of equality.
     """
+
+    sent_bucket: int | None = field(default=None, compare=False)
+    """The bucket that an encrypted payload was sent in, by the visitor's clock. Unit: 30 seconds
+    since the Unix epoch; None when the payload came plain. Not part of the wire, nor of equality.
+    """
+
+    @property
+    def content_id(self) -> str:
+        """What tells a payload that came again: the 128-bit BLAKE2b hash of `raw`, in hexadecimal.
+        Of a payload that was not made from bytes, that of the canonical JSON of `to_dict()`. So
+        the same session sent plain and sent encrypted has two. Worked out each time.
+        """
+        return content_id(self)
+
+    @property
+    def clock_skew(self) -> int | None:
+        """How far the visitor's clock is ahead of the receiver's at least, as far as the payload
+        tells; below 0: how far it is behind at most. Unit: milliseconds; None when nothing is
+        known. It is the newest event's time less `received_at`, so whatever lies between, such as
+        the client's waiting for more events, and the way here, makes it smaller: a clock that is
+        right has a value somewhat below 0. Of encrypted payloads, `sent_bucket` bounds the time of
+        sending to 30 seconds, and so this. Clients may write what they like.
+        """
+        return clock_skew(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the payload in its plain wire form, ready for JSON."""

@@ -5,8 +5,11 @@ dataclasses; that path takes nothing that is invalid, but refuses some of what i
 refuses goes to the compiled validator, which has the last word and names every problem.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from msgspec import ValidationError as MsgspecValidationError
 
 from unisights._authority import find_problems
 from unisights._envelope import envelope_of, open_envelope, refused
@@ -15,6 +18,7 @@ from unisights._generated import decoder, lenient
 from unisights._generated.builder import BUILDERS
 from unisights._generated.decoder import REFUSALS
 from unisights._json import check_parsed, mend_surrogates, parse_json
+from unisights._nesting import most_elements
 from unisights._selection import Selection
 from unisights.errors import InvalidJSONError, ValidationError
 from unisights.types import (
@@ -70,9 +74,9 @@ def decode_unisights_payload(
         ValidationError: it is, but not a valid payload; with every problem.
         DecryptionError: a ValidationError, for an encrypted payload that cannot be decrypted.
     """
-    payload = _decode_fast(body)
+    payload, mended = _try(body, decoder.decode_UnisightsPayload, lenient.decode_UnisightsPayload)
     if payload is None:
-        parsed = parse_json(body, keeps_out_of_range=checks.values)
+        parsed = parse_json(mended, keeps_out_of_range=checks.values)
         payload = _from_parsed(parsed, server_secret, checks)
     payload.raw = body
     return payload
@@ -99,9 +103,15 @@ def decode_selected(
     Raises:
         InvalidJSONError, ValidationError, DecryptionError: as `decode_unisights_payload` has it.
     """
-    payload = _decode_fast(body) if selection.takes is None else None
+    payload = None
+    selection.most = most_elements(len(body))
+    if selection.takes is None:
+        strict, forgiving = decoder.decode_UnisightsPayload, lenient.decode_UnisightsPayload
+        payload, mended = _try(body, strict, forgiving)
+    else:
+        mended = mend_surrogates(body)
     if payload is None:
-        parsed = parse_json(body, keeps_out_of_range=checks.values)
+        parsed = parse_json(mended, keeps_out_of_range=checks.values)
         payload = _from_parsed(parsed, server_secret, checks, selection)
     payload.raw = body
     payload.quarantined = selection.quarantined
@@ -121,23 +131,23 @@ def validate_as(cls: type[T], obj: object) -> T:
     return built
 
 
-def _decode_fast(body: bytes) -> UnisightsPayload | None:
-    return _try(body, decoder.decode_UnisightsPayload, lenient.decode_UnisightsPayload)
-
-
-def _try(body: bytes, strict: Callable[[bytes], T], forgiving: Callable[[bytes], T]) -> T | None:
-    """What the fast path makes of a body; None if it refuses."""
+def _try(
+    body: bytes, strict: Callable[[bytes], T], forgiving: Callable[[bytes], T]
+) -> tuple[T | None, bytes]:
+    """What the fast path makes of a body, None if it refuses; and the body, mended if need be."""
     try:
-        _require_utf8(body)
-        return strict(body)
+        if not body.isascii():
+            body.decode()  # What the fast decoder skips, it does not check.
+        return strict(body), body
     except UnicodeDecodeError:
-        return None
-    except REFUSALS:
-        pass
-    try:
-        return forgiving(mend_surrogates(body))
-    except REFUSALS:
-        return None
+        return None, body
+    except REFUSALS as error:
+        is_json = isinstance(error, MsgspecValidationError)
+    mended = mend_surrogates(body)
+    if is_json or mended is not body:
+        with contextlib.suppress(*REFUSALS):
+            return forgiving(mended), mended
+    return None, mended
 
 
 def _from_parsed(
@@ -159,7 +169,7 @@ def _from_parsed(
     if data.asset_id != envelope.site_id:
         message = "site_id must equal the encrypted data.asset_id"
         raise refused(places.site_id, "site_id", message)
-    return UnisightsPayload(data=data, encrypted=True)
+    return UnisightsPayload(data=data, encrypted=True, sent_bucket=envelope.bucket)
 
 
 def _decode_data(
@@ -167,21 +177,17 @@ def _decode_data(
 ) -> UnisightsData:
     """Decode the data object; its problems are named as they would be had it come plain."""
     if selection is None or selection.takes is None:
-        data = _try(plaintext, decoder.decode_UnisightsData, lenient.decode_UnisightsData)
+        data, mended = _try(plaintext, decoder.decode_UnisightsData, lenient.decode_UnisightsData)
         if data is not None:
             return data
+    else:
+        mended = mend_surrogates(plaintext)
     try:
-        parsed = parse_json(plaintext, keeps_out_of_range=checks.values)
+        parsed = parse_json(mended, keeps_out_of_range=checks.values)
         return _build(UnisightsData, parsed, ("data",), checks, selection)
     except InvalidJSONError as error:
         message = f"once decrypted, {error}".replace("the body", "it")
         raise refused(pointer, "json", message) from None
-
-
-def _require_utf8(body: bytes) -> None:
-    """Raise UnicodeDecodeError: what the fast decoder skips, it does not check."""
-    if not body.isascii():
-        body.decode()
 
 
 def _build(

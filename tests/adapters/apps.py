@@ -10,6 +10,7 @@ import pytest
 
 from tests.adapters.drivers import Answer, Call, call_asgi, call_wsgi
 from unisights import UnisightsOptions
+from unisights.collector import Collector
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,20 @@ class Adapter:
     Attributes:
         name: the adapter's name.
         needs: the packages that must be importable.
-        make_app: makes the app.
+        make_app: makes the app, and gives its collector.
         call: makes one request of it.
         is_async: whether its requests are served on an event loop.
     """
 
     name: str
     needs: tuple[str, ...]
-    make_app: Callable[[UnisightsOptions], Any]
+    make_app: Callable[[UnisightsOptions], "Made"]
     call: Callable[[Any, Call], Answer]
     is_async: bool = True
+
+
+Made = tuple[Any, Collector]
+"""An app, and what its endpoint decides and counts by."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Client:
 
     adapter: Adapter
     app: Any
+    collector: Collector
 
     def call(self, call: Call) -> Answer:
         """Make one request."""
@@ -50,41 +56,45 @@ class Client:
         )
 
 
-def _asgi(options: UnisightsOptions) -> Any:
+def _asgi(options: UnisightsOptions) -> Made:
     from unisights.asgi import unisights_asgi
 
-    return unisights_asgi(options)
+    endpoint = unisights_asgi(options)
+    return endpoint, endpoint.collector
 
 
-def _asgi_middleware(options: UnisightsOptions) -> Any:
+def _asgi_middleware(options: UnisightsOptions) -> Made:
     from unisights.asgi import unisights_asgi
 
     async def inner(scope: Any, receive: Any, send: Any) -> None:
         raise AssertionError("the wrapped app must not see the endpoint's requests")
 
-    return unisights_asgi(options, inner)
+    endpoint = unisights_asgi(options, inner)
+    return endpoint, endpoint.collector
 
 
-def _starlette(options: UnisightsOptions) -> Any:
+def _starlette(options: UnisightsOptions) -> Made:
     from starlette.applications import Starlette
     from starlette.routing import Mount
 
     from unisights.asgi import unisights_asgi
 
-    return Starlette(routes=[Mount("/", app=unisights_asgi(options))])
+    endpoint = unisights_asgi(options)
+    return Starlette(routes=[Mount("/", app=endpoint)]), endpoint.collector
 
 
-def _fastapi(options: UnisightsOptions) -> Any:
+def _fastapi(options: UnisightsOptions) -> Made:
     from fastapi import FastAPI
 
     from unisights.fastapi import unisights_fastapi
 
     app = FastAPI()
-    app.include_router(unisights_fastapi(options))
-    return app
+    router = unisights_fastapi(options)
+    app.include_router(router)
+    return app, router.collector
 
 
-def _flask(options: UnisightsOptions) -> Any:
+def _flask(options: UnisightsOptions) -> Made:
     from flask import Flask
 
     from unisights.flask import unisights_flask
@@ -92,8 +102,9 @@ def _flask(options: UnisightsOptions) -> Any:
     app = Flask("conformance")
     # Neither the framework's limit nor its debugger must have a say.
     app.config["MAX_CONTENT_LENGTH"] = 10
-    app.register_blueprint(unisights_flask(options))
-    return app
+    blueprint = unisights_flask(options)
+    app.register_blueprint(blueprint)
+    return app, blueprint.collector
 
 
 def set_up_django() -> None:
@@ -142,12 +153,13 @@ def django_app(view: Any, handler: str, path: str = "events") -> Any:
     return call_with_urls if handler == "wsgi" else acall_with_urls
 
 
-def _django(handler: str, factory: str) -> Callable[[UnisightsOptions], Any]:
-    def make(options: UnisightsOptions) -> Any:
+def _django(handler: str, factory: str) -> Callable[[UnisightsOptions], Made]:
+    def make(options: UnisightsOptions) -> Made:
         set_up_django()
         import unisights.django
 
-        return django_app(getattr(unisights.django, factory)(options), handler, options.path)
+        view = getattr(unisights.django, factory)(options)
+        return django_app(view, handler, options.path), view.collector
 
     return make
 
@@ -175,4 +187,5 @@ def make_client(adapter: Adapter, **options: Any) -> Client:
     for package in adapter.needs:
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
-    return Client(adapter, adapter.make_app(UnisightsOptions(**{"delivery": "inline", **options})))
+    app, collector = adapter.make_app(UnisightsOptions(**{"delivery": "inline", **options}))
+    return Client(adapter, app, collector)

@@ -194,5 +194,5 @@ def test_logs_hold_no_content(
     client = connect_background(handler=gate, queue_size=1)
     for _ in range(2):
         client.post(make_body(asset_id="tell-tale"))
-    assert "the queue is full" in caplog.text
+    assert "queue_full" in caplog.text
     assert "tell-tale" not in caplog.text

@@ -10,6 +10,7 @@ import pytest
 from tests.processes import wait_for
 from tests.spools import close_spool, query
 from tests.support import SESSION_ID, click, make_body, make_data, seal
+from unisights import decode_unisights_payload
 
 
 class _Failing:
@@ -73,6 +74,7 @@ def test_the_next_process_resumes(connect_durable: Any, path: Path) -> None:
     client = connect_durable(handler=_Failing(), retry_delay=0)
     assert [client.post(body).status for body in (make_body(), sealed)] == [202, 202]
     close_spool(path)
+    received = query(path, "SELECT content_id, raw, received_at FROM payloads")
     handler = _Failing()
     handler.is_mended = True
     connect_durable(handler=handler).post(make_body(asset_id="third"))
@@ -83,6 +85,13 @@ def test_the_next_process_resumes(connect_durable: Any, path: Path) -> None:
     )
     assert first == second
     assert second.encrypted
+    # Whatever a payload says of itself, it says after the restart.
+    (stored,) = [row for row in received if row[1] == sealed]
+    expected = decode_unisights_payload(sealed)
+    expected.received_at = second.received_at
+    assert stored == (second.content_id, sealed, second.received_at)
+    assert second.content_id == expected.content_id
+    assert second.clock_skew == expected.clock_skew is not None
 
 
 def test_a_full_spool_is_503(connect_durable: Any, path: Path) -> None:

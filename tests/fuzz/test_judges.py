@@ -85,7 +85,7 @@ def _breaks_down(_fast: Any) -> Any:
 @pytest.mark.parametrize("defect", [_loses_pages, _takes_anything, _breaks_down])
 def test_defects_are_found(monkeypatch: pytest.MonkeyPatch, defect: Any) -> None:
     """A fast path that decodes otherwise, is unsound, or raises, is found, and shown small."""
-    monkeypatch.setattr(judges, "_decode_fast", defect(judges._decode_fast))
+    monkeypatch.setattr(judges, "decode_fast", defect(judges.decode_fast))
     outcome = run_block("defects", 300, None)
     assert outcome.disagreements > 0
     assert outcome.vectors != []

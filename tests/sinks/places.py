@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import operator
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable
@@ -9,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unisights import UnisightsPayload, decode_unisights_payload
+from unisights import UnisightsPayload
 from unisights._calling import call_async
-from unisights._identity import content_id
 from unisights.schema import SCHEMA_VERSION
 from unisights.sinks import (
     JSONLinesSink,
@@ -46,14 +46,21 @@ class Place:
         make: makes a sink that stores there; takes the sink's own options.
         read: reads all that is there, in the order in which it was stored.
         keeps_nul: whether it can hold U+0000 in a string.
-        drops_duplicates: whether a payload that comes twice is there once.
+        key: what a payload is told by that comes twice, and is there once; nothing: it is twice.
     """
 
     url: str
     make: Callable[..., Any]
     read: Callable[[], list[Stored]]
     keeps_nul: bool = True
-    drops_duplicates: bool = False
+    key: tuple[str, ...] = ()
+
+    def distinct(self, stored: list[Stored]) -> list[Stored]:
+        """What is to be there of payloads that came one after the other."""
+        if not self.key:
+            return stored
+        first = {operator.attrgetter(*self.key)(one): one for one in reversed(stored)}
+        return list(reversed(first.values()))
 
 
 def as_stored(payload: UnisightsPayload, place: Place) -> Stored:
@@ -61,7 +68,7 @@ def as_stored(payload: UnisightsPayload, place: Place) -> Stored:
     data = payload.data.to_dict()
     shown = data if place.keeps_nul else without_nul(data)
     return Stored(
-        content_id(payload),
+        payload.content_id,
         payload.received_at,
         payload.encrypted,
         shown["session_id"],
@@ -107,7 +114,8 @@ def new_name() -> str:
 
 
 def _from_record(record: dict[str, Any]) -> Stored:
-    assert list(record) == ["content_id", "received_at", "encrypted", "schema_version", "data"]
+    keys = ["content_id", "received_at", "clock_skew", "encrypted", "schema_version", "data"]
+    assert list(record) == keys
     assert record["schema_version"] == SCHEMA_VERSION
     return Stored(
         record["content_id"],
@@ -125,16 +133,16 @@ def sqlite_place(directory: Path) -> Place:
     def read() -> list[Stored]:
         connection = sqlite3.connect(path)
         rows = connection.execute(
-            "SELECT raw, received_at, encrypted, session_id, id FROM payloads ORDER BY id"
+            "SELECT content_id, received_at, encrypted, session_id, id FROM payloads ORDER BY id"
         ).fetchall()
         stored = []
-        for raw, received_at, encrypted, session_id, number in rows:
+        for content_id, received_at, encrypted, session_id, number in rows:
             events = connection.execute(
                 "SELECT type, data FROM events WHERE payload_id = ? ORDER BY position", [number]
             )
             stored.append(
                 Stored(
-                    content_id(decode_unisights_payload(raw)),
+                    content_id,
                     received_at,
                     bool(encrypted),
                     session_id,
@@ -144,7 +152,11 @@ def sqlite_place(directory: Path) -> Place:
         connection.close()
         return stored
 
-    return Place(f"sqlite:///{path}", lambda **options: SQLiteSink(path), read)
+    def make(**options: Any) -> SQLiteSink:
+        options.pop("retry", None)
+        return SQLiteSink(path, **options)
+
+    return Place(f"sqlite:///{path}", make, read, key=("content_id", "received_at"))
 
 
 def _event(kind: str, data: Any) -> dict[str, Any]:
@@ -199,7 +211,7 @@ def postgres_place(port: int) -> Place:
     def make(**options: Any) -> PostgresSink:
         return PostgresSink(dsn, schema=schema, **options)
 
-    return Place(f"{dsn}?schema={schema}", make, read, keeps_nul=False, drops_duplicates=True)
+    return Place(f"{dsn}?schema={schema}", make, read, keeps_nul=False, key=("content_id",))
 
 
 def redis_place(port: int) -> Place:

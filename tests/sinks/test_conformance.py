@@ -95,10 +95,8 @@ def test_any_valid_payload_is_stored(place: Place) -> None:
 
     collect()
     asyncio.run(main())
-    expected = [as_stored(payload, place) for payload in received]
+    expected = place.distinct([as_stored(payload, place) for payload in received])
     found = place.read()
-    if place.drops_duplicates:
-        expected = list({one.content_id: one for one in expected}.values())
     by_id = operator.attrgetter("content_id")
     assert sorted(found, key=by_id) == sorted(expected, key=by_id)
 
@@ -115,12 +113,16 @@ def test_surrogates_and_nul_are_stored(place: Place) -> None:
 
 def test_a_payload_twice_has_one_identity(place: Place) -> None:
     """What comes again has the same content id; where that is a key, it is there once."""
-    payload = decode_unisights_payload(make_body(events=[click()]))
-    assert store(place.make(), [payload, payload]) == [None, None]
-    assert store(place.make(), [payload]) == [None]
-    found = place.read()
-    assert len(found) == (1 if place.drops_duplicates else 3)
-    assert {stored.content_id for stored in found} == {as_stored(payload, place).content_id}
+    first, redelivered, received_again = (
+        decode_unisights_payload(make_body(events=[click()])) for _ in range(3)
+    )
+    received_again.received_at = 1
+    given_ones = [first, redelivered, received_again]
+    assert store(place.make(), given_ones) == [None] * 3
+    assert store(place.make(), given_ones) == [None] * 3
+    expected = [as_stored(payload, place) for payload in given_ones]
+    assert _sorted(place.read()) == _sorted(place.distinct(expected * 2))
+    assert len({stored.content_id for stored in expected}) == 1
 
 
 def test_a_payload_that_was_not_bytes(place: Place) -> None:
@@ -128,8 +130,7 @@ def test_a_payload_that_was_not_bytes(place: Place) -> None:
     payload = UnisightsPayload.from_dict(make_payload(events=[click()]))
     assert payload.raw == b""
     store(place.make(), [payload])
-    if not place.url.startswith("sqlite:"):  # that one has the body instead of an id
-        assert place.read() == [as_stored(payload, place)]
+    assert place.read() == [as_stored(payload, place)]
 
 
 def test_a_closed_sink_opens_again(place: Place) -> None:

@@ -1,17 +1,20 @@
 """The SQLite sink as a handler, with threads and odd payloads."""
 
+import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.sinks.places import store
 from tests.support import CAPTURES, capture, click, make_body, make_data, seal
-from unisights import decode_unisights_payload
-from unisights.sinks import SQLiteSink
+from unisights import UnisightsPayload, decode_unisights_payload
+from unisights._calling import call_sync
+from unisights.errors import SinkError
+from unisights.sinks import Batch, SQLiteSink, sqlite
 from unisights.validator import Checks
 
 
@@ -22,11 +25,19 @@ def db(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sink(db: Path) -> Iterator[SQLiteSink]:
-    """A sink that is closed afterwards."""
-    made = SQLiteSink(db)
-    yield made
-    made.close()
+def sink(db: Path) -> SQLiteSink:
+    """A sink; each call of `store` closes it."""
+    return SQLiteSink(db)
+
+
+def _payload(body: bytes, received_at: int = 0, **options: Any) -> UnisightsPayload:
+    payload = decode_unisights_payload(body, **options)
+    payload.received_at = received_at
+    return payload
+
+
+def _store(sink: SQLiteSink, *payloads: UnisightsPayload) -> None:
+    assert store(sink, payloads) == [None] * len(payloads)
 
 
 def _rows(db: Path, query: str) -> list[Any]:
@@ -40,8 +51,8 @@ def _rows(db: Path, query: str) -> list[Any]:
 @pytest.mark.parametrize("name", CAPTURES)
 def test_what_is_stored_can_be_decoded_again(sink: SQLiteSink, db: Path, name: str) -> None:
     """The body is kept byte for byte, and every event's data as the JSON it decodes to."""
-    payload = decode_unisights_payload(capture(name))
-    sink(payload, None)
+    payload = _payload(capture(name))
+    _store(sink, payload)
     ((raw,),) = _rows(db, "SELECT raw FROM payloads")
     assert decode_unisights_payload(raw) == payload
     stored = [
@@ -52,12 +63,10 @@ def test_what_is_stored_can_be_decoded_again(sink: SQLiteSink, db: Path, name: s
 
 def test_threads_share_a_sink(sink: SQLiteSink, db: Path) -> None:
     """Payloads stored from many threads at once are all there, each with its own events."""
-    payloads = [
-        decode_unisights_payload(make_body(events=[click(timestamp=number)] * 3))
-        for number in range(100)
-    ]
+    payloads = [_payload(make_body(events=[click(timestamp=number)] * 3)) for number in range(100)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda payload: sink(payload, None), payloads))
+        list(pool.map(lambda payload: call_sync(sink, payload, None), payloads))
+    asyncio.run(sink.close())
     assert _rows(db, "SELECT count(*), count(DISTINCT payload_id) FROM events") == [(300, 100)]
     assert _rows(
         db,
@@ -68,27 +77,102 @@ def test_threads_share_a_sink(sink: SQLiteSink, db: Path) -> None:
 
 def test_two_sinks_share_a_file(sink: SQLiteSink, db: Path) -> None:
     """Several processes may store into one file: a second sink opens it as it is."""
-    sink(decode_unisights_payload(make_body()), None)
-    other = SQLiteSink(db)
-    other(decode_unisights_payload(make_body()), None)
-    other.close()
-    sink(decode_unisights_payload(make_body()), None)
+    _store(sink, _payload(make_body(), 1))
+    _store(SQLiteSink(db), _payload(make_body(), 2))
+    _store(sink, _payload(make_body(), 3))
     assert _rows(db, "SELECT count(*) FROM payloads") == [(3,)]
 
 
-def test_a_closed_sink_opens_again(sink: SQLiteSink, db: Path) -> None:
-    """A payload that comes after the end of a server's life is not lost."""
-    sink.close()
-    sink(decode_unisights_payload(make_body()), None)
-    assert _rows(db, "SELECT count(*) FROM payloads") == [(1,)]
+def test_concurrent_payloads_share_a_transaction(
+    sink: SQLiteSink, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What arrives while one batch is stored is the next, within the bounds of a batch."""
+    batches: list[int] = []
+    stores = sqlite._FileWriter._store
+
+    def note(writer: Any, items: Any) -> None:
+        batches.append(len(items))
+        stores(writer, items)
+
+    monkeypatch.setattr(sqlite._FileWriter, "_store", note)
+    bounded = SQLiteSink(db, batch=Batch(max_payloads=40))
+    _store(bounded, *(_payload(make_body(), number) for number in range(100)))
+    assert sum(batches) == 100
+    assert len(batches) <= 4
+    assert max(batches) <= 40
+    assert _rows(db, "SELECT count(*) FROM payloads") == [(100,)]
+
+
+def test_one_that_cannot_be_stored_fails_alone(sink: SQLiteSink, db: Path) -> None:
+    """The others of its batch are stored; of the batch that failed, nothing was before."""
+    bad = UnisightsPayload.from_dict({"data": make_data(events=[click()])})
+    bad.data.session_id, bad.raw = "\ud800", b"bad"
+    good = [_payload(make_body(events=[click()]), number) for number in range(5)]
+    outcomes = store(sink, [*good[:3], bad, *good[3:]])
+    assert [type(one) for one in outcomes if one is not None] == [SinkError]
+    assert outcomes[3] is not None
+    assert _rows(db, "SELECT received_at FROM payloads ORDER BY id") == [(n,) for n in range(5)]
+    assert _rows(db, "SELECT count(*) FROM events") == [(5,)]
+
+
+def test_delivered_again_is_stored_once(sink: SQLiteSink, db: Path) -> None:
+    """The same body with the same time of receipt is one row; received twice, it is two."""
+    body = make_body(events=[click()] * 3)
+    again = [_payload(body, 1000), _payload(body, 1000), _payload(body, 2000)]
+    _store(sink, *again)
+    _store(sink, *again)
+    found = _rows(db, "SELECT content_id, received_at FROM payloads ORDER BY id")
+    assert found == [(again[0].content_id, 1000), (again[0].content_id, 2000)]
+    assert _rows(db, "SELECT payload_id, count(*) FROM events GROUP BY payload_id") == [
+        (1, 3),
+        (2, 3),
+    ]
+
+
+def test_a_locked_file_fails_the_call(
+    sink: SQLiteSink, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is confirmed that is not committed; afterwards the sink goes on."""
+    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.01)
+    _store(sink, _payload(make_body(), 1))
+    other = sqlite3.connect(db, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    (error,) = store(sink, [_payload(make_body(), 2)])
+    assert isinstance(error, SinkError)
+    assert "locked" in str(error)
+    other.execute("ROLLBACK")
+    other.close()
+    _store(sink, _payload(make_body(), 3))
+    assert _rows(db, "SELECT received_at FROM payloads") == [(1,), (3,)]
+
+
+def test_a_file_of_an_earlier_version_is_left_alone(sink: SQLiteSink, db: Path) -> None:
+    """The error says what to do; the file stays as it was."""
+    connection = sqlite3.connect(db)
+    connection.execute("CREATE TABLE payloads (mine)")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    before = _rows(db, "SELECT sql FROM sqlite_master")
+    (error,) = store(sink, [_payload(make_body())])
+    assert isinstance(error, SinkError)
+    assert "earlier version" in str(error)
+    assert "move it away" in str(error)
+    assert _rows(db, "SELECT sql FROM sqlite_master") == before
+
+
+def test_the_clock_skew_is_kept(sink: SQLiteSink, db: Path) -> None:
+    """As the payload tells it; NULL where it tells nothing."""
+    _store(
+        sink, _payload(make_body(events=[click(timestamp=1500)]), 1000), _payload(make_body(), 1)
+    )
+    assert _rows(db, "SELECT clock_skew FROM payloads ORDER BY id") == [(500,), (None,)]
 
 
 def test_odd_values_are_stored(sink: SQLiteSink, db: Path) -> None:
     """NUL, emoji, lone surrogates, huge timestamps, no events: nothing of it breaks the store."""
     title = {"type": "page_view", "data": {"location": "\x00é🎉", "timestamp": 1e300}}
     body = make_body(asset_id="a\x00b", events=[title]).replace(b"a\\u0000b", b"a\\u0000\\ud800b")
-    sink(decode_unisights_payload(body), None)
-    sink(decode_unisights_payload(make_body()), None)
+    _store(sink, _payload(body), _payload(make_body()))
     assert _rows(db, "SELECT asset_id, client_time FROM payloads") == [
         ("a\x00\ufffdb", 2**53 - 1),
         ("site-1", None),
@@ -100,7 +184,7 @@ def test_unchecked_values_are_stored(sink: SQLiteSink, db: Path) -> None:
     body = make_body(
         asset_id=["list"], page_url=10**30, events=[click(timestamp={"no": 1}), click()]
     )
-    sink(decode_unisights_payload(body, checks=Checks(values=False, required=False)), None)
+    _store(sink, _payload(body, checks=Checks(values=False, required=False)))
     assert _rows(db, "SELECT asset_id, page_url, client_time FROM payloads") == [
         ('["list"]', str(10**30), 3)
     ]
@@ -109,5 +193,5 @@ def test_unchecked_values_are_stored(sink: SQLiteSink, db: Path) -> None:
 def test_how_it_came_is_kept(sink: SQLiteSink, db: Path) -> None:
     """An encrypted payload's row says so, and holds the ciphertext as its raw body."""
     body = json.dumps(seal(json.dumps(make_data()).encode())).encode()
-    sink(decode_unisights_payload(body), None)
+    _store(sink, _payload(body))
     assert _rows(db, "SELECT encrypted, raw FROM payloads") == [(1, body)]

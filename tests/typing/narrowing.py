@@ -2,6 +2,7 @@
 
 # pyright: strict
 
+import dataclasses
 from typing import Any, Literal, assert_never, assert_type
 
 from unisights import Event, UnisightsPayload
@@ -67,3 +68,9 @@ def attributes(payload: UnisightsPayload) -> None:
     assert_type(payload.raw, bytes)
     assert_type(payload.to_dict(), dict[str, Any])
     assert_type(UnisightsPayload.from_dict({}), UnisightsPayload)
+
+
+def records_are_dataclasses(event: ClickEvent) -> ClickEvent:
+    """Type checkers take events for dataclasses, too."""
+    assert_type(dataclasses.asdict(event), dict[str, Any])
+    return dataclasses.replace(event, data=ClickEventData(x=1, y=2, timestamp=3))

@@ -12,7 +12,7 @@ import pytest
 from tests.support import ROOT
 
 HERE = Path(__file__).parent
-CHECKED = [HERE / "narrowing.py", HERE / "options.py", HERE / "mistakes.py"]
+CHECKED = [HERE / f"{name}.py" for name in ("narrowing", "options", "stats", "mistakes")]
 Lines = set[tuple[str, int]]
 
 

@@ -22,26 +22,6 @@ REFUSALS = (DecodeError, ValidationError, RecursionError)
 _new = object.__new__
 
 
-class _PageViewEvent(Struct, tag_field="type", tag="page_view", kw_only=True, gc=False):
-    data: types.PageViewEventData
-
-
-class _ClickEvent(Struct, tag_field="type", tag="click", kw_only=True, gc=False):
-    data: types.ClickEventData
-
-
-class _WebVitalEvent(Struct, tag_field="type", tag="web_vital", kw_only=True, gc=False):
-    data: types.WebVitalEventData
-
-
-class _CustomEvent(Struct, tag_field="type", tag="custom", kw_only=True, gc=False):
-    data: types.CustomEventData
-
-
-class _ErrorEvent(Struct, tag_field="type", tag="error", kw_only=True, gc=False):
-    data: types.ErrorEventData
-
-
 class _UnisightsData(Struct, kw_only=True):
     asset_id: Annotated[str, Meta(min_length=1)]
     session_id: Annotated[
@@ -62,7 +42,13 @@ class _UnisightsData(Struct, kw_only=True):
     device_info: types.DeviceInfo = field(default_factory=types.DeviceInfo)
     scroll_depth: Annotated[float, Meta(ge=0)] = 0.0
     time_on_page: Annotated[float, Meta(ge=0)] = 0.0
-    events: list[_PageViewEvent | _ClickEvent | _WebVitalEvent | _CustomEvent | _ErrorEvent]
+    events: list[
+        types.PageViewEvent
+        | types.ClickEvent
+        | types.WebVitalEvent
+        | types.CustomEvent
+        | types.ErrorEvent
+    ]
 
 
 class _UnisightsPayload(Struct, kw_only=True):
@@ -82,39 +68,6 @@ def _to_UtmParams(mirror: dict[str, str]) -> types.UtmParams:
     return out
 
 
-def _to_Event_list(mirrors: list[Any]) -> list[types.Event]:
-    out: list[types.Event] = []
-    append = out.append
-    for mirror in mirrors:
-        kind = type(mirror)
-        if kind is _PageViewEvent:
-            page_view_event = _new(types.PageViewEvent)
-            page_view_event.type = "page_view"
-            page_view_event.data = mirror.data
-            append(page_view_event)
-        elif kind is _ClickEvent:
-            click_event = _new(types.ClickEvent)
-            click_event.type = "click"
-            click_event.data = mirror.data
-            append(click_event)
-        elif kind is _WebVitalEvent:
-            web_vital_event = _new(types.WebVitalEvent)
-            web_vital_event.type = "web_vital"
-            web_vital_event.data = mirror.data
-            append(web_vital_event)
-        elif kind is _CustomEvent:
-            custom_event = _new(types.CustomEvent)
-            custom_event.type = "custom"
-            custom_event.data = mirror.data
-            append(custom_event)
-        else:
-            error_event = _new(types.ErrorEvent)
-            error_event.type = "error"
-            error_event.data = mirror.data
-            append(error_event)
-    return out
-
-
 def _to_UnisightsData(mirror: _UnisightsData) -> types.UnisightsData:
     out = _new(types.UnisightsData)
     out.asset_id = mirror.asset_id
@@ -126,7 +79,7 @@ def _to_UnisightsData(mirror: _UnisightsData) -> types.UnisightsData:
     out.device_info = mirror.device_info
     out.scroll_depth = min(mirror.scroll_depth, 100.0)
     out.time_on_page = mirror.time_on_page
-    out.events = _to_Event_list(mirror.events)
+    out.events = mirror.events
     return out
 
 
@@ -151,10 +104,10 @@ def decode_UnisightsData(body: bytes) -> types.UnisightsData:
 
 
 MEMBERS: dict[str, type[Struct]] = {
-    "PageViewEvent": _PageViewEvent,
-    "ClickEvent": _ClickEvent,
-    "WebVitalEvent": _WebVitalEvent,
-    "CustomEvent": _CustomEvent,
-    "ErrorEvent": _ErrorEvent,
+    "PageViewEvent": types.PageViewEvent,
+    "ClickEvent": types.ClickEvent,
+    "WebVitalEvent": types.WebVitalEvent,
+    "CustomEvent": types.CustomEvent,
+    "ErrorEvent": types.ErrorEvent,
 }
 """What a member of each union is decoded into."""

@@ -175,64 +175,56 @@ def _to_UtmParams(mirror: dict[str, str]) -> types.UtmParams:
 
 
 def _to_DeviceInfo(mirror: _DeviceInfo) -> types.DeviceInfo:
-    out = _new(types.DeviceInfo)
-    out.browser = mirror.browser
-    out.os = mirror.os
-    out.device_type = mirror.device_type
-    out.user_agent = mirror.user_agent
-    out.platform = mirror.platform
-    out.referrer = mirror.referrer
-    out.screen_width = _floored(mirror.screen_width)
-    out.screen_height = _floored(mirror.screen_height)
-    return out
+    return types.DeviceInfo(
+        browser=mirror.browser,
+        os=mirror.os,
+        device_type=mirror.device_type,
+        user_agent=mirror.user_agent,
+        platform=mirror.platform,
+        referrer=mirror.referrer,
+        screen_width=_floored(mirror.screen_width),
+        screen_height=_floored(mirror.screen_height),
+    )
 
 
 def _to_PageViewEventData(mirror: _PageViewEventData) -> types.PageViewEventData:
-    out = _new(types.PageViewEventData)
-    out.location = mirror.location
-    out.title = mirror.title
-    out.timestamp = _floored(mirror.timestamp)
-    return out
+    return types.PageViewEventData(
+        location=mirror.location, title=mirror.title, timestamp=_floored(mirror.timestamp)
+    )
 
 
 def _to_ClickEventData(mirror: _ClickEventData) -> types.ClickEventData:
-    out = _new(types.ClickEventData)
-    out.x = mirror.x
-    out.y = mirror.y
-    out.timestamp = _floored(mirror.timestamp)
-    return out
+    return types.ClickEventData(x=mirror.x, y=mirror.y, timestamp=_floored(mirror.timestamp))
 
 
 def _to_WebVitalEventData(mirror: _WebVitalEventData) -> types.WebVitalEventData:
-    out = _new(types.WebVitalEventData)
-    out.name = mirror.name
-    out.value = mirror.value
-    out.rating = mirror.rating
-    out.delta = mirror.delta
-    out.id = mirror.id
-    out.entries = _whole(mirror.entries)
-    out.navigation_type = mirror.navigation_type
-    out.timestamp = _floored(mirror.timestamp)
-    return out
+    return types.WebVitalEventData(
+        name=mirror.name,
+        value=mirror.value,
+        rating=mirror.rating,
+        delta=mirror.delta,
+        id=mirror.id,
+        entries=_whole(mirror.entries),
+        navigation_type=mirror.navigation_type,
+        timestamp=_floored(mirror.timestamp),
+    )
 
 
 def _to_CustomEventData(mirror: _CustomEventData) -> types.CustomEventData:
-    out = _new(types.CustomEventData)
-    out.name = mirror.name
-    out.data = mirror.data
-    out.timestamp = _floored(mirror.timestamp)
-    return out
+    return types.CustomEventData(
+        name=mirror.name, data=mirror.data, timestamp=_floored(mirror.timestamp)
+    )
 
 
 def _to_ErrorEventData(mirror: _ErrorEventData) -> types.ErrorEventData:
-    out = _new(types.ErrorEventData)
-    out.message = mirror.message
-    out.source = mirror.source
-    out.lineno = _whole(mirror.lineno)
-    out.colno = _whole(mirror.colno)
-    out.stack = mirror.stack
-    out.timestamp = _floored(mirror.timestamp)
-    return out
+    return types.ErrorEventData(
+        message=mirror.message,
+        source=mirror.source,
+        lineno=_whole(mirror.lineno),
+        colno=_whole(mirror.colno),
+        stack=mirror.stack,
+        timestamp=_floored(mirror.timestamp),
+    )
 
 
 def _to_Event_list(mirrors: list[Any]) -> list[types.Event]:
@@ -241,30 +233,15 @@ def _to_Event_list(mirrors: list[Any]) -> list[types.Event]:
     for mirror in mirrors:
         kind = type(mirror)
         if kind is _PageViewEvent:
-            page_view_event = _new(types.PageViewEvent)
-            page_view_event.type = "page_view"
-            page_view_event.data = _to_PageViewEventData(mirror.data)
-            append(page_view_event)
+            append(types.PageViewEvent(data=_to_PageViewEventData(mirror.data)))
         elif kind is _ClickEvent:
-            click_event = _new(types.ClickEvent)
-            click_event.type = "click"
-            click_event.data = _to_ClickEventData(mirror.data)
-            append(click_event)
+            append(types.ClickEvent(data=_to_ClickEventData(mirror.data)))
         elif kind is _WebVitalEvent:
-            web_vital_event = _new(types.WebVitalEvent)
-            web_vital_event.type = "web_vital"
-            web_vital_event.data = _to_WebVitalEventData(mirror.data)
-            append(web_vital_event)
+            append(types.WebVitalEvent(data=_to_WebVitalEventData(mirror.data)))
         elif kind is _CustomEvent:
-            custom_event = _new(types.CustomEvent)
-            custom_event.type = "custom"
-            custom_event.data = _to_CustomEventData(mirror.data)
-            append(custom_event)
-        else:
-            error_event = _new(types.ErrorEvent)
-            error_event.type = "error"
-            error_event.data = _to_ErrorEventData(mirror.data)
-            append(error_event)
+            append(types.CustomEvent(data=_to_CustomEventData(mirror.data)))
+        elif kind is _ErrorEvent:
+            append(types.ErrorEvent(data=_to_ErrorEventData(mirror.data)))
     return out
 
 

@@ -35,6 +35,10 @@ class Writer(ABC, Generic[Item]):
     def is_transient(self, error: Exception) -> bool:
         """Whether what was raised may pass."""
 
+    def describe(self, error: Exception) -> str:
+        """What was raised, in words that hold nothing of the payloads."""
+        return describe(error)
+
 
 class BatchingSink(ABC, Generic[Item]):
     """A handler whose concurrent calls are written in batches.
@@ -95,6 +99,7 @@ class BatchingSink(ABC, Generic[Item]):
             batch=self._batch,
             retry=self._retry,
             splits=writer.splits,
+            words=writer.describe,
         )
         return _Line(writer, batcher)
 

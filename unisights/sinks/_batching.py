@@ -8,9 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from unisights._log import log
 from unisights.errors import ConfigurationError, SinkError
-
-logger = logging.getLogger("unisights")
 
 Item = TypeVar("Item")
 
@@ -102,6 +101,7 @@ class Batcher(Generic[Item]):
         batch: the bounds of a batch.
         retry: how often a batch is tried.
         splits: whether a batch may fail because of one of its items.
+        words: an exception in words that hold nothing of the items.
     """
 
     def __init__(
@@ -113,6 +113,7 @@ class Batcher(Generic[Item]):
         batch: Batch,
         retry: Retry,
         splits: bool,
+        words: Callable[[Exception], str] | None = None,
     ) -> None:
         self._name = name
         self._store = store
@@ -120,6 +121,7 @@ class Batcher(Generic[Item]):
         self._batch = batch
         self._retry = retry
         self._splits = splits
+        self._words = words or describe
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Entry[Item]] = deque()
         self._bytes = 0
@@ -202,9 +204,12 @@ class Batcher(Generic[Item]):
                 await self._deliver(entries[:middle])
                 await self._deliver(entries[middle:])
                 return
+            words = self._words(error)
             for entry in entries:
-                failure = SinkError(f"{self._name}: {describe(error)}")
-                failure.__cause__ = error
+                failure = SinkError(f"{self._name}: {words}")
+                if words == describe(error):
+                    # Tracebacks show it; what is to be kept back must not come out there.
+                    failure.__cause__ = error
                 _fail(entry, failure)
         else:
             for entry in entries:
@@ -223,12 +228,17 @@ class Batcher(Generic[Item]):
                 if attempt >= self._retry.attempts or not self._is_transient(error):
                     raise
                 pause = self._retry.pause_after(attempt)
-                logger.warning(
+                log(
+                    logging.WARNING,
+                    "sink_failed",
                     "%s: attempt %d failed, the next one in %.1f s: %s",
                     self._name,
                     attempt,
                     pause,
-                    describe(error),
+                    self._words(error),
+                    sink=self._name,
+                    attempt=attempt,
+                    delay=round(pause, 3),
                 )
                 await asyncio.sleep(pause)
             else:

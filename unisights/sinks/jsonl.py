@@ -25,8 +25,9 @@ _NEWLINE = b"\n"
 class JSONLinesSink(BatchingSink[bytes]):
     """Appends each payload as a line of JSON to a file; a full file is renamed, and a new one made.
 
-    A line is `{"content_id", "received_at", "encrypted", "schema_version", "data"}`. A full file
-    gets a number behind its name, `events.jsonl.1` being the oldest, and is never changed again.
+    A line is `{"content_id", "received_at", "clock_skew", "encrypted", "schema_version", "data"}`.
+    A full file gets a number behind its name, `events.jsonl.1` being the oldest, and is never
+    changed again.
     Several processes on one machine may share a file, and several sinks in one process: each
     write and each rotation holds a lock on it. If a crash leaves half a line, the next write
     begins a new one.

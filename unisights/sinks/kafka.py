@@ -14,12 +14,15 @@ try:
 except ImportError as error:
     raise ImportError("KafkaSink needs confluent-kafka: pip install 'unisights[kafka]'") from error
 
+from unisights._forks import abandon, forget_in_children
+from unisights._log import QuietLog, log
 from unisights.errors import ConfigurationError, SinkError
-from unisights.sinks._forks import abandon, forget_in_children
 from unisights.sinks._records import encode, make_record
 from unisights.types import UnisightsPayload
 
 logger = logging.getLogger("unisights.kafka")
+
+_quiet = QuietLog()
 
 POLL_SECONDS = 0.2
 """How long the thread that hears of deliveries may take to hear that it is to end."""
@@ -52,10 +55,10 @@ _OUTLIVED = {
 class KafkaSink:
     """Produces each payload to a topic: one message, acknowledged by all in-sync replicas.
 
-    The value is the JSON `{"content_id", "received_at", "encrypted", "schema_version", "data"}`,
-    the key is the session's id, so that a session's payloads keep their order, and the headers
-    `content_id`, `received_at` and `schema_version` say the same as the value. The producer is
-    idempotent: what it sends again, it does not store again.
+    The value is the JSON `{"content_id", "received_at", "clock_skew", "encrypted",
+    "schema_version", "data"}`, the key is the session's id, so that a session's payloads keep
+    their order, and the headers `content_id`, `received_at` and `schema_version` say the same as
+    the value. The producer is idempotent: what it sends again, it does not store again.
 
     The client joins messages into batches, and sends again what was lost on the way, until
     `timeout` is over. When its queue is full, callers wait.
@@ -197,7 +200,8 @@ class KafkaSink:
         """Begin anew after an error that an idempotent producer cannot go on from."""
         with self._lock:
             if self._running is running:
-                logger.error("%s: the producer failed for good; a new one is made", self._name)
+                message = "%s: the producer failed for good; a new one is made"
+                log(logging.ERROR, "sink_failed", message, self._name, sink=self._name)
                 self._running = None
                 threading.Thread(target=running.end, args=(0.0,), daemon=True).start()
 
@@ -253,8 +257,8 @@ class _Running:
             except KafkaException:
                 # So the client tells of an error that it cannot go on from.
                 self._discard(self)
-            except Exception:
-                logger.exception("deliveries could not be heard of")
+            except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
+                log(logging.ERROR, "sink_failed", "deliveries could not be heard of", error=error)
 
     def _hear(
         self, acknowledged: asyncio.Future[None], error: KafkaError | None, _message: Message
@@ -276,7 +280,8 @@ def _tell(acknowledged: asyncio.Future[None], error: KafkaError | None) -> None:
     try:
         acknowledged.get_loop().call_soon_threadsafe(_finish, acknowledged, error)
     except RuntimeError:
-        logger.warning("a payload's event loop ended before its acknowledgement came")
+        message = "a payload's event loop ended before its acknowledgement came"
+        _quiet.log(logging.WARNING, "sink_failed", message)
 
 
 def _finish(acknowledged: asyncio.Future[None], error: KafkaError | None) -> None:

@@ -10,10 +10,9 @@ try:
 except ImportError as error:
     raise ImportError("PostgresSink needs psycopg: pip install 'unisights[postgres]'") from error
 
-from unisights._identity import content_id
 from unisights.errors import ConfigurationError, SinkError
 from unisights.sinks._base import BatchingSink, Writer
-from unisights.sinks._batching import Batch, Retry
+from unisights.sinks._batching import Batch, Retry, describe
 from unisights.sinks._records import encode
 from unisights.sinks._secrets import without_password
 from unisights.types import Event, UnisightsPayload
@@ -109,6 +108,9 @@ ORDER BY stored.id, position
 _TRANSIENT = ("08", "40", "53", "55P03", "57", "25006", "58")
 _PERMANENT = ("28", "3D")
 
+_QUOTING = ("22", "23", "P0")
+"""Classes of errors whose messages may quote what was to be stored."""
+
 
 class PostgresSink(BatchingSink[Columns]):
     """Stores payloads into PostgreSQL: one row in `payloads` for each, one in `events` per event.
@@ -153,7 +155,7 @@ class PostgresSink(BatchingSink[Columns]):
         self._create_tables = create_tables
 
     def _prepare(self, payload: UnisightsPayload) -> tuple[Columns, int]:
-        identity = content_id(payload)
+        identity = payload.content_id
         events = [
             (identity, position, *_event_values(event))
             for position, event in enumerate(payload.data.events)
@@ -224,6 +226,15 @@ class _TableWriter(Writer[Columns]):
 
     def is_transient(self, error: Exception) -> bool:
         return isinstance(error, OSError) or _is_transient(error)
+
+    def describe(self, error: Exception) -> str:
+        if not isinstance(error, psycopg.Error) or error.sqlstate is None:
+            return describe(error)
+        # Details and context quote values; of data and constraints, and from triggers, so may
+        # the message itself.
+        if error.sqlstate.startswith(_QUOTING):
+            return f"{type(error).__name__} ({error.sqlstate})"
+        return " ".join((error.diag.message_primary or type(error).__name__).split())
 
     async def _connected(self) -> AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:

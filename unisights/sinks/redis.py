@@ -13,7 +13,7 @@ except ImportError as error:
 
 from unisights.errors import ConfigurationError, SinkError
 from unisights.sinks._base import BatchingSink, Writer
-from unisights.sinks._batching import Batch, Retry
+from unisights.sinks._batching import Batch, Retry, describe
 from unisights.sinks._records import encode, make_record
 from unisights.sinks._secrets import without_password
 from unisights.types import UnisightsPayload
@@ -38,10 +38,10 @@ _TRANSIENT = (
 class RedisStreamSink(BatchingSink[Fields]):
     """Appends each payload to a stream: one entry, confirmed by the server.
 
-    An entry has the fields `content_id`, `received_at`, `encrypted`, `schema_version` and `data`:
-    strings as they are, all others as JSON. The entries of a batch are one transaction. If the
-    answer to one is lost, it is sent again, so an entry may be there twice, with the same
-    `content_id`.
+    An entry has the fields `content_id`, `received_at`, `clock_skew`, `encrypted`,
+    `schema_version` and `data`: strings as they are, all others as JSON. The entries of a batch
+    are one transaction. If the answer to one is lost, it is sent again, so an entry may be there
+    twice, with the same `content_id`.
 
     Redis confirms what it holds in memory. Whether that survives a crash is the server's setting,
     `appendfsync`.
@@ -136,6 +136,10 @@ class _StreamWriter(Writer[Fields]):
 
     async def close(self) -> None:
         await self._client.aclose()
+
+    def describe(self, error: Exception) -> str:
+        # The client quotes the command that failed, and that is the payload.
+        return describe(error).rpartition("of pipeline caused error: ")[2]
 
     def is_transient(self, error: Exception) -> bool:
         return isinstance(error, _TRANSIENT) and not isinstance(

@@ -1,23 +1,27 @@
 """A handler that stores into a SQLite file."""
 
+import asyncio
 import os
 import sqlite3
-import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from unisights.errors import StoreError
+from unisights.sinks._base import BatchingSink, Writer
+from unisights.sinks._batching import Batch, Retry
+from unisights.sinks._records import encode
 from unisights.types import Event, UnisightsPayload
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 """The version of the tables, kept in the file's `user_version`."""
 
 _TABLES = """
 CREATE TABLE payloads (
     id           INTEGER PRIMARY KEY,
+    content_id   TEXT NOT NULL,     -- hash of the body: a payload that comes again has the same
     received_at  INTEGER NOT NULL,  -- server time, ms since the Unix epoch
+    clock_skew   INTEGER,           -- the visitor's clock against it, ms
     client_time  INTEGER,           -- the newest event's timestamp, ms since the Unix epoch
     asset_id     TEXT,
     session_id   TEXT,
@@ -30,7 +34,8 @@ CREATE TABLE payloads (
     device_info  TEXT NOT NULL,     -- JSON
     event_count  INTEGER NOT NULL,
     encrypted    INTEGER NOT NULL,  -- 0 or 1: how it came
-    raw          BLOB NOT NULL      -- the request's body as received
+    raw          BLOB NOT NULL,     -- the request's body as received
+    UNIQUE (content_id, received_at)
 );
 CREATE INDEX payloads_session ON payloads (session_id);
 CREATE INDEX payloads_received ON payloads (received_at);
@@ -52,110 +57,145 @@ CREATE INDEX events_type ON events (type, client_time);
 CREATE INDEX events_session ON events (session_id);
 """
 
-_INSERT_PAYLOAD = "INSERT INTO payloads VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_BUSY_SECONDS = 5.0
+"""How long another process's transaction is waited for."""
+
+_INSERT_PAYLOAD = (
+    "INSERT INTO payloads VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (content_id, received_at) DO NOTHING"
+)
 _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-_encode = msgspec.json.Encoder().encode
+Rows = tuple[tuple[Any, ...], list[tuple[Any, ...]]]
+"""A payload's row, and those of its events, without the payload's number."""
 
 
-class SQLiteSink:
-    """Stores each payload in a transaction of its own: one row in `payloads`, one per event.
+class SQLiteSink(BatchingSink[Rows]):
+    """Stores payloads into a SQLite file: a row in `payloads` for each, one in `events` per event.
 
-    The file is in WAL mode, so it can be queried while events come in. The sink may be called
-    from several threads, and several processes may share one file.
+    A batch is one transaction. A payload that is delivered again, from the spool for example, is
+    stored once: it has the same body and the same `received_at`. A body that was received twice is
+    two rows with the same `content_id`.
+
+    The file is in WAL mode, so it can be queried while events come in. Several processes on one
+    machine may share a file, and several sinks in one process.
 
     Args:
         path: the file; it is made if it does not exist.
+        batch: the bounds of what is stored at once.
+
+    Raises:
+        ConfigurationError: a value cannot work.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, batch: Batch | None = None) -> None:
+        # SQLite waits for other processes itself; and a thread that hangs cannot be given up.
+        super().__init__(str(path), batch, Retry(attempts=1, timeout=24 * 60 * 60))
         self._path = Path(path)
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._owner = 0
 
-    def open(self) -> None:
-        """Open the file now rather than at the first payload.
-
-        Raises:
-            StoreError: the file cannot be opened, or is not such a store.
-        """
-        with self._lock:
-            self._opened()
-
-    def close(self) -> None:
-        """Close the file; a later payload opens it again."""
-        with self._lock:
-            if self._connection is not None and self._owner == os.getpid():
-                self._connection.close()
-            self._connection = None
-
-    def __call__(self, payload: UnisightsPayload, _request: Any) -> None:
-        """Store a payload.
-
-        Raises:
-            sqlite3.Error: it could not be stored; nothing of it was.
-        """
+    def _prepare(self, payload: UnisightsPayload) -> tuple[Rows, int]:
         data = payload.data
-        rows = [_event_row(payload, position, event) for position, event in enumerate(data.events)]
-        times = [row[3] for row in rows if isinstance(row[3], int)]
-        payload_row = (
+        events = [
+            _event_row(payload, position, event) for position, event in enumerate(data.events)
+        ]
+        times = [row[3] for row in events if isinstance(row[3], int)]
+        row = (
+            payload.content_id,
             payload.received_at,
+            payload.clock_skew,
             max(times, default=None),
             *_columns(data.asset_id, data.session_id, data.page_url),
             *_columns(data.entry_page, data.exit_page, data.scroll_depth, data.time_on_page),
-            _encode(data.utm_params.to_dict()).decode(),
-            _encode(data.device_info.to_dict()).decode(),
-            len(data.events),
+            encode(data.utm_params.to_dict()).decode(),
+            encode(data.device_info.to_dict()).decode(),
+            len(events),
             payload.encrypted,
             payload.raw,
         )
-        with self._lock:
-            connection = self._opened()
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
-                payload_id = connection.execute(_INSERT_PAYLOAD, payload_row).lastrowid
-                connection.executemany(_INSERT_EVENT, [(payload_id, *row) for row in rows])
+        return (row, events), len(payload.raw) + sum(len(event[-1]) for event in events)
+
+    def _make_writer(self) -> "_FileWriter":
+        return _FileWriter(self._path)
+
+
+class _FileWriter(Writer[Rows]):
+    """Writes in a thread: disks block."""
+
+    splits = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        await asyncio.to_thread(self._opened)
+
+    async def write(self, items: Sequence[Rows]) -> None:
+        await asyncio.to_thread(self._store, items)
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await asyncio.to_thread(connection.close)
+
+    def is_transient(self, error: Exception) -> bool:
+        # A full disk, a lock: nothing that smaller batches would mend.
+        return isinstance(error, StoreError) or type(error) in {
+            sqlite3.OperationalError,
+            sqlite3.DatabaseError,
+        }
 
     def _opened(self) -> sqlite3.Connection:
-        # A connection must not cross a fork.
-        if self._connection is None or self._owner != os.getpid():
+        if self._connection is None:
             self._connection = _connect(self._path)
-            self._owner = os.getpid()
         return self._connection
+
+    def _store(self, items: Sequence[Rows]) -> None:
+        connection = self._opened()
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            rows: list[tuple[Any, ...]] = []
+            for row, events in items:
+                stored = connection.execute(_INSERT_PAYLOAD, row)
+                if stored.rowcount:
+                    rows += [(stored.lastrowid, *event) for event in events]
+            connection.executemany(_INSERT_EVENT, rows)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(
-            path, timeout=5.0, isolation_level=None, check_same_thread=False
+            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
     except sqlite3.Error as error:
-        raise StoreError(f"cannot open {path}: {error}") from error
+        raise StoreError(f"cannot open it: {error}") from error
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         with connection:
             connection.execute("BEGIN IMMEDIATE")
-            _make_tables(connection, path)
+            _make_tables(connection)
     except sqlite3.Error as error:
         connection.close()
-        raise StoreError(f"cannot use {path}: {error}") from error
+        raise StoreError(f"cannot use it: {error}") from error
     except StoreError:
         connection.close()
         raise
     return connection
 
 
-def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
+def _make_tables(connection: sqlite3.Connection) -> None:
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     if found == STORE_VERSION:
         return
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if found or tables:
+    if 0 < found < STORE_VERSION:
         raise StoreError(
-            f"cannot use {path}: it is a SQLite file of something else, or of another version"
+            f"an earlier version of unisights made it (tables of version {found}, not "
+            f"{STORE_VERSION}); move it away, or name another file"
         )
+    if found or tables:
+        raise StoreError("it is a SQLite file of something else, or of another version")
     for statement in _TABLES.split(";"):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {STORE_VERSION}")
@@ -169,7 +209,7 @@ def _event_row(payload: UnisightsPayload, position: int, event: Event) -> tuple[
         *_columns(getattr(event.data, "name", None), event.data.timestamp),
         payload.received_at,
         *_columns(data.asset_id, data.session_id, data.page_url),
-        _encode(event.data.to_dict()).decode(),
+        encode(event.data.to_dict()).decode(),
     )
 
 
@@ -180,6 +220,6 @@ def _columns(*values: Any) -> list[Any]:
         if value is None
         or isinstance(value, str | float)
         or (isinstance(value, int) and -(2**63) <= value < 2**63)
-        else _encode(value).decode()
+        else encode(value).decode()
         for value in values
     ]

@@ -1,6 +1,5 @@
 """What must not cross a fork: a child leaves its parent's connections alone."""
 
-import ctypes
 import os
 import weakref
 from typing import Any, Protocol
@@ -28,6 +27,8 @@ def abandon(thing: object) -> None:
     kernel's list of descriptors that the two share would lose it. And a client whose threads are
     the parent's would wait for them for ever.
     """
+    import ctypes  # noqa: PLC0415  # takes a while, for few
+
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 

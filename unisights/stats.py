@@ -1,0 +1,151 @@
+"""What an endpoint has counted in this process."""
+
+import itertools
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from unisights._forks import forget_in_children
+
+Reason = Literal[
+    "forbidden_origin",
+    "wrong_method",
+    "wrong_content_type",
+    "wrong_content_encoding",
+    "too_large",
+    "cut_body",
+    "invalid_json",
+    "invalid_payload",
+    "invalid_events",
+    "undecryptable",
+    "queue_full",
+    "spool_full",
+    "spool_failed",
+    "shutting_down",
+]
+"""Why a request is refused; stable codes."""
+
+Counted = Literal[
+    "accepted", "duplicate", "queued", "delivered", "failed", "retried", "dead", "quarantined"
+]
+"""What is counted beside refusals, each in the attribute of `Stats` of that name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """What an endpoint has counted since its process began, and what is waiting now.
+
+    Attributes:
+        received: requests that were decided upon, preflights aside: `accepted` and all `refused`.
+        accepted: valid payloads that were taken.
+        duplicate: how many of these were dropped, as they had been accepted before.
+        queued: how many of these were answered 202: in the queue, or in the spool.
+        delivered: calls of the handler that succeeded; payloads, if there is none.
+        failed: calls of the handler that raised, and payloads whose turn never came.
+        retried: payloads that were put off after such a failure; from the spool only.
+        dead: payloads that became dead letters.
+        quarantined: events that were quarantined, being invalid, of bodies that were not refused
+            for it.
+        refused: requests that were refused, by reason.
+        waiting: payloads that are queued or being handled now: in this process, or in the spool
+            by all processes of the host, as of about a second ago. None if the spool is not open.
+        waiting_bytes: their bytes.
+        dead_letters: dead letters in the spool, likewise; None without a spool.
+        dead_letter_bytes: their bytes.
+        rejected: rejected records in the spool, likewise.
+        rejected_bytes: their bytes.
+    """
+
+    received: int
+    accepted: int
+    duplicate: int
+    queued: int
+    delivered: int
+    failed: int
+    retried: int
+    dead: int
+    quarantined: int
+    refused: Mapping[Reason, int]
+    waiting: int | None
+    waiting_bytes: int | None
+    dead_letters: int | None
+    dead_letter_bytes: int | None
+    rejected: int | None
+    rejected_bytes: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it, ready for JSON."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "refused": dict(self.refused)}
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What is waiting now; None where it is not known."""
+
+    waiting: int | None = None
+    waiting_bytes: int | None = None
+    dead_letters: int | None = None
+    dead_letter_bytes: int | None = None
+    rejected: int | None = None
+    rejected_bytes: int | None = None
+
+
+class Counters:
+    """Counts exactly, from any number of threads; a forked child begins at 0."""
+
+    def __init__(self) -> None:
+        self.forget()
+        forget_in_children(self)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._lock = threading.Lock()
+        # One step of such an iterator is not to be interrupted, and costs a tenth of a lock. To
+        # read it is to step on, so steps that were reads are taken off.
+        self._steps = {name: itertools.count() for name in get_args(Counted)}
+        self._reads = 0
+        self._more: dict[Counted, int] = dict.fromkeys(get_args(Counted), 0)
+        self._refused: dict[Reason, int] = dict.fromkeys(get_args(Reason), 0)
+
+    def one(self, name: Counted) -> None:
+        """Count something that has happened once."""
+        next(self._steps[name])
+
+    def add(self, name: Counted, count: int) -> None:
+        """Count something that has happened so many times."""
+        with self._lock:
+            self._more[name] += count
+
+    def refuse(self, reason: Reason) -> None:
+        """Count a refusal."""
+        with self._lock:
+            self._refused[reason] += 1
+
+    def snapshot(self, held: Holdings) -> Stats:
+        """What has been counted, beside what is waiting."""
+        with self._lock:
+            counts: dict[Counted, int] = {
+                name: next(steps) - self._reads + self._more[name]
+                # What follows from a thing is read before it: so a sum is never short.
+                for name, steps in reversed(self._steps.items())
+            }
+            self._reads += 1
+            refused = self._refused.copy()
+        return Stats(
+            received=counts["accepted"] + sum(refused.values()),
+            refused=MappingProxyType(refused),
+            **counts,
+            waiting=held.waiting,
+            waiting_bytes=held.waiting_bytes,
+            dead_letters=held.dead_letters,
+            dead_letter_bytes=held.dead_letter_bytes,
+            rejected=held.rejected,
+            rejected_bytes=held.rejected_bytes,
+        )
+
+
+Measure = Callable[[], Holdings]
+"""Tells what is waiting."""
