@@ -42,12 +42,20 @@ class Replies:
 
     def received(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
         """200: the handler has run, or there is none."""
-        body = _RECEIVED + _encode(payload.data.session_id) + _end(payload)
+        body = (
+            _RECEIVED
+            + _encode(payload.data.session_id)
+            + (_end(payload) if payload.quarantined else b"}")
+        )
         return Reply(200, (*_JSON, *self._cors.headers(info)), body)
 
     def queued(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
         """202: the handler will run in the background."""
-        body = _QUEUED + _encode(payload.data.session_id) + _end(payload)
+        body = (
+            _QUEUED
+            + _encode(payload.data.session_id)
+            + (_end(payload) if payload.quarantined else b"}")
+        )
         return Reply(202, (*_JSON, *self._cors.headers(info)), body)
 
     def unavailable(self, info: RequestInfo, reason: str) -> Reply:
@@ -108,7 +116,5 @@ class Replies:
 
 
 def _end(payload: UnisightsPayload) -> bytes:
-    """The rest of the answer to an accepted payload."""
-    if not payload.quarantined:
-        return b"}"
+    """The end of the answer to a payload of which events were quarantined."""
     return b',"quarantined":%d}' % len(payload.quarantined)
