@@ -7,6 +7,7 @@ from benchmarks import growth
 from benchmarks.corpus import ENCRYPTED
 from benchmarks.decoders import LIMIT, OURS, PYDANTIC
 from benchmarks.decoding import ACCEPTED
+from benchmarks.durable import DURABLE_LOAD
 from benchmarks.load import PROCESSOR_TIME
 from benchmarks.memory import FLOODED, OPTION
 from benchmarks.results import Results
@@ -15,10 +16,12 @@ from benchmarks.serving import (
     BARE_PARSE,
     DJANGO,
     DJANGO_READ,
+    DURABLE,
     FASTAPI,
     FASTAPI_MODEL,
     FLASK,
     FLASK_READ,
+    INLINE,
 )
 from benchmarks.timing import Case
 
@@ -117,6 +120,10 @@ BARS = [
     Bar(
         "unisights_django, of Django reading the body",
         *("load", _DJANGO, DJANGO.name, DJANGO_READ.name, "≥", 0.75, 0.85),
+    ),
+    Bar(
+        "durable delivery, of inline",
+        *("durable", DURABLE_LOAD, DURABLE.name, INLINE.name, "≥", 0.4),
     ),
     Bar("decrypt 64 KiB", "decrypt", "64 KiB", "decrypt", None, "≤", 3, unit="ms"),
     Bar("decrypt 1 MiB", "decrypt", "1,024 KiB", "decrypt", None, "≤", 60, unit="ms"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from benchmarks.decoders import LIMIT, OURS, decoders
+from benchmarks.durable import COMMITS, DURABLE_LOAD
 from benchmarks.report import bar_rows, machine_line, quantity
 from benchmarks.results import Results
 from benchmarks.serving import ASGI, DJANGO, DJANGO_ASYNC, FASTAPI, FLASK, FLASK_BACKGROUND
@@ -23,7 +24,13 @@ CLAIMS = {
 
 def as_markdown(results: Results) -> str:
     """What the README shows."""
-    tables = [*_bars(results), *_decoders(results), *_events(results), *_growth(results)]
+    tables = [
+        *_bars(results),
+        *_decoders(results),
+        *_events(results),
+        *_durable(results),
+        *_growth(results),
+    ]
     return "\n\n".join([*tables, machine_line(results)])
 
 
@@ -75,6 +82,23 @@ def _events(results: Results) -> Iterator[str]:
     if rows:
         head = (f"{EVENTS} events a body, one process", "Events/s", "Ratio", "Claimed, events/s")
         yield table(head, rows)
+
+
+def _durable(results: Results) -> Iterator[str]:
+    case, commits = (results.case("durable", name) for name in (DURABLE_LOAD, COMMITS))
+    if case is None or commits is None:
+        return
+    rows = [
+        (
+            name,
+            f"{case.spread(name).median:,.0f}",
+            f"{case.ratio(name).median:.2f}",
+            f"{commits.spread(name).median:.1f}" if name in commits.samples else "",
+        )
+        for name in case.samples
+    ]
+    head = (f"Delivery; {DURABLE_LOAD}", "Requests/s", f"× {case.reference}", "Payloads a commit")
+    yield table(head, rows)
 
 
 def _growth(results: Results) -> Iterator[str]:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks import corpus, decoding, growth, imports, load, machine, memory
+from benchmarks import corpus, decoding, durable, growth, imports, load, machine, memory
 from benchmarks.load import LoadEffort
 from benchmarks.results import Results
 from benchmarks.serving import ADAPTERS, App
@@ -56,6 +56,7 @@ PARTS: dict[str, Callable[[Efforts], list[Case]]] = {
         for name, body in load.bodies().items()
         for case in load.measure_load(name, body, efforts.load)
     ],
+    "durable": lambda efforts: durable.measure_durable(efforts.load),
 }
 
 
@@ -63,8 +64,9 @@ def measure(parts: Sequence[str], efforts: Efforts) -> Results:
     """Run some parts."""
     found = Results(machine.describe())
     for part in parts:
-        if part == "load" and not load.is_available():
-            found.notes.append(load.MISSING)
+        if part in {"load", "durable"} and not load.is_available():
+            if load.MISSING not in found.notes:
+                found.notes.append(load.MISSING)
             continue
         print(f"{part} …", file=sys.stderr, flush=True)
         found.sections[part] = PARTS[part](efforts)

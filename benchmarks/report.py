@@ -16,6 +16,7 @@ TITLES = {
     "memory": "Memory",
     "import": "Import",
     "load": "End to end",
+    "durable": "Durable beside inline delivery",
     "compare": "Two revisions",
 }
 

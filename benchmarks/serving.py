@@ -29,6 +29,7 @@ class App:
         path: where the endpoint is.
         status: what it answers if all is well.
         is_async: whether it is an ASGI app, for uvicorn; else it is one of WSGI, for gunicorn.
+        is_factory: whether the target is a function that makes it.
     """
 
     name: str
@@ -36,11 +37,13 @@ class App:
     path: str
     status: int = 200
     is_async: bool = True
+    is_factory: bool = False
 
     @property
     def command(self) -> str:
         """The server's command line behind `python -m`."""
-        return f"{_UVICORN if self.is_async else _GUNICORN} benchmarks.apps.{self.target}"
+        server = _UVICORN if self.is_async else _GUNICORN
+        return f"{server} {'--factory ' if self.is_factory else ''}benchmarks.apps.{self.target}"
 
 
 BARE_READ = App("bare ASGI, body read", "bare:read", "/")
@@ -58,6 +61,10 @@ DJANGO_READ = App("Django, body read", "django_app:app", "/read", is_async=False
 DJANGO = App("unisights_django", "django_app:app", "/events", is_async=False)
 DJANGO_ASYNC_READ = App("Django async, body read", "django_async_app:app", "/read")
 DJANGO_ASYNC = App("unisights_django_async", "django_async_app:app", "/events")
+
+INLINE = App("inline", "durable_app:inline", "/events", is_factory=True)
+DURABLE = App("durable, process", "durable_app:process", "/events", 202, is_factory=True)
+DURABLE_POWER = App("durable, power", "durable_app:power", "/events", 202, is_factory=True)
 
 GROUPS: dict[str, tuple[App, ...]] = {
     "ASGI": (BARE_PARSE, BARE_READ, ASGI, FASTAPI_READ, FASTAPI_MODEL, FASTAPI),
@@ -78,11 +85,13 @@ class Server:
         app: what it serves.
         pid: its first process; its group is all of them.
         port: where it listens, on loopback.
+        directory: where it may leave files; it ends with the server.
     """
 
     app: App
     pid: int
     port: int
+    directory: Path
 
     @property
     def url(self) -> str:
@@ -120,14 +129,15 @@ def serving(app: App, body: bytes, *, package: Path | None = None) -> Iterator[S
     """
     with tempfile.TemporaryDirectory() as runtime:
         # gunicorn puts a socket of its own into the runtime directory.
-        env = {"PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": runtime}
+        places = {"XDG_RUNTIME_DIR": runtime, "BENCHMARK_DIRECTORY": runtime}
+        env = {"PYTHONPATH": str(ROOT), **places}
         command = [*pinned(SERVER_CORE), PYTHON, "-m", *app.command.split()]
         # Servers put the working directory before everything else that modules come from.
         with process(command, cwd=package or ROOT, env=env) as child:
             started = read_until(child.stdout, "http://127.0.0.1:")
             port = int(re.findall(r"http://127\.0\.0\.1:(\d+)", started)[-1])
             wait_for(lambda: _serves(port, app, body), f"the start of {app.name}")
-            yield Server(app, child.pid, port)
+            yield Server(app, child.pid, port, Path(runtime))
 
 
 def pinned(core: int) -> list[str]:

@@ -1,6 +1,7 @@
 """Durable delivery in one process: retries, order, dead letters, taking over, ending."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import PYTHON, read_until, wait_for
+from tests.processes import DEADLINE, PYTHON, read_until, wait_for
 from tests.spools import fill, query
 from tests.support import ROOT, SITE_ID, click, make_body, make_data, seal
 from unisights import ConfigurationError, RequestInfo, UndeliveredError, UnisightsOptions
@@ -23,6 +24,7 @@ from unisights._clock import boot_clock
 from unisights._durable import DurableCourier
 from unisights._repair import repair_spool
 from unisights._spool import Spool
+from unisights._spool_writer import POLL_SECONDS
 from unisights.collector import Collector, Rejected
 from unisights.errors import StoreError
 
@@ -218,6 +220,29 @@ def test_dead_letters_are_bounded(
     wait_for(lambda: len(_dead(path)) == 3, "the end of the oldest")
     assert pushed_out == [f"site-{n}" for n in range(7)]
     assert "a dead letter was dropped" in caplog.text
+
+
+def test_what_is_tried_again_is_not_dropped(make: Make, handler: _Handler, path: Path) -> None:
+    """A dead letter that a person lets be tried again while it is being dropped is delivered."""
+    is_reported, goes_on = threading.Event(), threading.Event()
+
+    def on_error(payload: Any, error: Exception) -> None:
+        is_reported.set()
+        goes_on.wait(30)
+
+    fill(path, 1, dead=1)
+    handler.let_go.clear()
+    make(dead_letter_bytes=1, on_error=on_error).open()
+    assert is_reported.wait(30)
+    with contextlib.closing(Spool(path)) as spool, spool.transaction():
+        assert spool.revive() == 1
+    wait_for(lambda: handler.begun, "the next try")
+    goes_on.set()
+    # By then, what was to be forgotten has been.
+    time.sleep(0.2)
+    assert _waiting(path) == 1
+    handler.let_go.set()
+    wait_for(lambda: handler.labels == ["site-0"], "the delivery")
 
 
 def test_a_full_spool_refuses(make: Make, handler: _Handler, path: Path) -> None:
@@ -499,6 +524,114 @@ def test_two_handlers_need_two_spools(make: Make) -> None:
     make().open()
     with pytest.raises(ConfigurationError, match="a spool of its own"):
         make(handler=_fail).open()
+
+
+def test_a_log_that_raises_stops_nothing(make: Make, handler: _Handler, path: Path) -> None:
+    """A filter of the log may raise: what fails is tried again, and the next has its turn."""
+
+    def refuse(record: logging.LogRecord) -> bool:
+        raise ValueError("what a filter does not expect")
+
+    log = logging.getLogger("unisights")
+    labels = [f"site-{number}" for number in range(5)]
+    handler.failing = {*labels}
+    log.addFilter(refuse)
+    try:
+        courier = make(max_concurrency=2, max_attempts=3)
+        for label in labels:
+            _send(courier, label)
+        wait_for(lambda: len(_dead(path)) == 5, "the dead letters")
+        _send(courier, "last")
+        wait_for(lambda: handler.labels == ["last"], "the delivery")
+    finally:
+        log.removeFilter(refuse)
+
+
+def test_a_long_read_is_told_of(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who reads the spool in one transaction stops nothing, but its log grows: that is said."""
+    monkeypatch.setattr("unisights._spool_writer._LONG_LOG", 8 * 1024 * 1024)
+    courier = make()
+    assert _send(courier) == 202
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM payloads").fetchall()
+        for _ in range(10):
+            assert _send(courier, entry_page=f"https://{'x' * 1_000_000}/") == 202
+        wait_for(lambda: "something reads the spool" in caplog.text, "the warning")
+
+
+def test_a_spool_by_two_names(make: Make, handler: _Handler, path: Path, tmp_path: Path) -> None:
+    """Whoever uses it by a link to the file sees who is alive, and takes nothing over."""
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "there" / "link.sqlite3"
+    link.symlink_to(path)
+    handler.let_go.clear()
+    _send(make(max_concurrency=1), "a")
+    _send(make(max_concurrency=1, spool=link), "b")
+    wait_for(lambda: len(handler.begun) == 2, "both calls")
+    time.sleep(2 * POLL_SECONDS)
+    assert sorted(handler.begun) == ["a", "b"]
+    assert [file.name for file in link.parent.iterdir()] == ["link.sqlite3"]
+
+
+@pytest.mark.parametrize("session", [{"a": 1}, [1], 1.5, True, 10**30, None, "\ud800"])
+def test_sessions_of_any_kind(make: Make, handler: _Handler, session: Any) -> None:
+    """What is not checked is stored too, whatever it is, and does no harm to others' commits."""
+    courier = make(validate_schema=False, validate_required_fields=False, ordered=True)
+    assert _send(courier, "odd", session_id=session) == 202
+    wait_for(lambda: handler.labels == ["odd"], "the delivery")
+
+
+STUCK = """\
+import sys, threading
+from flask import Flask
+from tests.adapters.drivers import Call, call_wsgi
+from tests.support import make_body
+from unisights import UnisightsOptions
+from unisights.flask import unisights_flask
+
+calls, stuck = threading.Semaphore(0), threading.Event()
+
+def hang(*arguments):
+    calls.release()
+    stuck.wait()
+
+class Blocks:
+    async def __call__(self, payload, request):
+        hang()
+    async def close(self):
+        pass
+
+class HangsAtItsEnd:
+    def __call__(self, payload, request):
+        calls.release()
+    def close(self):
+        hang()
+
+async def fail(payload, request):
+    raise LookupError
+
+spool, kind = sys.argv[1:]
+handler = {"handler": Blocks(), "close": HangsAtItsEnd(), "on_error": fail}[kind]
+app = Flask("app")
+app.register_blueprint(unisights_flask(UnisightsOptions(
+    handler=handler, delivery="durable", spool=spool, drain_timeout=0.2, max_attempts=1,
+    on_error=hang,
+)))
+call_wsgi(app, Call(headers={"content-type": "application/json"}, chunks=(make_body(),)))
+calls.acquire()
+import unisights._handler
+unisights._handler.CLOSE_SECONDS = 0.2
+"""
+
+
+@pytest.mark.parametrize("kind", ["handler", "close", "on_error"])
+def test_what_hangs_does_not_hold_up_the_end(kind: str, path: Path) -> None:
+    """The process ends, even if the handler blocks its loop, or its close or on_error hangs."""
+    command = [PYTHON, "-c", STUCK, str(path), kind]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=DEADLINE)
 
 
 def test_logs_hold_no_content(

@@ -1,6 +1,7 @@
 """`unisights spool`: looking into a spool, and mending it."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -179,5 +180,35 @@ def test_a_spool_in_use_is_not_repaired(path: Path, capsys: pytest.CaptureFixtur
     fill(path, 1)
     _, lock = Owners(path).enter()
     assert main(["spool", "repair", str(path)]) == 1
+    assert "in use" in capsys.readouterr().err
+    lock.close(removes=True)
+
+
+def test_a_repaired_spool_is_its_owners(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Root may repair what a server's account uses; by a link to it, too."""
+    fill(path, 3)
+    query(path, "UPDATE payloads SET raw = CAST('{}' AS BLOB) WHERE id = 2")
+    if os.geteuid() == 0:
+        os.chown(path, 12345, 12346)
+    was = path.stat()
+    link = path.with_name("link")
+    link.symlink_to(path)
+    assert main(["spool", "repair", str(link)]) == 1
+    assert link.is_symlink()
+    found = path.stat()
+    assert found.st_ino != was.st_ino
+    assert (found.st_uid, found.st_gid, found.st_mode) == (was.st_uid, was.st_gid, was.st_mode)
+
+
+def test_a_spool_in_use_by_another_name_is_not_repaired(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who uses it is told by locks beside the file, not beside a link to it."""
+    fill(path, 1)
+    (path.parent / "there").mkdir()
+    link = path.parent / "there" / "link"
+    link.symlink_to(path)
+    _, lock = Owners(path).enter()
+    assert main(["spool", "repair", str(link)]) == 1
     assert "in use" in capsys.readouterr().err
     lock.close(removes=True)

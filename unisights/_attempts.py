@@ -1,6 +1,5 @@
 """One attempt to deliver a payload of the spool, and what follows from its failure."""
 
-import asyncio
 import json
 import logging
 import random
@@ -10,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from unisights._calling import call_aside
 from unisights._handler import ManagedHandler
 from unisights._loop import as_exception
 from unisights._selection import Selection
@@ -55,11 +55,14 @@ class Attempts:
             payload, info = self._prepare(job)
         except Exception as error:  # noqa: BLE001  # whatever it is, it will not get better
             self._give_up(job, error, failed=not isinstance(error, UndeliveredError))
+            self._report(job, error)
             return
         try:
             self._handler.call_sync(payload, lambda: info)
         except BaseException as error:  # noqa: BLE001  # a worker outlives whatever is raised
-            self._fail(job, as_exception(error))
+            failure = as_exception(error)
+            if self._fail(job, failure):
+                self._report(job, failure)
         else:
             self._delivered(job)
 
@@ -68,14 +71,16 @@ class Attempts:
         try:
             payload, info = self._prepare(job)
         except Exception as error:  # noqa: BLE001
-            is_failure = not isinstance(error, UndeliveredError)
-            await asyncio.to_thread(self._give_up, job, error, failed=is_failure)
+            self._give_up(job, error, failed=not isinstance(error, UndeliveredError))
+            await call_aside(self._report, job, error)
             return
         try:
             await self._handler.call_async(payload, lambda: info)
         except BaseException as error:  # noqa: BLE001  # the loop is not one handler's to end
-            # `on_error` may block, or need this loop.
-            await asyncio.to_thread(self._fail, job, as_exception(error))
+            failure = as_exception(error)
+            if self._fail(job, failure):
+                # `on_error` may block, or need this loop.
+                await call_aside(self._report, job, failure)
         else:
             self._delivered(job)
 
@@ -91,14 +96,16 @@ class Attempts:
             self._log(logging.ERROR, "dead_letter_dropped", message, error)
             self._report(job, error)
 
-    def _fail(self, job: Job, error: Exception) -> None:
+    def _fail(self, job: Job, error: Exception) -> bool:
+        """Put a payload off, or give it up; whether it was given up."""
         attempts = job.attempts + 1
         if attempts >= self._options.max_attempts:
             self._give_up(job, error, failed=True)
-            return
+            return True
         bound = self._options.retry_delay * 2.0 ** min(job.attempts, _MAX_DOUBLINGS)
         # A random part, so that what failed together is not tried again together.
         seconds = random.uniform(0, min(bound, self._options.retry_max_delay))  # noqa: S311
+        self.writer.put_off(job, seconds=seconds, reason=_words(error))
         self._count("failed")
         self._count("retried")
         self._log(
@@ -112,9 +119,10 @@ class Attempts:
             attempt=attempts,
             delay=round(seconds, 3),
         )
-        self.writer.put_off(job, seconds=seconds, reason=_words(error))
+        return False
 
     def _give_up(self, job: Job, error: Exception, *, failed: bool) -> None:
+        self.writer.give_up(job, reason=_words(error), failed=failed)
         if failed:
             self._count("failed")
         self._count("dead")
@@ -126,8 +134,6 @@ class Attempts:
             error=error if failed else None,
             attempt=job.attempts + failed,
         )
-        self.writer.give_up(job, reason=_words(error), failed=failed)
-        self._report(job, error)
 
     def _report(self, job: Job, error: Exception) -> None:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import inspect
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,21 @@ async def call_async(function: Callable[..., Any], *arguments: Any) -> None:
         result = await asyncio.to_thread(function, *arguments)
     if inspect.isawaitable(result):
         await result
+
+
+async def call_aside(function: Callable[..., Any], *arguments: Any) -> None:
+    """Call from an event loop what may hang; unlike a pool's thread, it holds up no exit."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def run() -> None:
+        try:
+            function(*arguments)
+        finally:
+            loop.call_soon_threadsafe(ended.set)
+
+    threading.Thread(target=run, daemon=True).start()
+    await ended.wait()
 
 
 def call_sync(function: Callable[..., Any], *arguments: Any) -> None:

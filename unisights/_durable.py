@@ -9,6 +9,7 @@ import time
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from unisights._attempts import Attempts, write_request
 from unisights._calling import is_async
@@ -43,7 +44,8 @@ class DurableCourier(DetachedCourier):
         super().__init__(collector)
         options = collector.options
         assert options.spool is not None  # noqa: S101  # narrows a type: the options have seen to it
-        self.path = Path(options.spool).absolute()
+        # Beside the file itself are its locks: they must be the same by whatever name it is used.
+        self.path = Path(options.spool).resolve()
         check_spool(self.path)
         self._options = options
         self._replies = collector.replies
@@ -323,7 +325,7 @@ def _row_of(info: RequestInfo, payload: UnisightsPayload) -> NewRow:
         payload.raw,
         write_request(info),
         payload.received_at,
-        payload.data.session_id,
+        _session_of(payload),
         payload.content_id,
         json.dumps(payload.quarantined) if payload.quarantined else None,
     )
@@ -331,6 +333,14 @@ def _row_of(info: RequestInfo, payload: UnisightsPayload) -> NewRow:
 
 def _rejected_row_of(rejection: Rejection) -> RejectedRow:
     return RejectedRow.of(rejection, write_request(rejection.request))
+
+
+def _session_of(payload: UnisightsPayload) -> str | None:
+    # Only unchecked payloads hold another than a string.
+    session_id: Any = payload.data.session_id
+    return (
+        session_id if session_id is None or isinstance(session_id, str) else json.dumps(session_id)
+    )
 
 
 def _fork_all() -> None:

@@ -19,7 +19,7 @@ MakeRequest = Callable[[], Any]
 """Makes the framework's request, the handler's second argument."""
 
 CLOSE_SECONDS = 10.0
-"""How long an async `close` may take, in seconds."""
+"""How long `close` may take, in seconds."""
 
 
 class ManagedHandler:
@@ -114,7 +114,9 @@ class ManagedHandler:
 
     async def close_async(self) -> None:
         """Close the handler if it is open, on an event loop; what it raises is logged."""
-        if self._was_opened() and self._close is not None:
+        if self._close is not None and not is_async(self._close):
+            await asyncio.to_thread(self.close_sync)
+        elif self._was_opened() and self._close is not None:
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await call_async(self._close)
@@ -124,10 +126,22 @@ class ManagedHandler:
     def close_sync(self) -> None:
         """Close the handler if it is open, from a thread; what it raises is logged."""
         if self._was_opened() and self._close is not None:
+            # It may hang, or the event loop that it needs may be blocked: the end must not.
+            closing = threading.Thread(target=self._close_safely, daemon=True)
             try:
-                call_sync(_within(CLOSE_SECONDS, self._close))
-            except Exception as error:  # noqa: BLE001
-                _log_close(error)
+                closing.start()
+            except RuntimeError:
+                self._close_safely()
+            else:
+                closing.join(CLOSE_SECONDS + 1)
+                if closing.is_alive():
+                    _log_close(TimeoutError("it did not end in time"))
+
+    def _close_safely(self) -> None:
+        try:
+            call_sync(_within(CLOSE_SECONDS, self._close))
+        except Exception as error:  # noqa: BLE001
+            _log_close(error)
 
     def _is_ours(self) -> bool:
         """Whether what is known is of this process; a forked child has opened nothing yet."""

@@ -4,6 +4,7 @@ Each record has an `event`, a stable code, and its values as attributes beside t
 formatters that write JSON. None of them holds what payloads hold.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -81,5 +82,7 @@ def _write(
     error: BaseException | None,
     extra: dict[str, object],
 ) -> None:
-    # Records name the place that had something to say.
-    logger.log(level, message, *values, exc_info=error, extra=extra, stacklevel=3)
+    # What is told of goes on, whatever the user's filters of the log raise.
+    with contextlib.suppress(Exception):
+        # Records name the place that had something to say.
+        logger.log(level, message, *values, exc_info=error, extra=extra, stacklevel=3)

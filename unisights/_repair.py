@@ -1,7 +1,9 @@
 """Saving what can be read from a spool that is corrupt."""
 
 import contextlib
+import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,6 +76,7 @@ def repair_spool(path: Path) -> Repair:
     saved = _write(new, rows)
     if Path(f"{new}-wal").exists():
         raise StoreError(f"cannot repair the spool {path}: {new} could not be written out")
+    _give_to_owner_of(path, new)
     kept = path.with_name(f"{path.name}-corrupt-{time.time_ns() // 1_000_000_000}")
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
@@ -81,6 +84,14 @@ def repair_spool(path: Path) -> Repair:
     new.replace(path)
     _remove(new)
     return Repair(was_intact=False, expected=expected, saved=saved, kept=kept)
+
+
+def _give_to_owner_of(path: Path, new: Path) -> None:
+    """Root may repair what others use: they must be able to go on with it."""
+    was = path.stat()
+    if os.geteuid() == 0:
+        os.chown(new, was.st_uid, was.st_gid)
+    new.chmod(stat.S_IMODE(was.st_mode))
 
 
 def _refuse_others(path: Path) -> None:

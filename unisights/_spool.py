@@ -304,6 +304,13 @@ class Spool:
         finally:
             self._gate.let_go()
 
+    def log_size(self) -> int:
+        """How many bytes are in SQLite's log, which cannot be emptied while anyone reads it."""
+        try:
+            return self.path.with_name(f"{self.path.name}-wal").stat().st_size
+        except OSError:
+            return 0
+
     def totals(self) -> Totals:
         """What is in the spool."""
         return Totals(
@@ -430,6 +437,13 @@ class Spool:
             ids.append(row_id)
             excess -= size
         return self._read(ids, boot_clock(), "dead")
+
+    def forget_dead(self, ids: Iterable[int]) -> None:
+        """Forget dead letters, but for those that wait again by now."""
+        for row_id in ids:
+            self._connection.execute(
+                "DELETE FROM payloads WHERE id IN (SELECT id FROM dead WHERE id = ?)", (row_id,)
+            )
 
     def revive(self, ids: Iterable[int] | None = None) -> int:
         """Let dead letters wait again, as if they had just come; all of them, or those; count."""

@@ -35,6 +35,8 @@ LINGER_SECONDS = 0.02
 RETRY_SECONDS = 0.5
 """How long after a failed write the next one is tried, if nobody waits for it."""
 
+_LONG_LOG = 256 * 1024 * 1024
+"""SQLite's log is not this long, in bytes, unless something keeps it from being emptied."""
 _PURGED = 1000
 """At most so many payloads are forgotten at once that were remembered for long enough."""
 
@@ -195,6 +197,7 @@ class SpoolWriter:
         self._is_taking = True
         self._is_stopping = False
         self._is_expelling = False
+        self._long_log = _LONG_LOG
         self._quiet = QuietLog()
         self._owner, self._lock = self._enter()
         self._thread = threading.Thread(target=self._work, name="unisights-spool", daemon=True)
@@ -473,6 +476,7 @@ class SpoolWriter:
             self._workers.keep_running()
             self._take_over()
             self._expel_dead()
+            self._warn_of_log()
             self._purge()
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
             self._log_failure(error)
@@ -505,6 +509,20 @@ class SpoolWriter:
                 raise
             lock.close(removes=True)
 
+    def _warn_of_log(self) -> None:
+        """Tell of a log that is getting long, and again when it is twice as long."""
+        size = self._spool.log_size()
+        if size > self._long_log:
+            self._long_log = 2 * size
+            self._quiet.log(
+                logging.WARNING,
+                "spool_log_grows",
+                "the spool's log has grown to %d MiB, since something reads the spool for long: "
+                "end transactions that others have left open in %s",
+                size >> 20,
+                self._spool.path,
+            )
+
     def _expel_dead(self) -> None:
         """Make room among the dead letters; one of the processes does it."""
         self.totals = self._spool.totals()
@@ -523,7 +541,7 @@ class SpoolWriter:
         try:
             self._expel(jobs)
             with self._changed:
-                self._next.delivered += [job.id for job in jobs]
+                self._next.others.append(lambda spool: spool.forget_dead([job.id for job in jobs]))
                 self._hurry(0)
         finally:
             self._is_expelling = False

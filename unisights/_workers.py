@@ -1,6 +1,7 @@
 """Who works through what a process holds of the spool, in memory and bounded."""
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -9,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from unisights._log import log
 from unisights._loop import shared_loop
 from unisights._spool import Row
 from unisights.request import RequestInfo
@@ -163,6 +165,8 @@ class ThreadWorkers(Workers):
         while (job := self._waiting.get()) is not None and self._begin(job):
             try:
                 self._run(job)
+            except Exception as error:  # noqa: BLE001  # a thread outlives whatever is raised
+                _log_failure(error)
             finally:
                 self._end(job)
 
@@ -202,6 +206,8 @@ class LoopWorkers(Workers):
                     return
                 try:
                     await self._run(job)
+                except Exception as error:  # noqa: BLE001  # as a thread does
+                    _log_failure(error)
                 finally:
                     self._end(job)
                 # A handler that never waits must not keep the others from their turn.
@@ -209,3 +215,7 @@ class LoopWorkers(Workers):
         finally:
             # At once: a task whose end has yet to be told would be counted on.
             self._active -= 1
+
+
+def _log_failure(error: Exception) -> None:
+    log(logging.ERROR, "job_failed", "what became of a payload was not told", error=error)

@@ -22,7 +22,7 @@ _encode = msgspec.json.Encoder().encode
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Spool]:
-    with contextlib.closing(Spool(path.absolute(), must_exist=True)) as spool:
+    with contextlib.closing(Spool(path.resolve(), must_exist=True)) as spool:
         yield spool
 
 
@@ -140,7 +140,7 @@ def replay(
 
 def repair(path: Path) -> int:
     """Repair a spool if need be; return the exit status: 1 if something could not be saved."""
-    done = repair_spool(path.absolute())
+    done = repair_spool(path.resolve())
     if done.was_intact:
         print(f"{path} is intact: {done.saved} records")
         return 0

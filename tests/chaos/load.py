@@ -10,7 +10,7 @@ from types import SimpleNamespace, TracebackType
 from typing import Self
 
 from tests.processes import wait_for
-from tests.support import make_body
+from tests.support import click, make_body
 from unisights._identity import content_id
 
 _PADDING = "x" * 1500
@@ -82,7 +82,10 @@ class Load:
         while not self._is_over.is_set():
             label = f"{self._prefix}-{next(self._numbers)}"
             body = make_body(
-                asset_id=label, session_id=str(uuid.uuid4()), entry_page=f"https://{_PADDING}/"
+                asset_id=label,
+                session_id=str(uuid.uuid4()),
+                entry_page=f"https://{_PADDING}/",
+                events=[click(), click()],
             )
             status = _post(connection, body)
             with self._lock:

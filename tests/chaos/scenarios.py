@@ -6,14 +6,20 @@ import random
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from tests.chaos.destinations import DESTINATIONS, Destination, Found, destination
 from tests.chaos.load import Load, Sent
 from tests.chaos.target import TARGETS, Target, target
 
 SETTLE_SECONDS = 60.0
-"""How long, at the end, delivery may take to catch up."""
+"""How long, at the end, nothing may be delivered before what is missing counts as lost."""
+
+_SOON = 5.0
+"""Likewise, where nothing is tried again later."""
 
 _TMPFS_BYTES = 8 * 1024 * 1024
 
@@ -27,8 +33,8 @@ class Report:
     """How a scenario ended.
 
     Attributes:
-        acknowledged: how many payloads were answered 202.
-        delivered: how many of them reached the handler.
+        acknowledged: how many payloads were answered 202, or 200.
+        delivered: how many of them reached the handler, or the sink's destination.
         duplicated: how many more times than once.
         lost: how many never did.
         mistaken: how many deliveries carried another content id than what was sent.
@@ -157,12 +163,67 @@ def clock_back(name: str, directory: Path, *, seconds: float) -> Report:
         return _settle("clock", server, load, "a day back; the servers' time module was replaced")
 
 
+def sink_outage(
+    name: str, directory: Path, *, seconds: float, sink: str, delivery: str = "durable"
+) -> Report:
+    """A sink's server goes down for a while, hangs, is slow, answers errors, loses connections.
+
+    In the middle of each, a worker is killed.
+    """
+    with (
+        destination(sink) as place,
+        target(name, directory, sink=place.url, delivery=delivery) as server,
+        Load(server.port) as load,
+    ):
+        load.wait_until_served()
+        for trouble, share in _troubles(place):
+            with trouble:
+                load.wait(seconds * share / 2)
+                server.kill_worker()
+                load.wait(seconds * share / 2)
+            load.wait_until_served()
+        said = ", ".join((*place.errors, "connections reset"))
+        note = (
+            f"{delivery}; {place.outage} for {seconds:.0f} s, frozen, slow, {said}; workers killed"
+        )
+        scenario = sink if delivery == "durable" else f"{sink}-{delivery}"
+        patience = SETTLE_SECONDS if delivery == "durable" else _SOON
+        return _settle(scenario, server, load, note, found=place.found, patience=patience)
+
+
+def _troubles(place: Destination) -> Iterator[tuple[AbstractContextManager[None], float]]:
+    """Each trouble, and how long it lasts beside the first one."""
+
+    @contextlib.contextmanager
+    def between(begin: Callable[[], None], end: Callable[[], None]) -> Iterator[None]:
+        begin()
+        try:
+            yield
+        finally:
+            end()
+
+    line = place.line
+    yield between(place.go_down, place.come_back), 1
+    yield between(place.service.freeze, place.service.resume), 1 / 4
+    yield between(partial(setattr, line, "delay", 0.3), line.mend), 1 / 4
+    for kind in place.errors:
+        begin, end = partial(place.begin_errors, kind), partial(place.end_errors, kind)
+        yield between(begin, end), 1 / 4
+    yield between(partial(setattr, line, "breaks", 0.2), line.mend), 1 / 4
+
+
 SCENARIOS: dict[str, Callable[..., Report]] = {
     "kill": kills,
     "outage": outage,
     "sigterm": terminations,
     "disk": full_disk,
     "clock": clock_back,
+    **{sink: partial(sink_outage, sink=sink) for sink in DESTINATIONS},
+    **{
+        f"{sink}-inline": partial(sink_outage, sink=sink, delivery="inline")
+        for sink in DESTINATIONS
+    },
+    "redis-background": partial(sink_outage, sink="redis", delivery="background"),
 }
 
 
@@ -189,6 +250,12 @@ SHORT = [
     Plan("sigterm", "django", 1),
     Plan("disk", "flask", 1),
     Plan("clock", "django", 1),
+    Plan("postgres", "fastapi", 2),
+    Plan("redis", "flask", 2),
+    Plan("kafka", "django", 2),
+    Plan("postgres-inline", "django", 2),
+    Plan("redis-inline", "fastapi", 2),
+    Plan("kafka-inline", "flask", 2),
 ]
 
 LONG = [
@@ -197,17 +264,40 @@ LONG = [
     *(Plan("sigterm", name, 5) for name in TARGETS),
     *(Plan("disk", name, 10) for name in ("fastapi", "flask", "django")),
     *(Plan("clock", name, 5) for name in ("fastapi", "flask", "django")),
+    *(Plan(sink, name, 60) for sink in DESTINATIONS for name in ("fastapi", "flask", "django")),
+    *(
+        Plan(f"{sink}-inline", name, 20)
+        for sink in DESTINATIONS
+        for name in ("fastapi", "flask", "django")
+    ),
 ]
 
+EARLY = [Plan("redis-background", name, 1) for name in ("flask", "django", "fastapi")]
+"""They acknowledge what is in memory only, so they must be found to lose some of it."""
 
-def _settle(scenario: str, server: Target, load: Load, note: str) -> Report:
+
+def _settle(
+    scenario: str,
+    server: Target,
+    load: Load,
+    note: str,
+    *,
+    found: Callable[[], Found] | None = None,
+    patience: float = SETTLE_SECONDS,
+) -> Report:
     """End the load, wait until delivery has caught up, and count."""
     load.__exit__(None, None, None)
     sent: Sent = load.sent
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while sent.acknowledged.keys() - server.handled().keys() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    handled = server.handled()
+    read = found or server.handled
+    handled = read()
+    changed_at = time.monotonic()
+    while sent.acknowledged.keys() - handled.keys():
+        time.sleep(0.2)
+        before, handled = handled, read()
+        if len(handled) > len(before):
+            changed_at = time.monotonic()
+        elif time.monotonic() > changed_at + patience:
+            break
     delivered = [label for label in sent.acknowledged if label in handled]
     return Report(
         scenario=scenario,

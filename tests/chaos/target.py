@@ -1,4 +1,4 @@
-"""What chaos is let loose on: an app on its production server, with durable delivery."""
+"""What chaos is let loose on: an app on its production server."""
 
 import contextlib
 import json
@@ -24,6 +24,7 @@ from tests.servers.servers import (
     FLASK,
     GUNICORN,
     GUNICORN_UVICORN,
+    PRELOAD,
     UVICORN,
     Combination,
     Settings,
@@ -36,6 +37,7 @@ TARGETS = {
     "fastapi": Combination(with_arguments(UVICORN, "--workers 2"), FASTAPI),
     "fastapi-gunicorn": Combination(with_arguments(GUNICORN_UVICORN, "-w 2"), FASTAPI),
     "flask": Combination(with_arguments(GUNICORN, "-w 2"), FLASK),
+    "flask-preload": Combination(PRELOAD, FLASK),
     "django": Combination(with_arguments(GUNICORN, "-w 2"), DJANGO),
     "django-async": Combination(with_arguments(UVICORN, "--workers 2"), DJANGO_ASYNC),
 }
@@ -49,7 +51,9 @@ class Target:
     Attributes:
         directory: where its records are.
         spool: its spool.
+        delivery: how it delivers.
         options: more options of the endpoint.
+        sink: the URL of the sink that is its handler; empty: one that fails when it is told to.
         has_clock: whether the time of day is what `set_clock` says.
         file_limit: the size that no file may grow beyond, in bytes.
     """
@@ -57,6 +61,8 @@ class Target:
     name: str
     directory: Path
     spool: Path
+    delivery: str = "durable"
+    sink: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     has_clock: bool = False
     file_limit: int | None = None
@@ -70,16 +76,19 @@ class Target:
 
     def start(self) -> None:
         """Start the server; it may be running again in a moment."""
+        spool = {"spool": str(self.spool)} if self.delivery == "durable" else {}
+        moody = "moody-async" if self.combination.app.is_async else "moody"
         settings = Settings(
             options={
-                "delivery": "durable",
-                "spool": str(self.spool),
+                "delivery": self.delivery,
                 "retry_delay": 0.1,
                 "retry_max_delay": 1.0,
                 "max_attempts": 1000,
+                **spool,
                 **self.options,
             },
-            handler="moody-async" if self.combination.app.is_async else "moody",
+            handler="sink" if self.sink else moody,
+            sink=self.sink,
             has_clock=self.has_clock,
         )
         told = {**asdict(settings), "directory": str(self.directory)}

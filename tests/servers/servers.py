@@ -74,10 +74,11 @@ class Settings:
 
     Attributes:
         options: the endpoint's options, beside the handlers.
-        handler: which handler: `sync`, `async`, `forward`, `moody` or `moody-async`.
+        handler: which handler: `sync`, `async`, `forward`, `moody`, `moody-async` or `sink`.
         delay: how long the first two take, in seconds.
         error_delay: how long `on_error` takes, in seconds.
         forward_to: the URL that the third one posts to.
+        sink: the URL that the last one stores to.
         has_clock: whether the test sets the time of day.
     """
 
@@ -86,6 +87,7 @@ class Settings:
     delay: float = 0
     error_delay: float = 0
     forward_to: str = ""
+    sink: str = ""
     has_clock: bool = False
 
 

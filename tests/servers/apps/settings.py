@@ -13,6 +13,7 @@ from typing import Any
 
 from unisights import UnisightsOptions
 from unisights._identity import content_id
+from unisights.sinks._urls import destination
 
 VARIABLE = "UNISIGHTS_TEST_SETTINGS"
 """The environment variable that holds, in JSON, a `Settings` and the records' directory."""
@@ -25,9 +26,11 @@ SETTINGS: dict[str, Any] = json.loads(os.environ.get(VARIABLE, "{}"))
 
 def make_options() -> UnisightsOptions:
     """The options that the environment asks for."""
-    return UnisightsOptions(
-        handler=_HANDLERS[SETTINGS["handler"]], on_error=_on_error, **SETTINGS["options"]
-    )
+    if SETTINGS["handler"] == "sink":
+        handler = destination(SETTINGS["sink"]).sink
+    else:
+        handler = _HANDLERS[SETTINGS["handler"]]
+    return UnisightsOptions(handler=handler, on_error=_on_error, **SETTINGS["options"])
 
 
 def _record(name: str, payload: Any) -> None:
