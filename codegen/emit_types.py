@@ -35,6 +35,7 @@ class _Receipt:
     view: dict[str, Any]
     default: str
     doc: str
+    hint: str = ""  # the annotation, where the generator has no words for it
 
 
 RECEIPTS = {
@@ -49,6 +50,14 @@ RECEIPTS = {
         "field(default=0, compare=False)",
         "When the request came, by the receiver's clock. Unit: milliseconds since the Unix epoch; "
         "0 when the payload came by no request. Not part of the wire, nor of equality.",
+    ),
+    "quarantined": _Receipt(
+        {"type": "array", "items": {"type": "integer"}},
+        "field(default=(), compare=False)",
+        "Which events of the batch as received were invalid, by their indexes, and are not in "
+        "data.events; always empty unless the option invalid_events says to quarantine them. Not "
+        "part of the wire, nor of equality.",
+        hint="tuple[int, ...]",
     ),
     "sent_bucket": _Receipt(
         {"type": ["integer", "null"]},
@@ -190,7 +199,12 @@ def _template_data(model: Model) -> defaultdict[str, dict[str, Any]]:
             details["extra"] = {"meta": "", "default": default, "doc": _docstring(EXTRA_DOC, 4)}
         if name == PAYLOAD:
             details |= {
-                key: {"meta": "", "default": f" = {r.default}", "doc": _docstring(r.doc, 4)}
+                key: {
+                    "meta": "",
+                    "default": f" = {r.default}",
+                    "doc": _docstring(r.doc, 4),
+                    "hint": r.hint,
+                }
                 for key, r in RECEIPTS.items()
             }
         definition = model.schema.definitions[name]

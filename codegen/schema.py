@@ -36,8 +36,10 @@ DECODE_DIRECTIVES = {"integer", "maximum"}
 
 
 RESERVED_NAMES = {
-    *("to_dict", "from_dict", "raw", "received_at", "sent_bucket", "content_id", "clock_skew"),
-    *("field", "str", "int", "float", "bool", "bytes", "list", "dict", "object", "classmethod"),
+    *("to_dict", "from_dict", "raw", "received_at", "quarantined"),
+    *("sent_bucket", "content_id", "clock_skew"),
+    *("field", "str", "int", "float", "bool", "bytes", "list", "dict", "tuple", "object"),
+    "classmethod",
 }
 """Attributes that the generated classes have of their own, or that would hide what they use."""
 

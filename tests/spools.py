@@ -5,9 +5,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from tests.support import SESSION_ID, make_body
-from unisights._attempts import write_request
+from unisights import UnisightsOptions
+from unisights._attempts import read_request, write_request
 from unisights._identity import content_id
+from unisights._rejected import RejectedRow
 from unisights._spool import NewRow, Spool
+from unisights.collector import Collector, Rejected
 from unisights.request import RequestInfo
 
 REQUEST = write_request(
@@ -19,6 +22,20 @@ def new_row(label: str = "site-1", session_id: str | None = SESSION_ID) -> NewRo
     """A payload to be stored."""
     raw = make_body(asset_id=label)
     return NewRow(raw, REQUEST, 1_760_000_000_000, session_id, content_id(SimpleNamespace(raw=raw)))
+
+
+def rejected_row(raw: bytes, quarantined: list[int] | None = None) -> RejectedRow:
+    """What is kept of a body that was refused, or of which events were quarantined."""
+    info = read_request(REQUEST, 1_760_000_000_000)
+    collector = Collector(
+        UnisightsOptions(on_reject=print, invalid_events="quarantine" if quarantined else "reject")
+    )
+    buffer = collector.buffer(info)
+    buffer.add(raw)
+    outcome = collector.accept(info, buffer)
+    assert isinstance(outcome, Rejected)
+    assert list(outcome.rejection.quarantined) == (quarantined or [])
+    return RejectedRow.of(outcome.rejection, REQUEST)
 
 
 def fill(path: Path, count: int, *, dead: int = 0) -> None:

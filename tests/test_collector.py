@@ -293,7 +293,7 @@ def test_debug_tells_what_came(caplog: pytest.LogCaptureFixture) -> None:
         ("INFO", f"received {len(make_body())} bytes: {payload!r}"),
         ("WARNING", f"refused with 422: {reply.body!r}; the body: {refused[:2048]!r}"),
         ("WARNING", f"refused with 415: {foreign.body!r}; the body: b''"),
-        ("WARNING", f"refused with 400: {broken.body!r}; the body: b''"),
+        ("WARNING", f"refused with 400: {broken.body!r}; the body: b'{{}}'"),
     ]
 
 

@@ -18,14 +18,14 @@ import pytest
 
 from tests.processes import DEADLINE, PYTHON, read_until, wait_for
 from tests.spools import fill, query
-from tests.support import ROOT, SITE_ID, make_body, make_data, seal
+from tests.support import ROOT, SITE_ID, click, make_body, make_data, seal
 from unisights import ConfigurationError, RequestInfo, UndeliveredError, UnisightsOptions
 from unisights._clock import boot_clock
 from unisights._durable import DurableCourier
 from unisights._repair import repair_spool
 from unisights._spool import Spool
 from unisights._spool_writer import POLL_SECONDS
-from unisights.collector import Collector
+from unisights.collector import Collector, Rejected
 from unisights.errors import StoreError
 
 INFO = RequestInfo(method="POST", path="/events", headers={"x-trace": "abc"})
@@ -744,7 +744,7 @@ from unisights import RequestInfo, UnisightsOptions
 from unisights._clock import boot_clock
 from unisights._durable import DurableCourier
 from unisights._repair import repair_spool
-from unisights.collector import Collector
+from unisights.collector import Collector, Rejected
 
 options = UnisightsOptions(
     delivery="durable", spool=sys.argv[1], duplicate_window=60, handler=lambda *_: None
@@ -848,3 +848,87 @@ def _events(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def _logged(caplog: pytest.LogCaptureFixture) -> str:
     return caplog.text + "".join(repr(vars(record)) for record in caplog.records)
+
+
+def _reject(courier: DurableCourier, body: bytes) -> Any:
+    buffer = courier.collector.buffer(INFO)
+    buffer.add(body)
+    outcome = courier.collector.accept(INFO, buffer)
+    assert isinstance(outcome, Rejected)
+    return courier.settle_sync(INFO, outcome, lambda _body: None)
+
+
+def test_records_of_what_was_rejected_take_no_payloads_with_them(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If there is no room for them, payloads of the same transaction are stored all the same."""
+    courier = make(handler=_fail, retry_delay=600, invalid_events="quarantine")
+    courier.open()
+    writer = courier._running.writer  # type: ignore[union-attr]
+
+    def have_no_room(*_given: Any, **_named: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(writer._spool.rejected, "insert", have_no_room)
+    monkeypatch.setattr(writer, "_gather", _once_both(writer, writer._gather))
+    with ThreadPoolExecutor(2) as pool:
+        rejected = pool.submit(_reject, courier, b"{")
+        stored = pool.submit(_send, courier)
+        assert (rejected.result().status, stored.result()) == (400, 202)
+    assert _waiting(path) == 1
+    assert "a rejected body was not kept" in caplog.text
+
+
+def _once_both(writer: Any, gather: Callable[[], Any]) -> Callable[[], Any]:
+    """Lets nothing be written until a payload and a record wait."""
+
+    def gather_both() -> Any:
+        if not writer._is_stopping and not writer.stored:
+            wait_for(
+                lambda: (writer._next.puts and writer._next.rejected) or writer._is_stopping, "both"
+            )
+        return gather()
+
+    return gather_both
+
+
+def test_rejected_records_are_bounded_and_counted(make: Make, path: Path) -> None:
+    """Beyond rejected_bytes the oldest go; what is there, and what was quarantined, is counted."""
+    courier = make(handler=_fail, retry_delay=600, invalid_events="quarantine", rejected_bytes=1500)
+    bodies = [b"%02d{" % number for number in range(20)]
+    assert [_reject(courier, body).status for body in bodies] == [400] * 20
+    mixed = make_body(events=[click(), {}, {}])
+    assert _reject(courier, mixed).status == 202
+    kept = query(path, "SELECT raw FROM rejected ORDER BY id")
+    assert 1 < len(kept) < 20
+    assert kept == [(body,) for body in [*bodies, mixed][-len(kept) :]]
+    _send(courier)  # What the file holds is looked at with the next payload.
+    stats = courier.collector.stats()
+    assert (stats.quarantined, stats.accepted, stats.refused["invalid_json"]) == (2, 2, 20)
+    assert stats.rejected == len(kept)
+    assert stats.rejected_bytes is not None
+    assert stats.rejected_bytes <= 1500
+
+
+def test_on_reject_runs_where_the_handler_runs(make: Make) -> None:
+    """Async ones on the process's loop, from a server's loop too: they share the clients there."""
+    loops: list[Any] = []
+
+    async def handle(payload: Any, info: Any) -> None:
+        loops.append(asyncio.get_running_loop())
+
+    async def note(rejection: Any) -> None:
+        loops.append(asyncio.get_running_loop())
+
+    courier = make(handler=handle, on_reject=note, invalid_events="quarantine")
+
+    async def serve() -> int:
+        buffer = courier.collector.buffer(INFO)
+        buffer.add(make_body(events=[{}]))
+        outcome = courier.collector.accept(INFO, buffer)
+        assert isinstance(outcome, Rejected)
+        return (await courier.settle(INFO, outcome, lambda _body: None)).status
+
+    assert asyncio.run(serve()) == 202
+    wait_for(lambda: len(loops) == 2, "the handler's call")
+    assert loops[0] is loops[1]

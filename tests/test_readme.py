@@ -37,11 +37,13 @@ from tests.processes import PYTHON, post, process, read_until, wait_for
 from tests.spools import close_spool, query
 from tests.support import CAPTURES, ROOT, SESSION_ID, capture, click, make_body
 from unisights import (
+    Rejection,
     UnisightsData,
     UnisightsOptions,
     UnisightsPayload,
     cli,
     config,
+    rejection,
     types,
     validate_unisights_payload,
 )
@@ -306,6 +308,18 @@ def run_on_error(block: Block, _stage: Stage) -> None:
     kept = Path("failed.jsonl")
     wait_for(lambda: kept.exists() and kept.read_text().endswith("\n"), "the call of on_error")
     assert json.loads(kept.read_text())["session_id"] == SESSION_ID
+
+
+@runs("python", "on_reject=keep")
+def run_on_reject(block: Block, _stage: Stage) -> None:
+    """The record of a bad event ends up in the file, and what is said of it comes true."""
+    app = unisights_asgi(execute(block.text)["options"])
+    answer = post_to(app, "/events", make_body(events=[click(), {}]))
+    assert (answer.status, answer.json()["quarantined"]) == (200, 1)
+    (line,) = Path("rejected.jsonl").read_text(encoding="utf-8").splitlines()
+    shown = {code_spans(name)[0] for name, _ in rows("README.md", "Rejection")}
+    assert shown == {field.name for field in dataclasses.fields(Rejection)}
+    assert json.loads(line).keys() == shown - {"raw"} | {"body"}
 
 
 @runs("python", 'delivery="durable"')
@@ -800,6 +814,15 @@ def test_the_table_of_log_events_is_complete() -> None:
     assert shown == logged
 
 
+def test_the_table_of_invalid_events_is_complete() -> None:
+    """The README lists what may become of invalid events, and every reason for a record."""
+    shown = {code_spans(row[0])[0].strip('"') for row in rows("README.md", "`invalid_events`")}
+    assert shown == set(typing.get_args(config.InvalidEvents))
+    (reasons,) = (text for name, text in rows("README.md", "Rejection") if name == "`reason`")
+    named = {reason.strip('"') for reason in code_spans(reasons)}
+    assert named == set(typing.get_args(rejection.Reason))
+
+
 def test_the_table_of_durabilities_is_complete() -> None:
     """The README lists each durability."""
     shown = {code_spans(row[0])[0].strip('"') for row in rows("README.md", "`durability`")}
@@ -813,7 +836,7 @@ def test_the_table_of_spool_actions_is_complete() -> None:
             wanted = [option, *(["1"] if option == "--id" else [])]
             cli._parser().parse_args(["spool", code_spans(action)[0], *wanted, "FILE"])
     shown = [code_spans(row[0])[0] for row in rows("README.md", "Action")]
-    assert shown == ["stat", "export", "retry", "repair"]
+    assert shown == ["stat", "list", "export", "retry", "replay", "repair"]
 
 
 def test_the_table_of_adapters_is_complete() -> None:

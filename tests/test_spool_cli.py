@@ -13,6 +13,8 @@ from unisights._owners import Owners
 from unisights._spool import Spool
 from unisights.cli import main
 
+ACTIONS = ["stat", "list", "export", "retry", "replay", "repair"]
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -37,6 +39,8 @@ def test_stat(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "owned": 0,
         "dead": 2,
         "dead_bytes": 2 * size,
+        "rejected": 0,
+        "rejected_bytes": 0,
         "stored": 5,
         "commits": 1,
         "rows_per_commit": 5.0,
@@ -68,6 +72,7 @@ def test_export(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "content_id": row.content_id,
         "attempts": 1,
         "reason": "LookupError: no such place",
+        "quarantined": [],
         "request": json.loads(REQUEST),
         "body": row.raw.decode(),
     }
@@ -89,7 +94,7 @@ def test_retry(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert query(path, "SELECT count(*) FROM waiting") == [(5,)]
 
 
-@pytest.mark.parametrize("action", ["stat", "export", "retry", "repair"])
+@pytest.mark.parametrize("action", ACTIONS)
 def test_a_missing_file_is_a_failure(
     path: Path, action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,7 +104,7 @@ def test_a_missing_file_is_a_failure(
     assert list(path.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("action", ["stat", "export", "retry", "repair"])
+@pytest.mark.parametrize("action", ACTIONS)
 def test_another_file_is_left_alone(
     path: Path, action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,7 +121,7 @@ def test_repairing_what_is_intact(path: Path, capsys: pytest.CaptureFixture[str]
     fill(path, 5, dead=1)
     before = path.read_bytes()
     assert main(["spool", "repair", str(path)]) == 0
-    assert "intact: 5 payloads" in capsys.readouterr().out
+    assert "intact: 5 records" in capsys.readouterr().out
     assert path.read_bytes() == before
 
 
@@ -131,7 +136,7 @@ def test_repairing_a_corrupt_spool(path: Path, capsys: pytest.CaptureFixture[str
     assert "unisights spool repair" in capsys.readouterr().err
     assert main(["spool", "repair", str(path)]) == 1
     printed = capsys.readouterr().out
-    found = re.search(r"(\d+) of 200 payloads were saved", printed)
+    found = re.search(r"(\d+) of 200 records were saved", printed)
     assert found is not None
     saved = int(found[1])
     assert 150 <= saved < 200
@@ -155,7 +160,7 @@ def test_a_body_that_was_changed_is_not_delivered(
     fill(path, 3)
     query(path, "UPDATE payloads SET raw = CAST('{}' AS BLOB) WHERE id = 2")
     assert main(["spool", "repair", str(path)]) == 1
-    assert "2 of 3 payloads were saved" in capsys.readouterr().out
+    assert "2 of 3 records were saved" in capsys.readouterr().out
 
 
 def test_a_spool_without_its_first_page(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

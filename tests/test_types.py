@@ -177,7 +177,8 @@ def test_attributes_have_their_wire_names(name: str) -> None:
         for key, subschema in SCHEMA["definitions"][name]["properties"].items()
         if resolve(subschema).get("type") != "null"
     }
-    unwired = {"UnisightsPayload": {"raw", "received_at", "sent_bucket"}, "UtmParams": {"extra"}}
+    received = {"raw", "received_at", "quarantined", "sent_bucket"}
+    unwired = {"UnisightsPayload": received, "UtmParams": {"extra"}}
     assert hints.keys() == wire | unwired.get(name, set())
 
 
@@ -378,13 +379,16 @@ def test_timestamps_are_whole(sent: str, typed: int) -> None:
 
 
 def test_receipts_are_not_part_of_equality() -> None:
-    """How, when and as which bytes a payload came makes no difference to equality."""
+    """How, when, as which bytes and with what else it came makes no difference to equality."""
     data = UnisightsData.from_dict(make_data())
     plain = UnisightsPayload(data=data)
-    received = UnisightsPayload(data=data, encrypted=True, raw=b"{}", received_at=5, sent_bucket=6)
+    received = UnisightsPayload(
+        data=data, encrypted=True, raw=b"{}", received_at=5, sent_bucket=6, quarantined=(1,)
+    )
     assert plain == received
     assert (plain.encrypted, plain.raw, plain.received_at) == (False, b"", 0)
     assert plain.sent_bucket is None
+    assert plain.quarantined == ()
     other = UnisightsPayload(data=dataclasses.replace(data, asset_id="other"))
     assert plain != other
 

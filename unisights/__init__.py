@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         UnisightsError,
         ValidationError,
     )
+    from unisights.rejection import Rejection
     from unisights.request import RequestInfo
     from unisights.schema import SCHEMA_DIGEST, SCHEMA_VERSION
     from unisights.stats import Stats
@@ -44,6 +45,7 @@ __all__ = [
     "InvalidJSONError",
     "PageViewEvent",
     "Problem",
+    "Rejection",
     "RequestInfo",
     "Stats",
     "UndeliveredError",
@@ -69,6 +71,7 @@ _HOMES = {
         "UnisightsError",
         "ValidationError",
     ),
+    "rejection": ("Rejection",),
     "request": ("RequestInfo",),
     "schema": ("SCHEMA_DIGEST", "SCHEMA_VERSION"),
     "stats": ("Stats",),

@@ -12,6 +12,7 @@ import msgspec
 from unisights._calling import call_aside
 from unisights._handler import ManagedHandler
 from unisights._loop import as_exception
+from unisights._selection import Selection
 from unisights._spool_writer import SpoolWriter
 from unisights._workers import Job
 from unisights.collector import Collector
@@ -151,8 +152,10 @@ class Attempts:
     def _decoded(self, job: Job) -> tuple[UnisightsPayload, RequestInfo]:
         if job.payload is None or job.info is None:
             assert job.row is not None  # noqa: S101  # narrows a type
+            left_out = job.row.quarantined
+            selection = None if left_out is None else Selection.without(json.loads(left_out))
             try:
-                job.payload = self._collector.decode(job.row.raw)
+                job.payload = self._collector.decode(job.row.raw, selection)
                 job.info = read_request(job.row.request, job.row.received_at)
             except Exception as error:  # noqa: BLE001
                 # Its words may be the payload's.
@@ -163,12 +166,7 @@ class Attempts:
 
 def write_request(info: RequestInfo) -> str:
     """What the spool keeps of a request, as JSON."""
-    content = {
-        "method": info.method,
-        "path": info.path,
-        "headers": dict(info.headers),
-        "client": info.client,
-    }
+    content = info.to_dict()
     try:
         return _encode(content).decode()
     except UnicodeEncodeError:

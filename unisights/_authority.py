@@ -1,6 +1,7 @@
 """The authority on what is valid: the compiled validators, and what they find in words."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -25,7 +26,12 @@ from unisights.errors import Problem
 
 
 def find_problems(
-    definition: str, obj: Any, path: Path = (), checks: Checks = ALL_CHECKS
+    definition: str,
+    obj: Any,
+    path: Path = (),
+    checks: Checks = ALL_CHECKS,
+    *,
+    members: bool = True,
 ) -> list[Problem]:
     """Validate parsed JSON against one of the schema's definitions.
 
@@ -34,6 +40,7 @@ def find_problems(
         obj: parsed JSON.
         path: where `obj` is in the payload; goes before every problem's place.
         checks: which rules are enforced.
+        members: whether the members of its arrays of unions are looked at, too.
 
     Returns:
         Every problem, in the payload's order, at most `checks.max_problems`; none if it is valid.
@@ -44,13 +51,50 @@ def find_problems(
     errors = Findings(checks)
     try:
         _validate(definition, obj, path, errors)
-        for steps, union in BATCHES.get(definition, ()):
-            for index, item in enumerate(_descend(obj, steps)):
+        for steps, union in BATCHES.get(definition, ()) if members else ():
+            for index, item in enumerate(descend(obj, steps)):
                 _validate_member(union, item, (*path, *steps, index), errors)
     except TooManyFindingsError:
         pass
     if any(isinstance(finding.value, OutOfRange) for finding in errors.found):
         raise out_of_range()
+    return _listed(errors, checks)
+
+
+def find_member_problems(
+    union: str, members: Iterable[tuple[Path, Any]], checks: Checks
+) -> list[Problem]:
+    """What is wrong with members of a union, each with its place; listed as `find_problems` does.
+
+    A number that no double can hold is a problem like any other.
+    """
+    errors = Findings(checks)
+    with contextlib.suppress(TooManyFindingsError):
+        for path, item in members:
+            _validate_member(union, item, path, errors)
+    return _listed(errors, checks)
+
+
+def is_valid_member(union: str, item: Any, checks: Checks) -> bool:
+    """Whether a member of a union is valid: as `find_member_problems` has it, but faster."""
+    member = UNIONS[union].get(_tag_of(item))
+    if member is None or _is_taken(member, item):
+        return member is not None
+    try:
+        verdict.VALIDATORS[member](item)
+    except RefusedError:
+        # All rules are enforced, or else it depends on which one was broken.
+        is_strict = checks.values and checks.required
+        return not is_strict and not find_member_problems(union, [((), item)], checks)
+    return True
+
+
+def _tag_of(item: Any) -> str:
+    tag = item.get("type") if isinstance(item, dict) else None
+    return tag if isinstance(tag, str) else ""
+
+
+def _listed(errors: Findings, checks: Checks) -> list[Problem]:
     problems = (problem for finding in errors.found for problem in _in_words(finding))
     return list(islice(problems, checks.max_problems))
 
@@ -65,7 +109,8 @@ def _validate(definition: str, obj: Any, path: Path, errors: Findings) -> None:
         findings.VALIDATORS[definition](obj, path, errors)
 
 
-def _descend(obj: Any, steps: tuple[str, ...]) -> list[Any] | tuple[Any, ...]:
+def descend(obj: Any, steps: tuple[str, ...]) -> list[Any] | tuple[Any, ...]:
+    """The array at a place of parsed JSON; empty if there is none."""
     for key in steps:
         if not isinstance(obj, dict):
             return []
@@ -114,6 +159,9 @@ def _in_words(finding: Finding) -> Iterator[Problem]:
         for name in finding.expected:
             if name not in finding.value:
                 yield Problem(pointer, "required", f"{place} must contain '{name}'")
+        return
+    if isinstance(finding.value, OutOfRange):
+        yield Problem(pointer, "json", f"{place} must be a number that a double can hold")
         return
     yield Problem(pointer, finding.rule, f"{place} must {_demand(finding)}")
 

@@ -52,6 +52,11 @@ class BodyBuffer:
         """How many bytes there are so far, as sent."""
 
     @property
+    def sent(self) -> bytes:
+        """What there is so far, as sent."""
+        return self._first if self._rest is None else self._first + self._rest
+
+    @property
     def is_costly(self) -> bool:
         """Whether decoding may take long: the body is large, or compressed and may be."""
         return self.size > OFFLOAD_SIZE or self._encoding != "identity"
@@ -80,7 +85,7 @@ class BodyBuffer:
             BodyTooLargeError: it is over the limit once inflated.
             InvalidJSONError: it is not in the encoding that it claims.
         """
-        body = self._first if self._rest is None else self._first + self._rest
+        body = self.sent
         if self._encoding == "identity":
             return body
         try:

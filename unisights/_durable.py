@@ -15,6 +15,7 @@ from unisights._attempts import Attempts, write_request
 from unisights._calling import is_async
 from unisights._handler import MakeRequest
 from unisights._queue import Outcome
+from unisights._rejected import RejectedRow
 from unisights._shutdown import before_exit, hold_signals
 from unisights._spool import NewRow, Spool, check_spool
 from unisights._spool_writer import AsyncPut, SpoolWriter, SyncPut
@@ -22,6 +23,7 @@ from unisights._workers import LoopWorkers, ThreadWorkers, Workers
 from unisights.collector import Collector
 from unisights.delivery import DetachedCourier
 from unisights.errors import ConfigurationError, StoreError
+from unisights.rejection import Rejection
 from unisights.reply import Reply
 from unisights.request import RequestInfo
 from unisights.stats import Holdings
@@ -106,6 +108,45 @@ class DurableCourier(DetachedCourier):
         put = SyncPut(_row_of(info, payload), payload, info)
         running.writer.put(put)
         return self._reply(info, payload, put.wait())
+
+    async def _keep(self, rejection: Rejection) -> None:
+        """Store it in the spool, too; the sender is answered even if that fails."""
+        self._hook()
+        try:
+            running = self._running or await asyncio.to_thread(self._start)
+        except StoreError as error:
+            self._note_unkept(error)
+        else:
+            if running is None:
+                self._note_unkept(Outcome.CLOSED)
+            else:
+                put = AsyncPut(_rejected_row_of(rejection))
+                running.writer.reject(put)
+                self._note_unkept(await put.wait())
+        await super()._keep(rejection)
+
+    def _keep_sync(self, rejection: Rejection) -> None:
+        """Likewise, from a thread."""
+        self._hook()
+        try:
+            running = self._running or self._start()
+        except StoreError as error:
+            self._note_unkept(error)
+        else:
+            if running is None:
+                self._note_unkept(Outcome.CLOSED)
+            else:
+                put = SyncPut(_rejected_row_of(rejection))
+                running.writer.reject(put)
+                self._note_unkept(put.wait())
+        super()._keep_sync(rejection)
+
+    def _note_unkept(self, outcome: Outcome | StoreError) -> None:
+        """Log it if a rejected record was not stored."""
+        if outcome is not Outcome.QUEUED:
+            reason = "shutting down" if outcome is Outcome.CLOSED else outcome
+            message = "a rejected body was not kept: %s"
+            self.collector.log.log(logging.ERROR, "rejected_lost", message, reason)
 
     def hold_signals(self) -> None:
         """Let running handlers end before the server hears of SIGTERM; for the main thread."""
@@ -205,6 +246,7 @@ class DurableCourier(DetachedCourier):
                 ordered=options.ordered,
                 max_bytes=options.spool_bytes,
                 max_dead_bytes=options.dead_letter_bytes,
+                max_rejected_bytes=options.rejected_bytes,
                 longest_wait=options.retry_max_delay,
                 duplicate_window=options.duplicate_window,
                 counters=self.collector.counters,
@@ -255,7 +297,14 @@ class DurableCourier(DetachedCourier):
         if running is None:
             return Holdings()
         totals = running.writer.totals
-        return Holdings(totals.waiting, totals.waiting_bytes, totals.dead, totals.dead_bytes)
+        return Holdings(
+            waiting=totals.waiting,
+            waiting_bytes=totals.waiting_bytes,
+            dead_letters=totals.dead,
+            dead_letter_bytes=totals.dead_bytes,
+            rejected=totals.rejected,
+            rejected_bytes=totals.rejected_bytes,
+        )
 
 
 @dataclass(frozen=True)
@@ -278,7 +327,12 @@ def _row_of(info: RequestInfo, payload: UnisightsPayload) -> NewRow:
         payload.received_at,
         _session_of(payload),
         payload.content_id,
+        json.dumps(payload.quarantined) if payload.quarantined else None,
     )
+
+
+def _rejected_row_of(rejection: Rejection) -> RejectedRow:
+    return RejectedRow.of(rejection, write_request(rejection.request))
 
 
 def _session_of(payload: UnisightsPayload) -> str | None:

@@ -23,6 +23,11 @@ class LoopThread:
         """Await something on the loop; to be called from another thread."""
         return asyncio.run_coroutine_threadsafe(_await(awaitable), self._loop).result()
 
+    async def run_async(self, awaitable: Awaitable[Any]) -> Any:
+        """Await something on the loop; to be called on another loop."""
+        future = asyncio.run_coroutine_threadsafe(_await(awaitable), self._loop)
+        return await asyncio.wrap_future(future)
+
     def call(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Call something on the loop, soon."""
         self._loop.call_soon_threadsafe(function, *arguments)

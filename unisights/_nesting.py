@@ -32,6 +32,11 @@ _PASSES = 8
 """Real payloads are less deep: nothing is left of them after at most so many passes."""
 
 
+def most_elements(size: int) -> int:
+    """How many arrays and objects, or events, a text of so many bytes may have."""
+    return max(MAX_FREE, size // MIN_BYTES)
+
+
 def find_excess(text: bytes) -> str | None:
     """What a JSON text has too much of, in words; None if it may be parsed.
 
@@ -45,7 +50,7 @@ def find_excess(text: bytes) -> str | None:
     # Two quotes that meet end one string and begin another, or hold nothing between them.
     left = left.translate(_ALIKE, _IRRELEVANT).replace(b'""', b"")
     left = _STRING.sub(b"", left)
-    is_dense = left.count(b"{") > max(MAX_FREE, len(text) // MIN_BYTES)
+    is_dense = left.count(b"{") > most_elements(len(text))
     # Of what is refused in any case, a glance must do.
     if _is_deeper(left[:_GLANCE] if is_dense else left):
         return "nested too deeply"

@@ -12,13 +12,15 @@ from typing import Any
 
 from unisights._identity import digest
 from unisights._owners import Owners
+from unisights._rejected import COLUMNS, RejectedRow
 from unisights._spool import SPOOL_VERSION, Spool, check_spool
 from unisights.errors import StoreError
 
 _COPIES = {
-    "payloads": ("id", "received_at", "content_id", "request", "raw"),
+    "payloads": ("id", "received_at", "content_id", "request", "raw", "quarantined"),
     "waiting": ("id", "owner", "attempts", "since", "due", "size", "session_id", "reason"),
     "dead": ("id", "attempts", "died_at", "size", "session_id", "reason"),
+    "rejected": COLUMNS,
 }
 
 _MAX_GAP = 100_000
@@ -33,7 +35,8 @@ class Repair:
 
     Attributes:
         was_intact: whether there was nothing to repair.
-        expected: how many payloads there were by the spool's own count, if that could be read.
+        expected: how many payloads and rejected records there were by the spool's own count, if
+            that could be read.
         saved: how many there are now.
         kept: where the corrupt file is now.
     """
@@ -47,7 +50,7 @@ class Repair:
 def repair_spool(path: Path) -> Repair:
     """Make a new spool of all that can be read of one, if it is corrupt; keep the old file.
 
-    Each payload is held against its content id, so what is saved is what was received.
+    Each body is held against its content id, so what is saved is what was received.
 
     Raises:
         StoreError: there is no such file, it is in use, or no new one can be written.
@@ -104,8 +107,9 @@ def _refuse_others(path: Path) -> None:
 def _refuse_other_versions(connection: sqlite3.Connection, path: Path) -> None:
     with contextlib.suppress(sqlite3.DatabaseError):
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > SPOOL_VERSION:
-            raise StoreError(f"cannot use the spool {path}: it was made by a newer unisights")
+        if version not in {SPOOL_VERSION, 0}:  # 0: its header may be damaged
+            age = "a newer" if version > SPOOL_VERSION else "an older"
+            raise StoreError(f"cannot use the spool {path}: it was made by {age} unisights")
 
 
 def _is_intact(connection: sqlite3.Connection) -> bool:
@@ -116,22 +120,27 @@ def _is_intact(connection: sqlite3.Connection) -> bool:
         (accounted,) = connection.execute(
             "SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM dead)"
         ).fetchone()
+        (rejected,) = connection.execute("SELECT count(*) FROM rejected").fetchone()
     except sqlite3.DatabaseError:
         return False
     # Pages may be in order, and what is on them still not be what was received.
-    sound = sum(_is_sound(values) for _, values in _salvage(connection, "payloads"))
-    return bool(payloads == accounted == sound == _expected(connection))
+    sound, sound_rejected = (
+        sum(_is_sound(values) for _, values in _salvage(connection, table))
+        for table in ("payloads", "rejected")
+    )
+    is_whole = payloads == accounted == sound and rejected == sound_rejected
+    return is_whole and bool(payloads + rejected == _expected(connection))
 
 
 def _is_sound(values: Values) -> bool:
-    """Whether a payload is what was received, by its content id."""
+    """Whether a payload, or a rejected record, has the body that was received."""
     raw = values[4]
     return isinstance(raw, bytes) and digest(raw) == values[2]
 
 
 def _expected(connection: sqlite3.Connection) -> int | None:
     try:
-        (count,) = connection.execute("SELECT waiting + dead FROM state").fetchone()
+        (count,) = connection.execute("SELECT waiting + dead + rejected FROM state").fetchone()
     except (sqlite3.DatabaseError, TypeError):
         return None
     return int(count)
@@ -185,6 +194,11 @@ def _write(path: Path, rows: dict[str, dict[int, Values]]) -> int:
                 waiting = rows["waiting"].get(row_id)
                 spool.restore(values, dead=dead, waiting=waiting)
                 saved += 1
+            for row_id, values in sorted(rows["rejected"].items()):
+                if _is_sound(values):
+                    spool.rejected.put(row_id, RejectedRow(*values[1:-1]))
+                    spool.skip(row_id)
+                    saved += 1
     finally:
         spool.close()
     return saved

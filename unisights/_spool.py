@@ -17,7 +17,10 @@ from typing import Any, Self
 
 from unisights._clock import boot_clock, boot_id, wall_clock
 from unisights._owners import Lock, Owners
-from unisights._seen import TABLE, Seen
+from unisights._rejected import TABLES as _REJECTED_TABLES
+from unisights._rejected import RejectedRecords
+from unisights._seen import TABLE as _SEEN_TABLE
+from unisights._seen import Seen
 from unisights.config import Durability
 from unisights.errors import StoreError
 
@@ -34,15 +37,17 @@ _MAGIC = b"SQLite format 3\0"
 
 _TABLES = """
 CREATE TABLE state (
-    id            INTEGER PRIMARY KEY CHECK (id = 1),
-    boot          TEXT NOT NULL,     -- which start of the host `since` and `due` count from
-    next_id       INTEGER NOT NULL,
-    waiting       INTEGER NOT NULL DEFAULT 0,
-    waiting_bytes INTEGER NOT NULL DEFAULT 0,
-    dead          INTEGER NOT NULL DEFAULT 0,
-    dead_bytes    INTEGER NOT NULL DEFAULT 0,
-    stored        INTEGER NOT NULL DEFAULT 0,  -- payloads, since the file was made
-    commits       INTEGER NOT NULL DEFAULT 0   -- of how many transactions that stored some
+    id             INTEGER PRIMARY KEY CHECK (id = 1),
+    boot           TEXT NOT NULL,    -- which start of the host `since` and `due` count from
+    next_id        INTEGER NOT NULL,
+    waiting        INTEGER NOT NULL DEFAULT 0,
+    waiting_bytes  INTEGER NOT NULL DEFAULT 0,
+    dead           INTEGER NOT NULL DEFAULT 0,
+    dead_bytes     INTEGER NOT NULL DEFAULT 0,
+    rejected       INTEGER NOT NULL DEFAULT 0,
+    rejected_bytes INTEGER NOT NULL DEFAULT 0,
+    stored         INTEGER NOT NULL DEFAULT 0, -- payloads, since the file was made
+    commits        INTEGER NOT NULL DEFAULT 0  -- of how many transactions that stored some
 );
 CREATE TABLE owners (
     id  INTEGER PRIMARY KEY,                   -- random
@@ -53,7 +58,8 @@ CREATE TABLE payloads (
     received_at INTEGER NOT NULL,              -- ms since the Unix epoch
     content_id  TEXT NOT NULL,
     request     TEXT NOT NULL,                 -- RequestInfo, JSON
-    raw         BLOB NOT NULL                  -- the request's body as received
+    raw         BLOB NOT NULL,                 -- the request's body as received
+    quarantined TEXT                           -- the indexes of events that are left out, JSON
 );
 CREATE TABLE waiting (
     id         INTEGER PRIMARY KEY,
@@ -123,6 +129,7 @@ class NewRow:
         received_at: when it came, in milliseconds since the Unix epoch.
         session_id: its session.
         content_id: its identity by content.
+        quarantined: the indexes of its events that were quarantined, as JSON; None: there are none.
     """
 
     raw: bytes
@@ -130,11 +137,12 @@ class NewRow:
     received_at: int
     session_id: str | None
     content_id: str
+    quarantined: str | None = None
 
     @property
     def size(self) -> int:
         """What it weighs against the spool's bound, in bytes."""
-        return len(self.raw) + len(self.request)
+        return len(self.raw) + len(self.request) + len(self.quarantined or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +154,7 @@ class Row:
         attempts: how often its delivery has failed.
         age: how long it has been waiting, in seconds.
         size: what it weighs, in bytes.
-        received_at, session_id, content_id, request, raw: as they were stored.
+        received_at, session_id, content_id, request, raw, quarantined: as they were stored.
     """
 
     id: int
@@ -158,16 +166,19 @@ class Row:
     content_id: str
     request: str
     raw: bytes
+    quarantined: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What is in the spool, in payloads and bytes, and what has been stored since it was made."""
+    """What is in the spool, in number and bytes, and what has been stored since it was made."""
 
     waiting: int
     waiting_bytes: int
     dead: int
     dead_bytes: int
+    rejected: int
+    rejected_bytes: int
     stored: int
     commits: int
 
@@ -217,6 +228,9 @@ class Spool:
         must_exist: do not make the file.
 
     Attributes:
+        path: the file.
+        owners: the processes that use it.
+        rejected: its rejected records.
         seen: which payloads were accepted lately.
 
     Raises:
@@ -301,7 +315,8 @@ class Spool:
         """What is in the spool."""
         return Totals(
             *self._fetch_one(
-                "SELECT waiting, waiting_bytes, dead, dead_bytes, stored, commits FROM state"
+                "SELECT waiting, waiting_bytes, dead, dead_bytes, rejected, rejected_bytes, "
+                "stored, commits FROM state"
             )
         )
 
@@ -314,9 +329,9 @@ class Spool:
         ids = range(first, first + len(rows))
         self._insert_all(
             "INSERT INTO payloads VALUES",
-            5,
+            6,
             [
-                (i, r.received_at, r.content_id, r.request, r.raw)
+                (i, r.received_at, r.content_id, r.request, r.raw, r.quarantined)
                 for i, r in zip(ids, rows, strict=True)
             ],
         )
@@ -460,12 +475,15 @@ class Spool:
         So that reading them does not keep others from writing, nor the log from being emptied.
         """
         state = "NULL AS died_at" if table == "waiting" else "died_at"
-        names = ("id", "received_at", "session_id", "content_id", "attempts", "reason", "died_at")
+        names = (
+            *("id", "received_at", "session_id", "content_id", "attempts", "reason", "died_at"),
+            *("request", "raw", "quarantined"),
+        )
         last = 0
         while True:
             found = self._connection.execute(
                 f"SELECT w.id, received_at, session_id, content_id, attempts, reason, {state}, "  # noqa: S608
-                f"request, raw FROM {table} w JOIN payloads USING (id) WHERE w.id > ? "
+                f"request, raw, quarantined FROM {table} w JOIN payloads USING (id) WHERE w.id > ? "
                 "ORDER BY w.id LIMIT ?",
                 (last, _CHUNK),
             ).fetchall()
@@ -473,7 +491,7 @@ class Spool:
                 return
             last = found[-1][0]
             for values in found:
-                yield dict(zip((*names, "request", "raw"), values, strict=True))
+                yield dict(zip(names, values, strict=True))
 
     def restore(
         self,
@@ -483,17 +501,21 @@ class Spool:
         dead: tuple[Any, ...] | None,
     ) -> None:
         """Put back what was saved from a corrupt spool; what is not dead is waiting, for anyone."""
-        row_id, _received_at, _content_id, request, raw = payload
-        self._connection.execute("INSERT INTO payloads VALUES (?, ?, ?, ?, ?)", payload)
+        row_id, _received_at, _content_id, request, raw, quarantined = payload
+        self._connection.execute("INSERT INTO payloads VALUES (?, ?, ?, ?, ?, ?)", payload)
         if dead is not None:
             self._connection.execute("INSERT INTO dead VALUES (?, ?, ?, ?, ?, ?)", dead)
         else:
-            now, size = boot_clock(), len(raw) + len(request)
+            now, size = boot_clock(), len(raw) + len(request) + len(quarantined or "")
             _id, _owner, attempts, *_times, session_id, reason = waiting or [None] * 8
             self._connection.execute(
                 "INSERT INTO waiting VALUES (?, 0, ?, ?, ?, ?, ?, ?)",
                 (row_id, attempts or 0, now, now, size, session_id, reason),
             )
+        self.skip(row_id)
+
+    def skip(self, row_id: int) -> None:
+        """Give this number to nothing that is stored later."""
         self._connection.execute("UPDATE state SET next_id = max(next_id, ?)", (row_id + 1,))
 
     # The owners.
@@ -540,6 +562,7 @@ class Spool:
                 self._connection = sqlite3.connect(
                     self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
                 )
+                self.rejected = RejectedRecords(self._connection)
                 self._inode = _inode_of(self.path)
                 _open[self._inode] += 1
             self.seen = Seen(self._connection)
@@ -580,7 +603,7 @@ class Spool:
         # Not yet in WAL mode: so the header is in the file itself, for `check_spool` to see.
         execute(f"PRAGMA application_id = {APPLICATION_ID}")
         execute("BEGIN IMMEDIATE")
-        for statement in _statements(_TABLES + TABLE):
+        for statement in _statements(_TABLES + _REJECTED_TABLES + _SEEN_TABLE):
             execute(statement)
         execute("INSERT INTO state (id, boot, next_id) VALUES (1, ?, 1)", (boot_id(),))
         execute(f"PRAGMA user_version = {SPOOL_VERSION}")
@@ -630,7 +653,8 @@ class Spool:
             marks = ",".join("?" * len(chunk))
             found = self._connection.execute(
                 f"SELECT id, attempts, {age}, size, received_at, session_id, content_id, "  # noqa: S608
-                f"request, raw FROM {table} w JOIN payloads USING (id) WHERE id IN ({marks})",
+                f"request, raw, quarantined FROM {table} w JOIN payloads USING (id) "
+                f"WHERE id IN ({marks})",
                 (now, *chunk),
             )
             by_id = {values[0]: Row(*values) for values in found.fetchall()}

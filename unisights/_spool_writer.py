@@ -10,13 +10,15 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from unisights._clock import boot_clock
 from unisights._log import QuietLog, log
 from unisights._owners import Lock
 from unisights._queue import Outcome
+from unisights._rejected import RejectedRow
 from unisights._spool import NOBODY, NewRow, Spool
 from unisights._workers import Job, Workers
 from unisights.errors import StoreError
@@ -42,30 +44,43 @@ _MAX_PUTS = 512
 """At most so many payloads share a commit, so that the first ones do not wait for too many."""
 
 
-class Put:
-    """A payload on its way into the spool.
+RowType = TypeVar("RowType", bound=NewRow | RejectedRow)
+
+
+class Put(Generic[RowType]):
+    """A payload, or a rejected record, on its way into the spool.
 
     Attributes:
         row: what is stored.
-        payload, info: what the handler gets.
+        payload, info: what the handler gets of a payload.
         outcome: what became of it; or what went wrong.
     """
 
     __slots__ = ("info", "outcome", "payload", "row")
 
-    def __init__(self, row: NewRow, payload: UnisightsPayload, info: RequestInfo) -> None:
+    def __init__(
+        self,
+        row: RowType,
+        payload: UnisightsPayload | None = None,
+        info: RequestInfo | None = None,
+    ) -> None:
         self.row = row
         self.payload = payload
         self.info = info
         self.outcome: Outcome | StoreError = Outcome.CLOSED
 
 
-class SyncPut(Put):
-    """A payload whose request waits in a thread."""
+class SyncPut(Put[RowType]):
+    """One whose request waits in a thread."""
 
     __slots__ = ("_done",)
 
-    def __init__(self, row: NewRow, payload: UnisightsPayload, info: RequestInfo) -> None:
+    def __init__(
+        self,
+        row: RowType,
+        payload: UnisightsPayload | None = None,
+        info: RequestInfo | None = None,
+    ) -> None:
         super().__init__(row, payload, info)
         self._done = threading.Event()
 
@@ -79,12 +94,17 @@ class SyncPut(Put):
         self._done.set()
 
 
-class AsyncPut(Put):
-    """A payload whose request waits on an event loop."""
+class AsyncPut(Put[RowType]):
+    """One whose request waits on an event loop."""
 
     __slots__ = ("_future", "loop")
 
-    def __init__(self, row: NewRow, payload: UnisightsPayload, info: RequestInfo) -> None:
+    def __init__(
+        self,
+        row: RowType,
+        payload: UnisightsPayload | None = None,
+        info: RequestInfo | None = None,
+    ) -> None:
         super().__init__(row, payload, info)
         self.loop = asyncio.get_running_loop()
         self._future: asyncio.Future[None] = self.loop.create_future()
@@ -100,11 +120,16 @@ class AsyncPut(Put):
             self._future.set_result(None)
 
 
+NewPut = AsyncPut[NewRow] | SyncPut[NewRow]
+RejectedPut = AsyncPut[RejectedRow] | SyncPut[RejectedRow]
+
+
 @dataclass(slots=True)
 class _Batch:
     """What is written in one transaction."""
 
-    puts: list[AsyncPut | SyncPut] = field(default_factory=list)
+    puts: list[NewPut] = field(default_factory=list)
+    rejected: list[RejectedPut] = field(default_factory=list)
     delivered: list[int] = field(default_factory=list)
     others: list[Callable[[Spool], None]] = field(default_factory=list)
     look_at: float = float("inf")  # when the first of what is put off is due
@@ -125,6 +150,7 @@ class SpoolWriter:
         ordered: whether payloads of one session are delivered one after the other.
         max_bytes: how many bytes may wait in the spool; one payload alone may have more.
         max_dead_bytes: how many bytes of dead letters are kept.
+        max_rejected_bytes: how many bytes of rejected records are kept.
         longest_wait: the longest time that anything is put off, in seconds.
         duplicate_window: for how long payloads are dropped that come again, in seconds.
         counters: where to count what was stored.
@@ -144,6 +170,7 @@ class SpoolWriter:
         ordered: bool,
         max_bytes: int,
         max_dead_bytes: int,
+        max_rejected_bytes: int,
         longest_wait: float,
         duplicate_window: float,
         counters: Counters,
@@ -157,6 +184,7 @@ class SpoolWriter:
         self._ordered = ordered
         self._max_bytes = max_bytes
         self._max_dead_bytes = max_dead_bytes
+        self._max_rejected_bytes = max_rejected_bytes
         self._longest_wait = longest_wait
         self._duplicate_window = duplicate_window
         self._counters = counters
@@ -185,11 +213,20 @@ class SpoolWriter:
 
     # What others may call, in any thread.
 
-    def put(self, put: AsyncPut | SyncPut) -> None:
+    def put(self, put: NewPut) -> None:
         """Store a payload; its wait ends when it is stored, or cannot be."""
         with self._changed:
             if not self._is_stopping:
                 self._next.puts.append(put)
+                self._changed.notify()
+                return
+        put.wake()
+
+    def reject(self, put: RejectedPut) -> None:
+        """Store a rejected record, likewise."""
+        with self._changed:
+            if not self._is_stopping:
+                self._next.rejected.append(put)
                 self._changed.notify()
                 return
         put.wake()
@@ -273,7 +310,7 @@ class SpoolWriter:
     def _gather(self) -> _Batch:
         """Wait for something to write, or to look for; then take all there is."""
         with self._changed:
-            while not (self._next.puts or self._is_stopping):
+            while not (self._next.puts or self._next.rejected or self._is_stopping):
                 wait = min(self._write_at, self._look_at, self._poll_at) - time.monotonic()
                 if wait <= 0:
                     break
@@ -283,7 +320,8 @@ class SpoolWriter:
     def _take(self) -> _Batch:
         batch, self._next = self._next, _Batch()
         self._next.puts = batch.puts[_MAX_PUTS:]
-        del batch.puts[_MAX_PUTS:]
+        self._next.rejected = batch.rejected[_MAX_PUTS:]
+        del batch.puts[_MAX_PUTS:], batch.rejected[_MAX_PUTS:]
         self._write_at = float("inf")
         return batch
 
@@ -293,9 +331,13 @@ class SpoolWriter:
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
             self._log_failure(error)
             failed = error if isinstance(error, StoreError) else StoreError(str(error))
-            for put in batch.puts:
-                put.outcome = failed
-            _wake(batch.puts)
+            if batch.rejected:
+                # It may be for them that there is no room: they do not take payloads with them.
+                _fail(batch.rejected, failed)
+                batch.rejected = []
+                self._write_safely(batch)
+                return
+            _fail(batch.puts, failed)
             self._settle_later(batch)
 
     def _settle_later(self, batch: _Batch) -> None:
@@ -320,7 +362,7 @@ class SpoolWriter:
         if looks or (self._ordered and batch.delivered):
             self._has_backlog = self._has_backlog or self._spool.has_claimable()
         claims = self._is_taking and self._has_backlog and (looks or self._workers.is_half_empty)
-        if not (batch.puts or batch.has_settlements or claims):
+        if not (batch.puts or batch.rejected or batch.has_settlements or claims):
             return
         with self._spool.transaction() as spool:
             spool.delivered(batch.delivered)
@@ -330,9 +372,10 @@ class SpoolWriter:
                 jobs += self._claim()
             if batch.puts:
                 jobs += self._store(batch.puts)
+            self._reject(batch.rejected)
         self._look_at = min(self._look_at, batch.look_at)
         self._count(batch.puts)
-        _wake(batch.puts)
+        _wake([*batch.puts, *batch.rejected])
         if jobs:
             self._workers.add(jobs)
         if claims and jobs and self._has_backlog and self._workers.is_half_empty:
@@ -348,7 +391,7 @@ class SpoolWriter:
         self._has_backlog = bool(claimed) and self._spool.has_claimable()
         return [Job(row.id, row.attempts, row.age, row.size, row=row) for row in claimed]
 
-    def _store(self, puts: list[AsyncPut | SyncPut]) -> list[Job]:
+    def _store(self, puts: list[NewPut]) -> list[Job]:
         """Store what there is room for; what can be delivered at once is this process's."""
         self.totals = self._spool.totals()
         room = self._max_bytes - self.totals.waiting_bytes
@@ -384,13 +427,13 @@ class SpoolWriter:
             if owner != NOBODY
         ]
 
-    def _seen(self, puts: Iterable[AsyncPut | SyncPut]) -> set[str] | None:
+    def _seen(self, puts: Iterable[NewPut]) -> set[str] | None:
         """Which of the payloads have come before; None if nobody wants to know."""
         if not self._duplicate_window:
             return None
         return self._spool.seen.known({put.row.content_id for put in puts})
 
-    def _count(self, puts: Iterable[AsyncPut | SyncPut]) -> None:
+    def _count(self, puts: Iterable[NewPut]) -> None:
         """Count what is safe now, whether its request still waits or not."""
         outcomes = [put.outcome for put in puts]
         queued = outcomes.count(Outcome.QUEUED)
@@ -400,7 +443,15 @@ class SpoolWriter:
             self._counters.add("queued", queued)
             self._counters.add("duplicate", duplicate)
 
-    def _place(self, puts: Iterable[AsyncPut | SyncPut]) -> list[int]:
+    def _reject(self, puts: list[RejectedPut]) -> None:
+        """Store rejected records; there is room for them, or the oldest make some."""
+        if puts:
+            rows = [put.row for put in puts]
+            self._spool.rejected.insert(rows, max_bytes=self._max_rejected_bytes)
+        for put in puts:
+            put.outcome = Outcome.QUEUED
+
+    def _place(self, puts: Iterable[NewPut]) -> list[int]:
         """Whose each new payload is: this process's, if its turn has come and there is room."""
         rows, size = self._workers.room
         owners = []
@@ -499,7 +550,8 @@ class SpoolWriter:
         with self._changed:
             batch = self._take()
             batch.puts += self._next.puts
-            self._next.puts = []
+            batch.rejected += self._next.rejected
+            self._next.puts, self._next.rejected = [], []
         self._write_safely(batch)
         has_left = False
         try:
@@ -517,9 +569,16 @@ class SpoolWriter:
         self._lock.close(removes=has_left)
 
 
-def _wake(puts: list[AsyncPut | SyncPut]) -> None:
+def _fail(puts: Sequence[NewPut | RejectedPut], error: StoreError) -> None:
+    """End the waits of requests with what went wrong."""
+    for put in puts:
+        put.outcome = error
+    _wake(puts)
+
+
+def _wake(puts: Iterable[NewPut | RejectedPut]) -> None:
     """End the waits of requests; one call for each event loop."""
-    by_loop: defaultdict[asyncio.AbstractEventLoop, list[AsyncPut]] = defaultdict(list)
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[AsyncPut[Any]]] = defaultdict(list)
     for put in puts:
         if isinstance(put, AsyncPut):
             by_loop[put.loop].append(put)
@@ -531,6 +590,6 @@ def _wake(puts: list[AsyncPut | SyncPut]) -> None:
             loop.call_soon_threadsafe(_wake_all, theirs)
 
 
-def _wake_all(puts: list[AsyncPut]) -> None:
+def _wake_all(puts: list[AsyncPut[Any]]) -> None:
     for put in puts:
         put.wake()

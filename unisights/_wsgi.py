@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyBuffer, BodyTooLargeError
-from unisights.collector import Collector
+from unisights.collector import Collector, Rejected
 from unisights.config import Delivery, UnisightsOptions
 from unisights.delivery import make_courier
 from unisights.reply import Reply
@@ -36,11 +36,11 @@ class SyncEndpoint:
             make_request: makes the framework's request, given the body that was read.
         """
         outcome = self.receive(info, read)
-        if isinstance(outcome, Reply):
-            return outcome
-        return self.courier.deliver_sync(info, outcome, lambda: make_request(outcome.raw))
+        if isinstance(outcome, UnisightsPayload):
+            return self.courier.deliver_sync(info, outcome, lambda: make_request(outcome.raw))
+        return self.courier.settle_sync(info, outcome, make_request)
 
-    def receive(self, info: RequestInfo, read: Read) -> UnisightsPayload | Reply:
+    def receive(self, info: RequestInfo, read: Read) -> UnisightsPayload | Reply | Rejected:
         """Read and decide: the payload, or why it is refused."""
         if (refusal := self.collector.screen(info)) is not None:
             _linger(info, read)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from unisights import __version__
-from unisights.config import UnisightsOptions
+from unisights.config import InvalidEvents, UnisightsOptions
 from unisights.errors import ConfigurationError, UnisightsError
 from unisights.offline import Format, validate_files
 from unisights.schema import SCHEMA_DIGEST, SCHEMA_VERSION, schema_text
@@ -74,12 +74,20 @@ def _spool(options: argparse.Namespace) -> int:
     match options.action:
         case "stat":
             return spool_cli.print_stat(options.file, as_json=options.format == "json")
-        case "export":
-            states: list[spool_cli.State] = ["waiting", "dead"]
-            wanted = [state for state in states if getattr(options, state)]
-            return spool_cli.export(options.file, wanted or states)
+        case "list" | "export":
+            states = get_args(spool_cli.State)
+            wanted = [state for state in states if getattr(options, state)] or [*states]
+            show = spool_cli.print_list if options.action == "list" else spool_cli.export
+            return show(options.file, wanted)
         case "retry":
             return spool_cli.retry(options.file, options.id)
+        case "replay":
+            return spool_cli.replay(
+                options.file,
+                options.id,
+                server_secret=os.environ.get("UNISIGHTS_SERVER_SECRET") or None,
+                quarantines=options.invalid_events == "quarantine",
+            )
         case _:
             return spool_cli.repair(options.file)
 
@@ -151,19 +159,35 @@ def _add_spool(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     actions = spooling.add_subparsers(dest="action", required=True, metavar="ACTION")
     stat = actions.add_parser("stat", help="say how much is waiting, and for how long")
     stat.add_argument("--format", choices=get_args(Format), default="text")
-    exporting = actions.add_parser("export", help="write payloads to standard output, as NDJSON")
-    exporting.add_argument("--waiting", action="store_true", help="only those that are waiting")
-    exporting.add_argument("--dead", action="store_true", help="only dead letters")
+    listing = actions.add_parser("list", help="print a line for each record")
+    exporting = actions.add_parser("export", help="write records to standard output, as NDJSON")
+    for action in (listing, exporting):
+        action.add_argument("--waiting", action="store_true", help="only what is waiting")
+        action.add_argument("--dead", action="store_true", help="only dead letters")
+        action.add_argument("--rejected", action="store_true", help="only what was rejected")
     retrying = actions.add_parser("retry", help="let dead letters be tried again")
-    retrying.add_argument(
-        "--id", action="append", type=int, help="only this one; may be given several times"
+    replaying = actions.add_parser(
+        "replay",
+        help="judge what was rejected again, and deliver what is valid by now",
+        description="Judges by the schema of this version of unisights. Payloads encrypted with a "
+        "server secret need it in the environment, as UNISIGHTS_SERVER_SECRET.",
     )
+    replaying.add_argument(
+        "--invalid-events",
+        choices=get_args(InvalidEvents),
+        default="reject",
+        help="quarantine: of refused bodies, deliver the events that are valid",
+    )
+    for action in (retrying, replaying):
+        action.add_argument(
+            "--id", action="append", type=int, help="only this one; may be given several times"
+        )
     repairing = actions.add_parser(
         "repair",
         help="check the file, and save what can be read if it is corrupt",
         description="Stop what uses the spool first. Exits 0 if nothing was lost, 1 if something "
         "could not be read. The corrupt file is kept beside the new one.",
     )
-    for action in (stat, exporting, retrying, repairing):
+    for action in (stat, listing, exporting, retrying, replaying, repairing):
         action.add_argument("file", type=Path, metavar="FILE", help="the spool")
     spooling.set_defaults(run=_spool)

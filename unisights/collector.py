@@ -6,24 +6,40 @@ An adapter reads, asks, and writes:
     if reply is None:
         buffer = collector.buffer(info)   # is fed the body, and bounds it
         outcome = collector.accept(info, buffer)
-        reply = outcome if it is a Reply else deliver the payload
+        reply = deliver the outcome if it is a payload, else settle it
 """
 
 import logging
+from dataclasses import dataclass
 
 from unisights._body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
 from unisights._cors import Cors
 from unisights._log import QuietLog, log
+from unisights._selection import Selection
 from unisights.config import UnisightsOptions
-from unisights.errors import DecryptionError, InvalidJSONError, ValidationError
+from unisights.errors import InvalidJSONError, ValidationError
+from unisights.rejection import Rejection, explain
 from unisights.reply import MAX_LISTED, Replies, Reply
 from unisights.request import RequestInfo
 from unisights.stats import Counters, Holdings, Measure, Reason, Stats
 from unisights.types import UnisightsPayload
-from unisights.validator import Checks, decode_unisights_payload
+from unisights.validator import Checks, decode_selected, decode_unisights_payload
 
 _LOGGED_BYTES = 2048
 """At most so much of a refused body is logged in debug mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """What is to be kept before a request is answered.
+
+    Attributes:
+        rejection: what was refused, or quarantined.
+        rest: the answer, or the payload that is left to be delivered.
+    """
+
+    rejection: Rejection
+    rest: Reply | UnisightsPayload
 
 
 class Collector:
@@ -46,6 +62,8 @@ class Collector:
         self.counters = Counters()
         self.log = QuietLog()
         self.measure: Measure = lambda: Holdings(0, 0)
+        self._quarantines = options.invalid_events == "quarantine"
+        self._keeps_rejected = options.on_reject is not None or options.delivery == "durable"
         self._checks = Checks(
             values=options.validate_schema,
             required=options.validate_required_fields,
@@ -87,31 +105,83 @@ class Collector:
         self.counters.refuse("cut_body")
         return self.replies.cut_body(info)
 
-    def accept(self, info: RequestInfo, buffer: BodyBuffer) -> UnisightsPayload | Reply:
+    def accept(self, info: RequestInfo, buffer: BodyBuffer) -> UnisightsPayload | Reply | Rejected:
         """Inflate, decode, decrypt and validate a body; the payload, or why it is refused."""
         body = b""
+        selection = Selection() if self._quarantines else None
         try:
             body = buffer.finish()
-            payload = self.decode(body)
+            payload = self.decode(body, selection)
         except BodyTooLargeError:
             return self.too_large(info)
         except (InvalidJSONError, ValidationError) as error:
-            return self.refuse(_reason(error), self.replies.refused(info, error), body)
+            return self._refuse_body(info, body or buffer.sent, error)
         payload.received_at = info.received_at
         if self.options.debug:
             log(logging.INFO, "received", "received %d bytes: %r", len(body), payload)
+        if selection is not None and selection.quarantined:
+            return self._split(info, payload, selection)
         return payload
 
-    def decode(self, body: bytes) -> UnisightsPayload:
+    def decode(self, body: bytes, selection: Selection | None = None) -> UnisightsPayload:
         """Decode, decrypt and validate a body that has been read, as the options have it.
+
+        Args:
+            body: the body.
+            selection: which of its events are wanted, if not all of them.
 
         Raises:
             InvalidJSONError: the body is not JSON.
             ValidationError: it is not a valid payload.
         """
-        return decode_unisights_payload(
-            body, server_secret=self.options.server_secret, checks=self._checks
+        secret, checks = self.options.server_secret, self._checks
+        if selection is not None:
+            return decode_selected(body, selection, server_secret=secret, checks=checks)
+        return decode_unisights_payload(body, server_secret=secret, checks=checks)
+
+    def _refuse_body(
+        self, info: RequestInfo, raw: bytes, error: InvalidJSONError | ValidationError
+    ) -> Reply | Rejected:
+        """Refuse a body that was read; it is kept if anybody keeps such."""
+        reason, problems = explain(error)
+        reply = self.refuse(reason, self.replies.refused(info, error), raw)
+        if not self._keeps_rejected:
+            return reply
+        rejection = Rejection(
+            reason=reason,
+            status=reply.status,
+            problems=problems,
+            received_at=info.received_at,
+            raw=raw,
+            request=info,
         )
+        return Rejected(rejection, reply)
+
+    def _split(
+        self, info: RequestInfo, payload: UnisightsPayload, selection: Selection
+    ) -> UnisightsPayload | Rejected:
+        """Keep apart what goes on and what was quarantined."""
+        count = len(selection.quarantined)
+        self.counters.add("quarantined", count)
+        if self.options.debug:
+            message = "quarantined %d events: %s"
+            values: tuple[object, ...] = (count, selection.problems[0].message)
+            log(logging.WARNING, "quarantined", message, *values, count=count)
+        else:
+            message = "quarantined %d events; debug=True tells why"
+            self.log.log(logging.WARNING, "quarantined", message, count, count=count)
+        if not self._keeps_rejected:
+            return payload
+        rejection = Rejection(
+            reason="invalid_events",
+            status=None,
+            problems=tuple(selection.problems),
+            quarantined=selection.quarantined,
+            received_at=info.received_at,
+            raw=payload.raw,
+            request=info,
+        )
+        return Rejected(rejection, payload)
 
     def refuse(self, reason: Reason, reply: Reply, body: bytes = b"") -> Reply:
         """Count a refusal and tell an operator of it; return its answer."""
@@ -131,12 +201,6 @@ class Collector:
     def stats(self) -> Stats:
         """What this endpoint has counted in this process, and what is waiting now."""
         return self.counters.snapshot(self.measure())
-
-
-def _reason(error: InvalidJSONError | ValidationError) -> Reason:
-    if isinstance(error, InvalidJSONError):
-        return "invalid_json"
-    return "undecryptable" if isinstance(error, DecryptionError) else "invalid_payload"
 
 
 def _is_json(content_type: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from unisights.errors import ConfigurationError
+from unisights.rejection import Rejection
 from unisights.types import UnisightsPayload
 
 Handler = Callable[[UnisightsPayload, Any], object]
@@ -16,6 +17,12 @@ Handler = Callable[[UnisightsPayload, Any], object]
 
 ErrorHandler = Callable[[UnisightsPayload, Exception], object]
 """A function or other callable, sync or async, of a payload and why it was not handled."""
+
+RejectHandler = Callable[[Rejection], object]
+"""A function or other callable, sync or async, of what was rejected."""
+
+InvalidEvents = Literal["reject", "quarantine"]
+"""Whether an invalid event makes its body invalid, or is put aside."""
 
 Delivery = Literal["inline", "background", "durable"]
 """Whether the handler runs before the answer or after it, from memory or from a file."""
@@ -35,6 +42,7 @@ _SIZES = (
     "spool_bytes",
     "max_attempts",
     "dead_letter_bytes",
+    "rejected_bytes",
 )
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -67,6 +75,12 @@ class UnisightsOptions:
         debug: say in a 500 answer why the handler failed, and log what payloads hold.
         server_secret: the secret of server-side senders that encrypt with one. With it set,
             encrypted payloads made without it are refused; plain ones are still taken.
+        invalid_events: what becomes of a body if nothing but events in it is invalid. `"reject"`:
+            it is refused; `"quarantine"`: the other events are accepted as if those were not
+            there, and the answer says how many were quarantined.
+        on_reject: what is called with a Rejection, for each body that is refused with 400 or 422
+            once it was read, and for each of which events were quarantined; before the answer.
+            Sync or async. What it raises is logged.
 
         delivery: when the handler runs: `"inline"`, before the answer, which then is 200 or,
             if it failed, 500; `"background"`, from a queue in memory, after an answer of 202; or
@@ -101,6 +115,8 @@ class UnisightsOptions:
         max_age: a payload that has waited longer is not tried any more, and becomes a dead
             letter, in seconds.
         dead_letter_bytes: how many bytes of dead letters are kept; the oldest go first.
+        rejected_bytes: how many bytes of what was rejected are kept in the spool; likewise. The
+            latest is kept in any case.
 
     Raises:
         ConfigurationError: an option has a value that cannot work.
@@ -115,6 +131,8 @@ class UnisightsOptions:
     duplicate_window: float = 0.0
     debug: bool = False
     server_secret: str | bytes | None = None
+    invalid_events: InvalidEvents = "reject"
+    on_reject: RejectHandler | None = None
     delivery: Delivery | None = None
     on_error: ErrorHandler | None = None
     queue_size: int = 1000
@@ -130,16 +148,19 @@ class UnisightsOptions:
     max_attempts: int = 50
     max_age: float = 7 * 24 * 60 * 60
     dead_letter_bytes: int = 256 * 1024 * 1024
+    rejected_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
         _check_path(self.path)
-        _check_callable("handler", self.handler, "(payload, request)")
-        _check_callable("on_error", self.on_error, "(payload, error)")
+        _check_callable("handler", self.handler, "payload", "request")
+        _check_callable("on_error", self.on_error, "payload", "error")
+        _check_callable("on_reject", self.on_reject, "rejection")
         for name in ("validate_schema", "validate_required_fields", "debug", "ordered"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigurationError(f"{name} must be True or False")
         for name in _SIZES:
             _check_size(name, getattr(self, name))
+        _check_choice("invalid_events", self.invalid_events, InvalidEvents)
         _check_choice("delivery", self.delivery, Delivery, is_optional=True)
         _check_choice("durability", self.durability, Durability)
         for name in ("duplicate_window", "drain_timeout", "retry_delay", "retry_max_delay"):
@@ -158,7 +179,7 @@ def _check_path(path: object) -> None:
         )
 
 
-def _check_callable(name: str, value: object, arguments: str) -> None:
+def _check_callable(name: str, value: object, *arguments: str) -> None:
     if value is None:
         return
     if not callable(value):
@@ -168,10 +189,11 @@ def _check_callable(name: str, value: object, arguments: str) -> None:
     except (TypeError, ValueError):
         return  # Some callables of C have no signature to look at.
     try:
-        signature.bind(None, None)
+        signature.bind(*arguments)
     except TypeError:
+        count = "one argument" if len(arguments) == 1 else "two arguments"
         raise ConfigurationError(
-            f"{name} must take two arguments, {arguments}; this one takes {signature}"
+            f"{name} must take {count}, ({', '.join(arguments)}); this one takes {signature}"
         ) from None
 
 

@@ -3,19 +3,26 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
-from unisights._calling import call_async, call_sync
+from unisights._calling import call_async, call_sync, is_async
 from unisights._duplicates import Window
 from unisights._handler import MakeRequest, ManagedHandler
 from unisights._log import QuietLog
+from unisights._loop import shared_loop
 from unisights._queue import Job, Outcome, WorkQueue
-from unisights.collector import Collector
+from unisights.collector import Collector, Rejected
 from unisights.config import Delivery
 from unisights.errors import UndeliveredError
+from unisights.rejection import Rejection
 from unisights.reply import Reply
 from unisights.request import RequestInfo
 from unisights.stats import Holdings
 from unisights.types import UnisightsPayload
+
+MakeRequestOf = Callable[[bytes], Any]
+"""Makes the framework's request, given the body that was read."""
 
 
 class Courier(ABC):
@@ -32,6 +39,7 @@ class Courier(ABC):
     def __init__(self, collector: Collector) -> None:
         self.collector = collector
         self.handler = ManagedHandler(collector.options.handler)
+        self._on_reject = collector.options.on_reject
 
     @abstractmethod
     async def deliver(
@@ -44,6 +52,49 @@ class Courier(ABC):
         self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
     ) -> Reply:
         """Deliver, in a thread."""
+
+    async def settle(
+        self, info: RequestInfo, outcome: Reply | Rejected, make_request: MakeRequestOf
+    ) -> Reply:
+        """Keep what was rejected, and answer; deliver what is left, if so; on an event loop."""
+        if isinstance(outcome, Reply):
+            return outcome
+        await self._keep(outcome.rejection)
+        rest = outcome.rest
+        if isinstance(rest, Reply):
+            return rest
+        return await self.deliver(info, rest, lambda: make_request(rest.raw))
+
+    def settle_sync(
+        self, info: RequestInfo, outcome: Reply | Rejected, make_request: MakeRequestOf
+    ) -> Reply:
+        """Likewise, in a thread."""
+        if isinstance(outcome, Reply):
+            return outcome
+        self._keep_sync(outcome.rejection)
+        rest = outcome.rest
+        if isinstance(rest, Reply):
+            return rest
+        return self.deliver_sync(info, rest, lambda: make_request(rest.raw))
+
+    async def _keep(self, rejection: Rejection) -> None:
+        """Hand it to `on_reject`, where the handler runs: on the server's loop."""
+        try:
+            if self._on_reject is not None:
+                await call_async(self._on_reject, rejection)
+        except Exception as error:  # noqa: BLE001  # it is the user's, the answer is the sender's
+            self._log_on_reject(error)
+
+    def _keep_sync(self, rejection: Rejection) -> None:
+        """Likewise, from a thread: an async one runs on the process's loop."""
+        try:
+            if self._on_reject is not None:
+                call_sync(self._on_reject, rejection)
+        except Exception as error:  # noqa: BLE001
+            self._log_on_reject(error)
+
+    def _log_on_reject(self, error: Exception) -> None:
+        self.collector.log.log(logging.ERROR, "on_reject_failed", "on_reject failed", error=error)
 
     def hold_signals(self) -> None:  # noqa: B027  # what delivers at once has nothing to drain
         """Drain before the server hears of SIGTERM; for the main thread."""
@@ -146,6 +197,13 @@ class InlineCourier(Courier):
 
 class DetachedCourier(Courier):
     """Answers first, and calls the handler from a thread of its own."""
+
+    async def _keep(self, rejection: Rejection) -> None:
+        """Hand it to `on_reject` where the handler runs: on the process's loop, if it is async."""
+        if self._on_reject is not None and is_async(self._on_reject):
+            await shared_loop().run_async(super()._keep(rejection))
+        else:
+            await super()._keep(rejection)
 
     async def open_handler(self) -> None:
         """Open it where it is called: from a thread, and if it is async on the process's loop."""

@@ -17,6 +17,7 @@ from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.reply import Reply
 from unisights.request import RequestInfo
+from unisights.types import UnisightsPayload
 
 Answer_co = TypeVar("Answer_co", covariant=True)
 
@@ -72,9 +73,11 @@ def unisights_django_async(
             outcome = await asyncio.to_thread(endpoint.receive, info, read)
         else:
             outcome = endpoint.receive(info, read)
-        if isinstance(outcome, Reply):
-            return _to_response(outcome)
-        reply = await endpoint.courier.deliver(info, outcome, lambda: _rewind(request, outcome.raw))
+        courier = endpoint.courier
+        if isinstance(outcome, UnisightsPayload):
+            reply = await courier.deliver(info, outcome, lambda: _rewind(request, outcome.raw))
+        else:
+            reply = await courier.settle(info, outcome, lambda body: _rewind(request, body))
         return _to_response(reply)
 
     return _as_view(collect, endpoint.collector)

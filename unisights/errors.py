@@ -31,6 +31,13 @@ class Problem:
     rule: str
     message: str
 
+    @property
+    def event(self) -> int | None:
+        """The index in `data.events` of the event that it is in; None elsewhere."""
+        root, *steps = self.pointer.split("/", 4)
+        is_inside = not root and steps[:2] == ["data", "events"] and len(steps) > 2
+        return int(steps[2]) if is_inside and steps[2].isdecimal() else None
+
     def to_dict(self) -> dict[str, str]:
         """Return the problem as the answer's JSON has it."""
         return {"pointer": self.pointer, "rule": self.rule, "message": self.message}

@@ -139,7 +139,17 @@ def _documented_request() -> dict[str, Any]:
 
 def _documented_responses() -> dict[int | str, dict[str, Any]]:
     text = {"type": "string"}
-    received = _object({"status": text, "session_id": {"type": "string", "format": "uuid"}})
+    received = _object(
+        {
+            "status": text,
+            "session_id": {"type": "string", "format": "uuid"},
+            "quarantined": {
+                "type": "integer",
+                "minimum": 1,
+                "description": "How many events were invalid, if some were and were quarantined.",
+            },
+        }
+    )
     error = _object({"error": text})
     problem = _object({"pointer": text, "rule": text, "message": text})
     invalid = _object({"error": text, "errors": {"type": "array", "items": problem}})

@@ -42,12 +42,14 @@ class Replies:
 
     def received(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
         """200: the handler has run, or there is none."""
-        body = _RECEIVED + _encode(payload.data.session_id) + b"}"
+        end = _end(payload) if payload.quarantined else b"}"
+        body = _RECEIVED + _encode(payload.data.session_id) + end
         return Reply(200, (*_JSON, *self._cors.headers(info)), body)
 
     def queued(self, info: RequestInfo, payload: UnisightsPayload) -> Reply:
         """202: the handler will run in the background."""
-        body = _QUEUED + _encode(payload.data.session_id) + b"}"
+        end = _end(payload) if payload.quarantined else b"}"
+        body = _QUEUED + _encode(payload.data.session_id) + end
         return Reply(202, (*_JSON, *self._cors.headers(info)), body)
 
     def unavailable(self, info: RequestInfo, reason: str) -> Reply:
@@ -105,3 +107,8 @@ class Replies:
 
     def _json(self, info: RequestInfo, status: int, content: object) -> Reply:
         return Reply(status, (*_JSON, *self._cors.headers(info)), _encode(content))
+
+
+def _end(payload: UnisightsPayload) -> bytes:
+    """The end of the answer to a payload of which events were quarantined."""
+    return b',"quarantined":%d}' % len(payload.quarantined)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -29,6 +30,15 @@ class RequestInfo(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     headers: Mapping[str, str]
     client: str | None = None
     received_at: int = msgspec.field(default_factory=_now)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is known of it, but for its time, ready for `json.dumps`."""
+        return {
+            "method": self.method,
+            "path": self.path,
+            "headers": dict(self.headers),
+            "client": self.client,
+        }
 
 
 def merge_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

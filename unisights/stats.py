@@ -18,6 +18,7 @@ Reason = Literal[
     "cut_body",
     "invalid_json",
     "invalid_payload",
+    "invalid_events",
     "undecryptable",
     "queue_full",
     "spool_full",
@@ -26,7 +27,9 @@ Reason = Literal[
 ]
 """Why a request is refused; stable codes."""
 
-Counted = Literal["accepted", "duplicate", "queued", "delivered", "failed", "retried", "dead"]
+Counted = Literal[
+    "accepted", "duplicate", "queued", "delivered", "failed", "retried", "dead", "quarantined"
+]
 """What is counted beside refusals, each in the attribute of `Stats` of that name."""
 
 
@@ -43,12 +46,16 @@ class Stats:
         failed: calls of the handler that raised, and payloads whose turn never came.
         retried: payloads that were put off after such a failure; from the spool only.
         dead: payloads that became dead letters.
+        quarantined: events that were quarantined, being invalid, of bodies that were not refused
+            for it.
         refused: requests that were refused, by reason.
         waiting: payloads that are queued or being handled now: in this process, or in the spool
             by all processes of the host, as of about a second ago. None if the spool is not open.
         waiting_bytes: their bytes.
         dead_letters: dead letters in the spool, likewise; None without a spool.
         dead_letter_bytes: their bytes.
+        rejected: rejected records in the spool, likewise.
+        rejected_bytes: their bytes.
     """
 
     received: int
@@ -59,11 +66,14 @@ class Stats:
     failed: int
     retried: int
     dead: int
+    quarantined: int
     refused: Mapping[Reason, int]
     waiting: int | None
     waiting_bytes: int | None
     dead_letters: int | None
     dead_letter_bytes: int | None
+    rejected: int | None
+    rejected_bytes: int | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it, ready for JSON."""
@@ -79,6 +89,8 @@ class Holdings:
     waiting_bytes: int | None = None
     dead_letters: int | None = None
     dead_letter_bytes: int | None = None
+    rejected: int | None = None
+    rejected_bytes: int | None = None
 
 
 class Counters:
@@ -130,6 +142,8 @@ class Counters:
             waiting_bytes=held.waiting_bytes,
             dead_letters=held.dead_letters,
             dead_letter_bytes=held.dead_letter_bytes,
+            rejected=held.rejected,
+            rejected_bytes=held.rejected_bytes,
         )
 
 

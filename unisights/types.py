@@ -719,6 +719,12 @@ class UnisightsPayload:
     when the payload came by no request. Not part of the wire, nor of equality.
     """
 
+    quarantined: tuple[int, ...] = field(default=(), compare=False)
+    """Which events of the batch as received were invalid, by their indexes, and are not in
+    data.events; always empty unless the option invalid_events says to quarantine them. Not part of
+    the wire, nor of equality.
+    """
+
     sent_bucket: int | None = field(default=None, compare=False)
     """The bucket that an encrypted payload was sent in, by the visitor's clock. Unit: 30 seconds
     since the Unix epoch; None when the payload came plain. Not part of the wire, nor of equality.

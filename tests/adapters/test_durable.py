@@ -9,7 +9,7 @@ import pytest
 
 from tests.processes import wait_for
 from tests.spools import close_spool, query
-from tests.support import SESSION_ID, make_body, make_data, seal
+from tests.support import SESSION_ID, click, make_body, make_data, seal
 from unisights import decode_unisights_payload
 
 
@@ -126,3 +126,61 @@ def test_what_keeps_failing_goes_to_on_error(connect_durable: Any, path: Path) -
     assert payload.data.session_id == SESSION_ID
     assert isinstance(error, LookupError)
     wait_for(lambda: query(path, "SELECT attempts FROM dead") == [(2,)], "the dead letter")
+
+
+ONE_BAD = make_body(events=[click(x=0), {"type": "swipe"}, click(x=2)])
+
+
+@pytest.mark.parametrize("invalid_events", ["reject", "quarantine"])
+def test_what_is_rejected_is_in_the_file(
+    connect_durable: Any, path: Path, invalid_events: str
+) -> None:
+    """Before the answer, beside what waits; on_reject gets it too."""
+    seen: list[Any] = []
+    client = connect_durable(
+        handler=_Failing(), retry_delay=600, on_reject=seen.append, invalid_events=invalid_events
+    )
+    is_refused = invalid_events == "reject"
+    answer = client.post(ONE_BAD, x_trace="abc")
+    assert answer.status == (422 if is_refused else 202)
+    assert answer.json().get("quarantined") == (None if is_refused else 1)
+    assert client.post(b"{").status == 400
+    assert query(path, "SELECT raw, reason, status, quarantined FROM rejected ORDER BY id") == [
+        (ONE_BAD, "invalid_events", 422, "[]")
+        if is_refused
+        else (ONE_BAD, "invalid_events", None, "[1]"),
+        (b"{", "invalid_json", 400, "[]"),
+    ]
+    assert [rejection.raw for rejection in seen] == [ONE_BAD, b"{"]
+    ((request,),) = query(path, "SELECT request FROM rejected WHERE status IS NOT 400")
+    assert json.loads(str(request))["headers"]["x-trace"] == "abc"
+    assert query(path, "SELECT count(*) FROM waiting") == [(0 if is_refused else 1,)]
+
+
+def test_what_was_accepted_without_its_bad_events_stays_accepted(
+    connect_durable: Any, path: Path
+) -> None:
+    """After a restart too, when such a body would be refused: the same events are delivered."""
+    client = connect_durable(handler=_Failing(), retry_delay=0, invalid_events="quarantine")
+    assert client.post(ONE_BAD).status == 202
+    close_spool(path)
+    handler = _Failing()
+    handler.is_mended = True
+    client = connect_durable(handler=handler)
+    assert client.post(ONE_BAD).status == 422
+    wait_for(lambda: handler.calls, "the delivery")
+    payload, _ = handler.calls[0]
+    assert [event.data.x for event in payload.data.events] == [0, 2]
+    assert (payload.quarantined, payload.raw) == ((1,), ONE_BAD)
+
+
+def test_a_spool_that_cannot_be_written_refuses_as_ever(
+    connect_durable: Any, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """422 stays 422, with on_reject; the log says that no record was kept."""
+    seen: list[Any] = []
+    client = connect_durable(handler=_Failing(), on_reject=seen.append)
+    path.mkdir()
+    assert client.post(b"{}").status == 422
+    assert len(seen) == 1
+    assert "a rejected body was not kept" in caplog.text

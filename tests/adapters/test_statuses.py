@@ -99,7 +99,7 @@ def test_an_invalid_payload_is_422_with_every_problem(connect: Any, recorder: An
 
 def test_listing_problems_is_bounded(connect: Any) -> None:
     """A payload of nothing but problems gets an answer that is no larger than itself."""
-    body = make_body(events=[{}] * 100_000)
+    body = make_body(events=[None] * 100_000)
     answer = connect().post(body)
     assert answer.status == 422
     assert len(answer.json()["errors"]) == 100

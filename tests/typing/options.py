@@ -5,7 +5,7 @@
 import functools
 from typing import Any
 
-from unisights import RequestInfo, UnisightsOptions, UnisightsPayload
+from unisights import Rejection, RequestInfo, UnisightsOptions, UnisightsPayload
 from unisights.sinks import SQLiteSink
 
 
@@ -29,6 +29,13 @@ def on_error(payload: UnisightsPayload, error: Exception) -> None:
     """Where failures go."""
 
 
+async def on_reject(rejection: Rejection) -> None:
+    """Where what was rejected goes."""
+    indexes: list[int | None] = [problem.event for problem in rejection.problems]
+    assert len(indexes) >= len(rejection.quarantined) or rejection.status is None
+
+
+UnisightsOptions(on_reject=on_reject, invalid_events="quarantine", rejected_bytes=1)
 UnisightsOptions(handler=async_handler, on_error=on_error, delivery="background")
 UnisightsOptions(handler=sync_handler, allow_origins=["https://example.com"], delivery="inline")
 UnisightsOptions(handler=Handler(), allow_origins=("null",), server_secret=b"x")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import threading
 import time
@@ -15,8 +16,10 @@ except ImportError as error:
     raise ImportError("KafkaSink needs confluent-kafka: pip install 'unisights[kafka]'") from error
 
 from unisights._forks import abandon, forget_in_children
+from unisights._identity import digest
 from unisights._log import QuietLog, log
 from unisights.errors import ConfigurationError, SinkError
+from unisights.rejection import Rejection
 from unisights.sinks._records import encode, make_record
 from unisights.types import UnisightsPayload
 
@@ -66,6 +69,9 @@ class KafkaSink:
     Args:
         bootstrap_servers: addresses of brokers, `host:9092,other:9092`.
         topic: the topic's name.
+        rejected_topic: where `reject` produces what was refused or quarantined, for
+            `on_reject=sink.reject`: the JSON of `Rejection.to_dict()` with its `content_id`, and
+            no key.
         timeout: how long a payload may take to be acknowledged, in seconds.
         config: further settings of librdkafka, such as `{"security.protocol": "SSL"}`; they take
             precedence over all that this sink sets by itself.
@@ -80,6 +86,7 @@ class KafkaSink:
         bootstrap_servers: str,
         topic: str,
         *,
+        rejected_topic: str | None = None,
         timeout: float = 10.0,
         config: Mapping[str, Any] | None = None,
     ) -> None:
@@ -89,6 +96,7 @@ class KafkaSink:
             raise ConfigurationError("KafkaSink: timeout must be a number of seconds")
         self._name = f"kafka://{bootstrap_servers}/{topic}"
         self._topic = topic
+        self._rejected_topic = rejected_topic
         self._timeout = timeout
         self._config = {
             **_DEFAULTS,
@@ -129,11 +137,30 @@ class KafkaSink:
                 ("schema_version", record["schema_version"]),
             ],
         }
-        try:
-            acknowledged = await self._produce(message)
-            await acknowledged
-        except KafkaException as error:
-            raise SinkError(f"{self._name}: {error.args[0].str()}") from error
+        await self._confirm(self._topic, message)
+
+    async def reject(self, rejection: Rejection) -> None:
+        """Produce what was rejected; return when the brokers have acknowledged it.
+
+        Raises:
+            ConfigurationError: no `rejected_topic` was given.
+            SinkError: it was not acknowledged.
+        """
+        if self._rejected_topic is None:
+            raise ConfigurationError("KafkaSink: reject needs a rejected_topic")
+        content_id = digest(rejection.raw)
+        # The standard library writes the surrogates that servers make of undecodable headers.
+        value = json.dumps({"content_id": content_id, **rejection.to_dict()})
+        message = {
+            "value": value.encode(),
+            "headers": [
+                ("content_id", content_id),
+                ("received_at", str(rejection.received_at)),
+                ("schema_version", rejection.schema_version),
+                ("reason", rejection.reason),
+            ],
+        }
+        await self._confirm(self._rejected_topic, message)
 
     async def open(self) -> None:
         """Connect now rather than at the first payload.
@@ -141,16 +168,22 @@ class KafkaSink:
         Raises:
             SinkError: no broker answers, or there is no such topic.
         """
+        await self._find(self._topic)
+        if self._rejected_topic is not None:
+            await self._find(self._rejected_topic)
+
+    async def _find(self, name: str) -> None:
+        """Wait until a topic is there."""
         running = self._started()
         deadline = time.monotonic() + self._timeout
         while True:
             try:
                 metadata = await asyncio.to_thread(
-                    running.producer.list_topics, self._topic, self._timeout
+                    running.producer.list_topics, name, self._timeout
                 )
             except KafkaException as error:
                 raise SinkError(f"{self._name}: {error.args[0].str()}") from error
-            topic = metadata.topics.get(self._topic)
+            topic = metadata.topics.get(name)
             if topic is not None and topic.error is None:
                 return
             # Brokers that make topics when they are asked for take a moment.
@@ -166,7 +199,15 @@ class KafkaSink:
         if running is not None:
             await asyncio.to_thread(running.end, self._timeout)
 
-    async def _produce(self, message: Mapping[str, Any]) -> asyncio.Future[None]:
+    async def _confirm(self, topic: str, message: Mapping[str, Any]) -> None:
+        """Produce a message; return when the brokers have acknowledged it."""
+        try:
+            acknowledged = await self._produce(topic, message)
+            await acknowledged
+        except KafkaException as error:
+            raise SinkError(f"{self._name}: {error.args[0].str()}") from error
+
+    async def _produce(self, topic: str, message: Mapping[str, Any]) -> asyncio.Future[None]:
         """Hand a message to the client, once it has room; return what will say how it ended."""
         loop = asyncio.get_running_loop()
         acknowledged: asyncio.Future[None] = loop.create_future()
@@ -174,7 +215,7 @@ class KafkaSink:
         while True:
             running = self._started()
             try:
-                running.produce(self._topic, message, acknowledged)
+                running.produce(topic, message, acknowledged)
             except BufferError as error:
                 if loop.time() > deadline:
                     raise SinkError(f"{self._name}: the client's queue is full") from error
