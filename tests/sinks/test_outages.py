@@ -1,8 +1,8 @@
 """Destinations that are down, slow, full, or come back: each test has a server of its own."""
 
 import asyncio
-import gc
 import contextlib
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
