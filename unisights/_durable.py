@@ -32,6 +32,11 @@ from unisights.types import UnisightsPayload
 REOPEN_SECONDS = 1.0
 """How long a spool that could not be opened is left alone."""
 
+_Unusable = StoreError | ConfigurationError
+"""Why a spool cannot be used; the latter if another endpoint's handler is at it."""
+
+_UNUSABLE = (StoreError, ConfigurationError)
+
 
 class DurableCourier(DetachedCourier):
     """Stores the payload in the spool, answers, and runs the handler afterwards.
@@ -83,7 +88,7 @@ class DurableCourier(DetachedCourier):
             running = self._running
             if running is None:
                 running = await asyncio.to_thread(self._start)
-        except StoreError as error:
+        except _UNUSABLE as error:
             return self._reply(info, payload, error)
         if running is None:
             return self._reply(info, payload, Outcome.CLOSED)
@@ -101,7 +106,7 @@ class DurableCourier(DetachedCourier):
         self._hook()
         try:
             running = self._running or self._start()
-        except StoreError as error:
+        except _UNUSABLE as error:
             return self._reply(info, payload, error)
         if running is None:
             return self._reply(info, payload, Outcome.CLOSED)
@@ -114,7 +119,7 @@ class DurableCourier(DetachedCourier):
         self._hook()
         try:
             running = self._running or await asyncio.to_thread(self._start)
-        except StoreError as error:
+        except _UNUSABLE as error:
             self._note_unkept(error)
         else:
             if running is None:
@@ -130,7 +135,7 @@ class DurableCourier(DetachedCourier):
         self._hook()
         try:
             running = self._running or self._start()
-        except StoreError as error:
+        except _UNUSABLE as error:
             self._note_unkept(error)
         else:
             if running is None:
@@ -141,7 +146,7 @@ class DurableCourier(DetachedCourier):
                 self._note_unkept(put.wait())
         super()._keep_sync(rejection)
 
-    def _note_unkept(self, outcome: Outcome | StoreError) -> None:
+    def _note_unkept(self, outcome: Outcome | _Unusable) -> None:
         """Log it if a rejected record was not stored."""
         if outcome is not Outcome.QUEUED:
             reason = "shutting down" if outcome is Outcome.CLOSED else outcome
@@ -214,7 +219,8 @@ class DurableCourier(DetachedCourier):
             if self._running is None and not self._is_closed:
                 now = time.monotonic()
                 if self._error is not None and now < self._retry_at:
-                    raise self._error
+                    # Each raise adds to the traceback, which holds requests with their bodies.
+                    raise self._error.with_traceback(None)
                 try:
                     self._running = self._run_spool()
                 except StoreError as error:
@@ -274,7 +280,7 @@ class DurableCourier(DetachedCourier):
                 )
 
     def _reply(
-        self, info: RequestInfo, payload: UnisightsPayload, outcome: Outcome | StoreError
+        self, info: RequestInfo, payload: UnisightsPayload, outcome: Outcome | _Unusable
     ) -> Reply:
         match outcome:
             case Outcome.QUEUED | Outcome.DUPLICATE:

@@ -424,6 +424,10 @@ class Spool:
             (owner,),
         )
 
+    def give_back(self, owner: int, ids: Sequence[int]) -> None:
+        """Leave some of what an owner has to anyone."""
+        self._for_all("UPDATE waiting SET owner = 0 WHERE owner = ? AND id IN", ids, owner)
+
     # The dead letters.
 
     def oldest_dead(self, excess: int) -> list[Row]:
