@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-import unisights._workers
 from tests.processes import DEADLINE, PYTHON, read_until, wait_for
 from tests.spools import fill, query
 from tests.support import ROOT, SITE_ID, click, make_body, make_data, seal
@@ -222,6 +221,18 @@ def test_dead_letters_are_bounded(
     wait_for(lambda: len(_dead(path)) == 3, "the end of the oldest")
     assert pushed_out == [f"site-{n}" for n in range(7)]
     assert "a dead letter was dropped" in caplog.text
+
+
+def test_any_number_of_dead_letters_is_bounded(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They go as fast as they come, not a few at each look; each is handed over once."""
+    monkeypatch.setattr("unisights._spool_writer.POLL_SECONDS", 3600)
+    dropped: list[Any] = []
+    fill(path, 500, dead=500)
+    make(dead_letter_bytes=1, on_error=lambda payload, _error: dropped.append(payload)).open()
+    wait_for(lambda: len(dropped) >= 500 and not _dead(path), "room among the dead letters")
+    assert len(dropped) == 500
 
 
 def test_what_is_tried_again_is_not_dropped(make: Make, handler: _Handler, path: Path) -> None:
@@ -561,7 +572,6 @@ def test_what_cannot_be_handed_over_is_tried_again(
 ) -> None:
     """If no event loop is to be had, such as with no descriptors left, payloads wait; once each."""
     labels: list[str] = []
-    shared_loop = unisights._workers.shared_loop
 
     async def note(payload: Any, _info: Any) -> None:
         labels.append(payload.data.asset_id)
@@ -570,11 +580,11 @@ def test_what_cannot_be_handed_over_is_tried_again(
         raise OSError(24, "Too many open files")
 
     courier = make(handler=note)
-    monkeypatch.setattr(unisights._workers, "shared_loop", have_no_loop)
+    monkeypatch.setattr("unisights._workers.shared_loop", have_no_loop)
     assert _send(courier, "a") == 202
     assert _send(courier, "b") == 202
     wait_for(lambda: "Too many open files" in caplog.text, "the report")
-    monkeypatch.setattr(unisights._workers, "shared_loop", shared_loop)
+    monkeypatch.undo()
     wait_for(lambda: _waiting(path) == 0, "the delivery")
     assert sorted(labels) == ["a", "b"]
     assert courier.collector.stats().queued == 2

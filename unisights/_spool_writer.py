@@ -553,11 +553,15 @@ class SpoolWriter:
     def _expel_jobs(self, jobs: list[Job]) -> None:
         try:
             self._expel(jobs)
-            with self._changed:
-                self._next.others.append(lambda spool: spool.forget_dead([job.id for job in jobs]))
-                self._hurry(0)
-        finally:
+        except BaseException:
             self._is_expelling = False
+            raise
+        with self._changed:
+            self._is_expelling = False
+            self._next.others.append(lambda spool: spool.forget_dead([job.id for job in jobs]))
+            # There may be more, and they may come faster than once a second a few.
+            self._poll_at = 0.0
+            self._hurry(0)
 
     def _finish(self) -> None:
         with self._changed:

@@ -224,5 +224,5 @@ class LoopWorkers(Workers):
             self._active -= 1
 
 
-def _log_failure(error: Exception) -> None:
+def _log_failure(error: BaseException) -> None:
     log(logging.ERROR, "job_failed", "what became of a payload was not told", error=error)
