@@ -655,6 +655,22 @@ def test_two_handlers_need_two_spools(make: Make, caplog: pytest.LogCaptureFixtu
     assert other.collector.stats().refused["spool_failed"] == 2
 
 
+@pytest.mark.parametrize(
+    "differing",
+    [
+        {"server_secret": "another"},
+        {"validate_schema": False},
+        {"validate_required_fields": False},
+        {"ordered": True},
+    ],
+)
+def test_endpoints_of_one_spool_agree(make: Make, differing: dict[str, Any]) -> None:
+    """Else one would put among the dead letters what the other has accepted, or not keep order."""
+    make().open()
+    with pytest.raises(ConfigurationError, match=f"another {next(iter(differing))}: give each"):
+        make(**differing).open()
+
+
 def test_a_log_that_raises_stops_nothing(make: Make, handler: _Handler, path: Path) -> None:
     """A filter of the log may raise: what fails is tried again, and the next has its turn."""
 

@@ -32,6 +32,9 @@ from unisights.types import UnisightsPayload
 REOPEN_SECONDS = 1.0
 """How long a spool that could not be opened is left alone."""
 
+_COMMON = ("handler", "server_secret", "validate_schema", "validate_required_fields", "ordered")
+"""What endpoints that share a spool must agree on: each reads and delivers the others' payloads."""
+
 _Unusable = StoreError | ConfigurationError
 """Why a spool cannot be used; the latter if another endpoint's handler is at it."""
 
@@ -164,7 +167,8 @@ class DurableCourier(DetachedCourier):
 
         Raises:
             StoreError: the spool cannot be used.
-            ConfigurationError: another endpoint of this process uses it for another handler.
+            ConfigurationError: another endpoint of this process uses it with another handler, or
+                reads payloads otherwise.
         """
         with self._lock:
             self._is_closed = False
@@ -268,15 +272,16 @@ class DurableCourier(DetachedCourier):
 
     def _refuse_other_handlers(self) -> None:
         for other in list(_couriers):
-            if (
-                other is not self
-                and other._running is not None  # noqa: SLF001  # one of this class
-                and other.path == self.path
-                and other._options.handler != self._options.handler  # noqa: SLF001
-            ):
+            if other is self or other._running is None or other.path != self.path:  # noqa: SLF001  # one of this class
+                continue
+            theirs = other._options  # noqa: SLF001
+            differing = [
+                name for name in _COMMON if getattr(theirs, name) != getattr(self._options, name)
+            ]
+            if differing:
                 raise ConfigurationError(
-                    f"spool {self.path} is another endpoint's, which has another handler: give "
-                    "each handler a spool of its own"
+                    f"spool {self.path} is another endpoint's, which has another "
+                    f"{' and another '.join(differing)}: give each a spool of its own"
                 )
 
     def _reply(
