@@ -123,6 +123,18 @@ def attacks() -> dict[str, Callable[[int], bytes]]:
         "one fraction of many digits": _padded('{"data":{"scroll_depth":0.', "9", "}}"),
         "many numbers of many digits": _filled('{"data":{"scroll_depth":[', "9" * 300, "]}}"),
         "many numbers that no double holds": _filled('{"data":{"scroll_depth":[', "1e999", "]}}"),
+        "many numbers, and one that no double holds": _filled(
+            '{"z":1e999,"data":1,"u":[', "1", "]}"
+        ),
+        "many numbers, and one of 210 digits": _filled(
+            '{"z":' + "9" * 210 + ',"data":1,"u":[', "1", "]}"
+        ),
+        "many numbers, and one of 5,000 digits": _filled(
+            '{"z":' + "9" * 5000 + ',"data":1,"u":[', "1", "]}"
+        ),
+        "many numbers, cut off behind what looks like a large one": _filled(
+            '{"z":"0e000","u":[', "1", ""
+        ),
         "a page_url with a blank behind it": _padded(_wrapped('"page_url":"'), "a", ' "}}'),
         "a session_id that is too long": _padded(_wrapped('"session_id":"'), "0-", '"}}'),
         "a string of escapes, wrong": _padded('{"data":"', "\\u0041", '"}'),
@@ -161,6 +173,10 @@ def hard_to_accept() -> dict[str, Callable[[int], bytes]]:
             {"type": "custom", "data": {"name": "é", "data": "😀" * 20, "timestamp": 1}},
             ascii_only=False,
         ),
+        "valid: every timestamp beyond what is kept": _events_like(
+            {"type": "click", "data": {"x": 1, "y": 2, "timestamp": 1e20}}
+        ),
+        "valid: a byte order mark": lambda size: b"\xef\xbb\xbf" + body_of_size(size - 3),
         ENCRYPTED: lambda size: encrypted_body(body_of_size(size * 7 // 10)),
     }
 

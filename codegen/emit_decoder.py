@@ -39,8 +39,11 @@ _new = object.__new__
 '''
 
 FROM_FLOATS = """
-def _floored(value: Any) -> Any:
-    return floor(value) if type(value) is float else value
+def _floored(value: Any, maximum: int | None = None) -> Any:
+    if type(value) is not float:
+        return value
+    whole = floor(value)
+    return whole if maximum is None or whole < maximum else maximum
 
 
 def _whole(value: Any) -> Any:
@@ -184,9 +187,10 @@ class _Emitter:
                 hint: str = value.kind
                 if "enum" in value.wire:
                     hint = f"Literal[{', '.join(map(repr, value.wire['enum']))}]"
-                meta = constraints(value)
-                hints = ["int", "float"] if self._may_be_float(value) else [hint]
-                hint = " | ".join(f"Annotated[{h}, {meta}]" if meta else h for h in hints)
+                metas = {hint: constraints(value)}
+                if self._may_be_float(value):
+                    metas = {hint: metas[hint], "float": constraints(value, is_clamped=True)}
+                hint = " | ".join(f"Annotated[{h}, {m}]" if m else h for h, m in metas.items())
                 return f"{hint} | None" if value.nullable else hint
 
     # From the mirrors to the dataclasses.
@@ -290,7 +294,10 @@ class _Emitter:
         if value.kind == "float" and value.clamp is not None:
             return f"min({expression}, {float(value.clamp)!r})"
         if value.kind == "int" and self._is_lenient:
-            return f"{'_floored' if _is_floored(value) else '_whole'}({expression})"
+            if not _is_floored(value):
+                return f"_whole({expression})"
+            clamp = "" if value.clamp is None else f", {value.clamp!r}"
+            return f"_floored({expression}{clamp})"
         return expression
 
     def _entry_point(self, name: str) -> str:

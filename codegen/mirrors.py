@@ -51,16 +51,20 @@ def may_be_float(value: Value) -> bool:
     return "int" in {value.kind, value.item and value.item.kind}
 
 
-def constraints(value: Value) -> str:
+def constraints(value: Value, *, is_clamped: bool = False) -> str:
     """The `Meta(...)` that makes the byte decoder take no more than the schema does.
 
     It may take less: what it refuses goes to the validator, which has the last word.
+
+    Args:
+        value: the place.
+        is_clamped: what is decoded is clamped on its way to the dataclass, as floats are: then the
+            clamp does not bind here.
     """
     wire = value.wire
     arguments = []
     bounds = [bound for bound in (wire.get("maximum"), value.clamp) if bound is not None]
-    if value.kind == "float":
-        # A float is clamped on its way to the dataclass, so its clamp does not bind here.
+    if value.kind == "float" or is_clamped:
         bounds = [wire["maximum"]] if "maximum" in wire else []
     if "minimum" in wire:
         arguments.append(f"ge={wire['minimum']!r}")

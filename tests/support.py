@@ -5,10 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from unisights import UnisightsPayload
+from unisights import UnisightsPayload, _second_look
 from unisights._generated import decoder, lenient
 from unisights.encryption import encrypt
-from unisights.validator import _try
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPTURE_DIR = ROOT / "schema" / "vectors" / "captures"
@@ -85,4 +84,5 @@ def seal(
 
 def decode_fast(body: bytes) -> UnisightsPayload | None:
     """What the fast path alone makes of a body; None if it refuses."""
-    return _try(body, decoder.decode_UnisightsPayload, lenient.decode_UnisightsPayload)[0]
+    strict, forgiving = decoder.decode_UnisightsPayload, lenient.decode_UnisightsPayload
+    return _second_look.decode_fast(body, strict, forgiving)[0]

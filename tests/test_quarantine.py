@@ -12,13 +12,13 @@ from tests.fuzz.mutations import mutate
 from tests.referee import problems_by_referee, without_infinity
 from tests.support import click, make_data, make_payload, seal
 from unisights import InvalidJSONError, Rejection, UnisightsOptions, ValidationError
+from unisights._second_look import decode_selected
 from unisights._selection import Selection
 from unisights.collector import Collector, Rejected
 from unisights.errors import Problem
 from unisights.request import RequestInfo
 from unisights.testing import objects
 from unisights.types import UnisightsPayload
-from unisights.validator import decode_selected
 
 INFO = RequestInfo(method="POST", path="/events", headers={}, received_at=7)
 

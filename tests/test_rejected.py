@@ -16,10 +16,10 @@ from unisights import SCHEMA_VERSION, decode_unisights_payload
 from unisights._identity import digest
 from unisights._rejected import RejectedRow
 from unisights._replay import replay
+from unisights._second_look import decode_selected
 from unisights._selection import Selection
 from unisights._spool import Spool
 from unisights.cli import main
-from unisights.validator import decode_selected
 
 GOOD = make_body(events=[click(x=0), click(x=1), click(x=2)])
 MIXED = make_body(events=[click(x=0), {"type": "swipe"}, click(x=2)])

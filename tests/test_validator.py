@@ -779,6 +779,47 @@ def test_a_number_that_nobody_reads_hides_no_problem(*, sealed: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "is_held"),
+    [
+        ("1e308", True),
+        ("1" + "0" * 308, True),
+        ("17976931348623158079" + "0" * 289, True),  # rounded down
+        ("17976931348623159" + "0" * 292, False),  # rounded up, to infinity
+        ("1e309", False),
+        ("9" * 5000, False),
+        ("-" + "9" * 310, False),
+    ],
+)
+def test_what_doubles_hold_is_exact(number: str, is_held: bool) -> None:
+    """A number that is rounded to a finite one is a value; one that is not is no JSON to us."""
+    body = make_body(events=[click(x=7777, timestamp=10**20)]).replace(b"7777", number.encode())
+    if is_held:
+        assert abs(decode_unisights_payload(body).data.events[0].data.x) == abs(float(number))
+    else:
+        with pytest.raises(InvalidJSONError, match="out of range"):
+            decode_unisights_payload(body)
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"], ids=["", "byte order mark"])
+@pytest.mark.parametrize("timestamp", [1, 1.0, 1e20])
+def test_dense_bodies_that_are_valid_are_taken(start: bytes, timestamp: float) -> None:
+    """However many arrays there are in what is not read, and whichever decoder takes the body."""
+    body = start + make_body(events=[click(timestamp=timestamp)], heatmap=[[1, 2]] * 5000)
+    payload = decode_unisights_payload(body)
+    assert payload.raw == body
+    assert payload.data.events[0].data.timestamp == min(timestamp, 2**53 - 1)
+
+
+def test_dense_bodies_are_taken_where_rules_are_off() -> None:
+    """What options allow is not refused for its arrays, nor for large numbers nobody reads."""
+    dense = make_body(events=[click(x="left")], heatmap=[[1, 2]] * 5000)
+    payload = decode_unisights_payload(dense, checks=Checks(values=False))
+    assert payload.data.events[0].data.x == "left"
+    lacking = make_body(heatmap=[[1, 2]] * 5000).replace(b'"page_url"', b'"pageurl"')
+    assert decode_unisights_payload(lacking, checks=Checks(required=False)).data.page_url is None
+
+
+@pytest.mark.parametrize(
     "number", ["1e400", "-1e400", "9" * 5000, "1" + "0" * 308, "0." + "1" * 500]
 )
 def test_numbers_in_unknown_properties_do_not_decide(number: str) -> None:

@@ -7,6 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unisights import config as config
+    from unisights import encryption as encryption
+    from unisights import errors as errors
+    from unisights import rejection as rejection
+    from unisights import request as request
+    from unisights import schema as schema
+    from unisights import stats as stats
+    from unisights import types as types
+    from unisights import validator as validator
     from unisights.config import UnisightsOptions
     from unisights.errors import (
         ConfigurationError,
@@ -32,6 +41,8 @@ if TYPE_CHECKING:
         WebVitalEvent,
     )
     from unisights.validator import decode_unisights_payload, validate_unisights_payload
+
+    __version__: str
 
 __all__ = [
     "SCHEMA_DIGEST",
@@ -93,18 +104,20 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    """Import what is asked for."""
-    if name in _HOME_OF:
-        found = getattr(import_module(f"unisights.{_HOME_OF[name]}"), name)
-    elif name in _HOMES:
-        return import_module(f"unisights.{name}")
-    elif name == "__version__":
-        found = import_module("importlib.metadata").version("unisights")
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # They would take any name for one that is here.
+
+    def __getattr__(name: str) -> Any:
+        """Import what is asked for."""
+        if name in _HOME_OF:
+            found = getattr(import_module(f"unisights.{_HOME_OF[name]}"), name)
+        elif name in _HOMES:
+            return import_module(f"unisights.{name}")
+        elif name == "__version__":
+            found = import_module("importlib.metadata").version("unisights")
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -23,6 +23,9 @@ _PREFLIGHT: Headers = (
 REMEMBERED = 64
 """So many origins are remembered: more than most sites have, and no room for an attacker."""
 
+_MAX_LENGTH = 300
+"""Longer ones are not: a host's name has 253 characters at most."""
+
 
 class Cors:
     """Answers, for one list of origins, whom to let in and with which headers."""
@@ -30,7 +33,7 @@ class Cors:
     def __init__(self, allow_origins: Collection[str]) -> None:
         self._any = "*" in allow_origins
         self._listed = frozenset(allow_origins)
-        self._remembered: dict[str | None, Headers | None] = {}
+        self._remembered: dict[str | None, Headers] = {}
 
     def granted(self, info: RequestInfo) -> Headers | None:
         """The headers of the answers to a request that may come in; None for one that may not.
@@ -41,9 +44,11 @@ class Cors:
         try:
             return self._remembered[origin]
         except KeyError:
-            if len(self._remembered) >= REMEMBERED:
-                self._remembered.clear()
-            granted = self._remembered[origin] = self._grant(origin)
+            granted = self._grant(origin)
+            if granted is not None and len(origin or "") <= _MAX_LENGTH:
+                if len(self._remembered) >= REMEMBERED:
+                    self._remembered.clear()
+                self._remembered[origin] = granted
             return granted
 
     def headers(self, info: RequestInfo) -> Headers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,6 +26,8 @@ def content_id(payload: UnisightsPayload) -> str:
 
 def digest(body: bytes) -> str:
     """Return the id of a body."""
+    from hashlib import blake2b  # noqa: PLC0415  # with OpenSSL behind it, for few
+
     return blake2b(body, digest_size=16).hexdigest()
 
 

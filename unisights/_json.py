@@ -20,82 +20,124 @@ _LONE_SURROGATE = re.compile(
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
 
-_FLAT = bytes.maketrans(b"123456789E", b"000000000e")
-_MANY_DIGITS = b"0" * 210
-_LARGE_EXPONENT = b"0e000"
-"""What numbers that no double can hold have, in a flattened text: the fewest digits that may be too
-many with an exponent of two digits, or an exponent of three."""
+_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+_MANY_DIGITS = b"0" * 309
+"""The fewest digits of an int that no double can hold, in a text whose digits are all 0."""
+
+_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _MAX_LARGE = 1000
-"""If there are more of these, they are not looked at one by one."""
+"""So many numbers that no double can hold are more than anything that is meant."""
+
+_BOM = b"\xef\xbb\xbf"
 
 
-def parse_json(body: bytes, *, keeps_out_of_range: bool) -> Any:
-    """Parse a request's body, whose lone surrogates were mended.
+def parse_json(body: bytes, *, keeps_out_of_range: bool, is_bounded: bool) -> Any:
+    """Parse a body that was mended.
 
-    Numbers that no double can hold become `OutOfRange`, or are refused where nobody would look at
-    what values are.
+    Args:
+        body: the body.
+        keeps_out_of_range: numbers that no double can hold become `OutOfRange`; else, they are
+            refused, as nobody would look at what values are.
+        is_bounded: refuse what would take long to parse, too.
 
     Raises:
-        InvalidJSONError: the body is not UTF-8, not JSON, nested too deeply, or has more arrays
-            and objects, or numbers beyond doubles, than anything that is meant.
+        InvalidJSONError: the body is not UTF-8, not JSON, or nested too deeply. Bounded, it has
+            more arrays and objects, or numbers beyond doubles, than anything that is meant.
     """
-    if (excess := find_excess(body)) is not None:
+    if (excess := find_excess(body, counts=is_bounded)) is not None:
         raise InvalidJSONError(f"the body is {excess}")
-    # A search that is linear whatever the body holds.
-    flat = body.translate(_FLAT, b"+")
-    may_overflow = _MANY_DIGITS in flat
     try:
-        # What this decodes to an int of any size may be more than any double can hold.
-        if not may_overflow:
-            return msgspec.json.decode(body)
+        parsed = msgspec.json.decode(body)
     except msgspec.ValidationError:  # A number that no double can hold.
-        may_overflow = True
-        if flat.count(_LARGE_EXPONENT) > _MAX_LARGE:
+        parsed = _parse_large(body, keeps_out_of_range=keeps_out_of_range, is_bounded=is_bounded)
+    except _MALFORMED:
+        parsed = _explain(body, keeps_out_of_range)
+    # A search that is linear whatever the body holds.
+    if _MANY_DIGITS in body.translate(_ZEROS):
+        parsed = _replace_large(parsed, keeps_out_of_range)
+    return parsed
+
+
+def _parse_large(body: bytes, *, keeps_out_of_range: bool, is_bounded: bool) -> Any:
+    """Parse what is JSON, but has numbers that no double can hold."""
+    count = 0
+
+    def parse_float(digits: str) -> float | OutOfRange:
+        nonlocal count
+        value = float(digits)
+        if math.isfinite(value):
+            return value
+        count += 1
+        if not keeps_out_of_range or (is_bounded and count > _MAX_LARGE):
+            raise out_of_range()
+        return OutOfRange()
+
+    try:
+        return msgspec.json.Decoder(float_hook=parse_float).decode(body)
+    except msgspec.ValidationError:  # An int of more digits than Python reads, 4,300.
+        if is_bounded or not keeps_out_of_range:
             raise out_of_range() from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        may_overflow = _LARGE_EXPONENT in flat
-    # The standard library says what is wrong.
-    numbers: dict[str, Any] = {}
-    if may_overflow:
-        numbers = {"parse_int": _parse_int, "parse_float": _parse_float}
-        if not keeps_out_of_range:
-            numbers = {hook: _in_range(parse) for hook, parse in numbers.items()}
-    return _parse_slowly(body, numbers)
+        return _replace_large(_parse_slowly(body, _parse_int), keeps_out_of_range)
+    except _MALFORMED:
+        return _explain(body, keeps_out_of_range)
 
 
-def _parse_slowly(body: bytes, numbers: dict[str, Any]) -> Any:
+def _explain(body: bytes, keeps_out_of_range: bool) -> Any:  # noqa: FBT001
+    """Let the standard library say what is wrong; should it find nothing, what it has parsed."""
+    return _replace_large(_parse_slowly(body), keeps_out_of_range)
+
+
+def _parse_slowly(body: bytes, parse_int: Callable[[str], Any] | None = None) -> Any:
     if not body.strip():
         raise InvalidJSONError("the body is empty")
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_parse_constant, **numbers)
+        return json.loads(body.decode(), parse_constant=_parse_constant, parse_int=parse_int)
     except UnicodeDecodeError as error:
         raise InvalidJSONError(f"the body is not UTF-8: byte {error.start}") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise InvalidJSONError(f"the body is not JSON: {error.msg} at {place}") from None
+    except InvalidJSONError:
+        raise
+    except ValueError:  # An int of more digits than Python reads, in what is no JSON besides.
+        raise out_of_range() from None
     except RecursionError:
         raise InvalidJSONError("the body is nested too deeply") from None
 
 
-def _parse_int(digits: str) -> int | OutOfRange:
-    # In this order: float() of many digits is linear, int() of them quadratic.
-    return int(digits) if math.isfinite(float(digits)) else OutOfRange()
+def _parse_int(digits: str) -> int | float:
+    return int(digits) if len(digits) < _LONGEST_INT else math.inf
 
 
-def _parse_float(digits: str) -> float | OutOfRange:
-    value = float(digits)
-    return value if math.isfinite(value) else OutOfRange()
+_LONGEST_INT = 312
+"""An int of so many characters is more than any double can hold."""
+
+_OVERFLOW = 2**1024 - 2**970
+"""What is as large or larger is rounded to infinity."""
+
+_NUMBERS = {int, float}
+_SCALARS = {int, float, str, bool, type(None)}
 
 
-def _in_range(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    def parse_in_range(digits: str) -> Any:
-        value = parse(digits)
-        if isinstance(value, OutOfRange):
-            raise out_of_range()
-        return value
-
-    return parse_in_range
+def _replace_large(value: Any, keeps: bool) -> Any:  # noqa: FBT001  # called for each value
+    """Parsed JSON with `OutOfRange` for what no double can hold; or that is refused."""
+    kind = type(value)
+    if kind is dict:
+        return {key: _replace_large(item, keeps) for key, item in value.items()}
+    if kind is list:
+        # Most lists have nothing to replace, and that is soon seen.
+        kinds = set(map(type, value))
+        if kinds <= _SCALARS:
+            numbers = [item for item in value if type(item) in _NUMBERS]
+            if not numbers or (min(numbers) > -_OVERFLOW and max(numbers) < _OVERFLOW):
+                return value
+        return [_replace_large(item, keeps) for item in value]
+    if kind in _NUMBERS and not -_OVERFLOW < value < _OVERFLOW:
+        if keeps:
+            return OutOfRange()
+        raise out_of_range()
+    return value
 
 
 def out_of_range() -> InvalidJSONError:
@@ -111,11 +153,13 @@ def _well_formed(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
-def mend_surrogates(body: bytes) -> bytes:
-    """Write U+FFFD for lone surrogates: they are legal JSON, but no decoder takes them.
+def mend(body: bytes) -> bytes:
+    """Leave out a byte order mark, and write U+FFFD for lone surrogates.
 
-    What has a byte 0 is no JSON, and left as it is.
+    Both may stand in what is JSON to most, but no decoder takes them. What has a byte 0 is no
+    JSON, and its surrogates are left as they are.
     """
+    body = body.removeprefix(_BOM)
     if (b"\\ud" not in body and b"\\uD" not in body) or b"\0" in body:
         return body
     # The backslash that another one escapes begins no escape.

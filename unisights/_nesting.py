@@ -10,7 +10,7 @@ from array import array
 from itertools import accumulate
 
 MAX_DEPTH = 500
-"""Deeper than anything that is meant; parsers need less than 128 KiB of stack for it."""
+"""Deeper than anything that is meant; parsers need less than 256 KiB of stack for it."""
 
 MAX_FREE = 1000
 MIN_BYTES = 12
@@ -37,10 +37,11 @@ def most_elements(size: int) -> int:
     return max(MAX_FREE, size // MIN_BYTES)
 
 
-def find_excess(text: bytes) -> str | None:
+def find_excess(text: bytes, *, counts: bool = True) -> str | None:
     """What a JSON text has too much of, in words; None if it may be parsed.
 
-    The limits are `MAX_DEPTH`, `MAX_FREE` and `MIN_BYTES`; exact up to the first syntax error.
+    The limits are `MAX_DEPTH`, `MAX_FREE` and `MIN_BYTES`, the latter two only if this counts;
+    exact up to the first syntax error.
     """
     if len(text.translate(None, _NOT_OPENING)) <= MAX_DEPTH:
         return None
@@ -50,7 +51,7 @@ def find_excess(text: bytes) -> str | None:
     # Two quotes that meet end one string and begin another, or hold nothing between them.
     left = left.translate(_ALIKE, _IRRELEVANT).replace(b'""', b"")
     left = _STRING.sub(b"", left)
-    is_dense = left.count(b"{") > most_elements(len(text))
+    is_dense = counts and left.count(b"{") > most_elements(len(text))
     # Of what is refused in any case, a glance must do.
     if _is_deeper(left[:_GLANCE] if is_dense else left):
         return "nested too deeply"

@@ -8,13 +8,13 @@ import msgspec
 from unisights._findings import Checks, OutOfRange
 from unisights._identity import digest
 from unisights._rejected import RejectedRow
+from unisights._second_look import decode_selected
 from unisights._selection import Selection
 from unisights._spool import NOBODY, NewRow, Spool
 from unisights.errors import InvalidJSONError, ValidationError
 from unisights.rejection import describe_problems
 from unisights.reply import MAX_LISTED
 from unisights.schema import SCHEMA_VERSION
-from unisights.validator import decode_selected
 
 _CHECKS = Checks(max_problems=MAX_LISTED)
 

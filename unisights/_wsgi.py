@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -59,7 +58,9 @@ class SyncEndpoint:
 def read_info(environ: Mapping[str, Any], path: str) -> RequestInfo:
     """Take a snapshot of a request from its WSGI environment, or what Django makes of ASGI's."""
     headers = {
-        _header_name(key): value for key, value in environ.items() if key.startswith("HTTP_")
+        _NAMES.get(key) or _header_name(key): value
+        for key, value in environ.items()
+        if key.startswith("HTTP_")
     }
     if length := environ.get("CONTENT_LENGTH"):
         headers["content-length"] = length
@@ -73,10 +74,22 @@ def read_info(environ: Mapping[str, Any], path: str) -> RequestInfo:
     )
 
 
-@lru_cache(maxsize=256)
 def _header_name(key: str) -> str:
-    """The header that a key of a WSGI environment is of; browsers send the same again and again."""
+    """The header that a key of a WSGI environment is of."""
     return key[5:].replace("_", "-").lower()
+
+
+_NAMES = {
+    key: _header_name(key)
+    for key in (
+        *("HTTP_HOST", "HTTP_CONNECTION", "HTTP_USER_AGENT", "HTTP_ACCEPT", "HTTP_ORIGIN"),
+        *("HTTP_REFERER", "HTTP_COOKIE", "HTTP_ACCEPT_ENCODING", "HTTP_ACCEPT_LANGUAGE"),
+        *("HTTP_SEC_FETCH_SITE", "HTTP_SEC_FETCH_MODE", "HTTP_SEC_FETCH_DEST"),
+        *("HTTP_SEC_CH_UA", "HTTP_SEC_CH_UA_MOBILE", "HTTP_SEC_CH_UA_PLATFORM"),
+        *("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REAL_IP"),
+    )
+}
+"""What browsers and proxies send, once for all."""
 
 
 def body_reader(environ: Mapping[str, Any]) -> Read:

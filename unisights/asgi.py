@@ -225,13 +225,13 @@ class ClientDisconnectedError(Exception):
 
 
 def _read_info(scope: Scope) -> RequestInfo:
-    raw = scope["headers"]
-    # By the specification of ASGI, names are in lower case.
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
-    if len(headers) < len(raw):
-        headers = merge_headers(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in raw
-        )
+    pairs = [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in scope["headers"]
+    ]
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        headers = merge_headers(pairs)
     client = scope.get("client")
     return RequestInfo(
         method=scope["method"],
@@ -255,13 +255,14 @@ async def _linger(receive: Receive) -> None:
 
 
 def _to_start(reply: Reply) -> Message:
-    headers = _encoded(reply.headers)
+    # A list of its own: middleware may add to it.
+    headers = [*_encoded(reply.headers)]
     if reply.status != 204:
-        headers = [*headers, (b"content-length", b"%d" % len(reply.body))]
+        headers.append((b"content-length", b"%d" % len(reply.body)))
     return {"type": "http.response.start", "status": reply.status, "headers": headers}
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
+def _encoded(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
     """Headers as ASGI has them; those of one site's answers are the same again and again."""
-    return [(name.encode(), value.encode("latin-1")) for name, value in headers]
+    return tuple((name.encode(), value.encode("latin-1")) for name, value in headers)

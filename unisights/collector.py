@@ -10,12 +10,14 @@ An adapter reads, asks, and writes:
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from unisights._body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
 from unisights._cors import Cors
 from unisights._log import QuietLog, log
-from unisights._selection import Selection
 from unisights.config import UnisightsOptions
 from unisights.errors import InvalidJSONError, ValidationError
 from unisights.rejection import Rejection, explain
@@ -23,7 +25,10 @@ from unisights.reply import MAX_LISTED, Replies, Reply
 from unisights.request import RequestInfo
 from unisights.stats import Counters, Holdings, Measure, Reason, Stats
 from unisights.types import UnisightsPayload
-from unisights.validator import Checks, decode_selected, decode_unisights_payload
+from unisights.validator import Checks, decode_unisights_payload
+
+if TYPE_CHECKING:  # imported for those who quarantine
+    from unisights._selection import Selection
 
 _LOGGED_BYTES = 2048
 """At most so much of a refused body is logged in debug mode."""
@@ -62,7 +67,9 @@ class Collector:
         self.counters = Counters()
         self.log = QuietLog()
         self.measure: Measure = lambda: Holdings(0, 0)
-        self._quarantines = options.invalid_events == "quarantine"
+        self._make_selection: Callable[[], Selection] | None = None
+        if options.invalid_events == "quarantine":
+            self._make_selection = import_module("unisights._selection").Selection
         self._keeps_rejected = options.on_reject is not None or options.delivery == "durable"
         self._checks = Checks(
             values=options.validate_schema,
@@ -108,7 +115,7 @@ class Collector:
     def accept(self, info: RequestInfo, buffer: BodyBuffer) -> UnisightsPayload | Reply | Rejected:
         """Inflate, decode, decrypt and validate a body; the payload, or why it is refused."""
         body = b""
-        selection = Selection() if self._quarantines else None
+        selection = self._make_selection() if self._make_selection else None
         try:
             body = buffer.finish()
             payload = self.decode(body, selection)
@@ -123,7 +130,7 @@ class Collector:
             return self._split(info, payload, selection)
         return payload
 
-    def decode(self, body: bytes, selection: Selection | None = None) -> UnisightsPayload:
+    def decode(self, body: bytes, selection: "Selection | None" = None) -> UnisightsPayload:
         """Decode, decrypt and validate a body that has been read, as the options have it.
 
         Args:
@@ -136,6 +143,8 @@ class Collector:
         """
         secret, checks = self.options.server_secret, self._checks
         if selection is not None:
+            from unisights._second_look import decode_selected  # noqa: PLC0415
+
             return decode_selected(body, selection, server_secret=secret, checks=checks)
         return decode_unisights_payload(body, server_secret=secret, checks=checks)
 
@@ -158,7 +167,7 @@ class Collector:
         return Rejected(rejection, reply)
 
     def _split(
-        self, info: RequestInfo, payload: UnisightsPayload, selection: Selection
+        self, info: RequestInfo, payload: UnisightsPayload, selection: "Selection"
     ) -> UnisightsPayload | Rejected:
         """Keep apart what goes on and what was quarantined."""
         count = len(selection.quarantined)

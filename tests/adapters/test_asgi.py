@@ -276,3 +276,52 @@ def test_a_spool_that_cannot_be_used_ends_the_start(tmp_path: Path) -> None:
     asyncio.run(app({"type": "lifespan"}, receive, send))
     assert answers[0]["type"] == "lifespan.startup.failed"
     assert "newer version" in answers[0]["message"]
+
+
+def _greedy(app: Any) -> Any:
+    """Middleware that adds a header of its own to whatever list an answer has."""
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        async def send_more(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"].append((b"set-cookie", scope["path"].encode()))
+            await send(message)
+
+        await app(scope, receive, send_more)
+
+    return wrapped
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
+def test_what_middleware_adds_is_not_kept(method: str) -> None:
+    """The headers of an answer are its own: what is added to one does not show in the next."""
+    app = _greedy(unisights_asgi())
+    for _ in range(3):
+        headers = {"origin": "https://page.example", **JSON}
+        call = Call(method, headers=headers, chunks=(make_body(),))
+        reply = call_asgi(app, call)
+        assert [value for name, value in reply.headers if name == "set-cookie"] == ["/events"]
+
+
+def test_servers_may_write_headers_as_they_like() -> None:
+    """Names in capitals, as some servers leave them, and any iterable of pairs are understood."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": make_body(), "more_body": False}
+
+    def post(**headers: str) -> int:
+        pairs = ((name.encode(), value.encode()) for name, value in headers.items())
+        scope = {"type": "http", "method": "POST", "path": "/events", "headers": pairs}
+        sent.clear()
+        app = unisights_asgi(UnisightsOptions(allow_origins=["https://page.example"]))
+        asyncio.run(app(scope, receive, send))
+        status: int = sent[0]["status"]
+        return status
+
+    assert post(Origin="https://page.example") == 200
+    assert post(Origin="https://other.example") == 403
+    assert post(**{"Content-Type": "text/plain"}) == 415

@@ -88,3 +88,12 @@ def test_what_is_no_origin_is_not_echoed(connect: Any) -> None:
     answer = connect().post(make_body(), origin="https://a.example, https://b.example")
     assert answer.status == 403
     assert answer.header("access-control-allow-origin") is None
+
+
+def test_more_origins_than_are_remembered(connect: Any) -> None:
+    """Each of any number of origins gets its own headers, again and again, however long it is."""
+    client = connect()
+    origins = [f"https://shop{number}.example" for number in range(150)]
+    for origin in [*origins, "https://" + "a" * 400 + ".example", *origins[:3]]:
+        answer = client.post(make_body(), origin=origin)
+        assert answer.header("access-control-allow-origin") == origin

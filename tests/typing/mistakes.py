@@ -2,6 +2,7 @@
 
 # pyright: strict
 
+import unisights
 from unisights import UnisightsOptions, UnisightsPayload
 from unisights.types import ClickEvent, ClickEventData, Event
 
@@ -30,3 +31,5 @@ ClickEventData(x="left", y=0, timestamp=0)  # WRONG
 ClickEventData(x=0, y=0)  # WRONG
 ClickEvent(data=None)  # WRONG
 ClickEvent(type="custom", data=ClickEventData(x=0, y=0, timestamp=0))  # WRONG
+unisights.decode_unisights_paylod(b"")  # WRONG
+unisights.types.ClickEvnt  # WRONG

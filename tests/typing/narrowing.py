@@ -5,6 +5,7 @@
 import dataclasses
 from typing import Any, Literal, assert_never, assert_type
 
+import unisights
 from unisights import Event, UnisightsPayload
 from unisights.types import (
     ClickEvent,
@@ -74,3 +75,9 @@ def records_are_dataclasses(event: ClickEvent) -> ClickEvent:
     """Type checkers take events for dataclasses, too."""
     assert_type(dataclasses.asdict(event), dict[str, Any])
     return dataclasses.replace(event, data=ClickEventData(x=1, y=2, timestamp=3))
+
+
+def modules_are_attributes() -> None:
+    """The package's modules can be reached through it, and its version."""
+    assert_type(unisights.__version__, str)
+    assert_type(unisights.types.ClickEventData(x=1, y=2, timestamp=3), ClickEventData)

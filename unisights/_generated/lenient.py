@@ -23,8 +23,11 @@ REFUSALS = (DecodeError, ValidationError, RecursionError)
 _new = object.__new__
 
 
-def _floored(value: Any) -> Any:
-    return floor(value) if type(value) is float else value
+def _floored(value: Any, maximum: int | None = None) -> Any:
+    if type(value) is not float:
+        return value
+    whole = floor(value)
+    return whole if maximum is None or whole < maximum else maximum
 
 
 def _whole(value: Any) -> Any:
@@ -60,32 +63,22 @@ class _DeviceInfo(Struct, kw_only=True):
     user_agent: str = ""
     platform: str = ""
     referrer: str = ""
-    screen_width: (
-        Annotated[int, Meta(ge=0, le=9007199254740991)]
-        | Annotated[float, Meta(ge=0, le=9007199254740991)]
-    ) = 0
+    screen_width: Annotated[int, Meta(ge=0, le=9007199254740991)] | Annotated[float, Meta(ge=0)] = 0
     screen_height: (
-        Annotated[int, Meta(ge=0, le=9007199254740991)]
-        | Annotated[float, Meta(ge=0, le=9007199254740991)]
+        Annotated[int, Meta(ge=0, le=9007199254740991)] | Annotated[float, Meta(ge=0)]
     ) = 0
 
 
 class _PageViewEventData(Struct, kw_only=True):
     location: str
     title: str | None = None
-    timestamp: (
-        Annotated[int, Meta(ge=0, le=9007199254740991)]
-        | Annotated[float, Meta(ge=0, le=9007199254740991)]
-    )
+    timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)] | Annotated[float, Meta(ge=0)]
 
 
 class _ClickEventData(Struct, kw_only=True):
     x: float
     y: float
-    timestamp: (
-        Annotated[int, Meta(ge=0, le=9007199254740991)]
-        | Annotated[float, Meta(ge=0, le=9007199254740991)]
-    )
+    timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)] | Annotated[float, Meta(ge=0)]
 
 
 class _WebVitalEventData(Struct, kw_only=True):
@@ -99,19 +92,13 @@ class _WebVitalEventData(Struct, kw_only=True):
         | Annotated[float, Meta(ge=0, le=9007199254740991)]
     )
     navigation_type: str
-    timestamp: (
-        Annotated[int, Meta(ge=0, le=9007199254740991)]
-        | Annotated[float, Meta(ge=0, le=9007199254740991)]
-    )
+    timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)] | Annotated[float, Meta(ge=0)]
 
 
 class _CustomEventData(Struct, kw_only=True):
     name: str
     data: str
-    timestamp: (
-        Annotated[int, Meta(ge=0, le=9007199254740991)]
-        | Annotated[float, Meta(ge=0, le=9007199254740991)]
-    )
+    timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)] | Annotated[float, Meta(ge=0)]
 
 
 class _ErrorEventData(Struct, kw_only=True):
@@ -128,10 +115,7 @@ class _ErrorEventData(Struct, kw_only=True):
         | None
     ) = None
     stack: str | None = None
-    timestamp: (
-        Annotated[int, Meta(ge=0, le=9007199254740991)]
-        | Annotated[float, Meta(ge=0, le=9007199254740991)]
-    )
+    timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)] | Annotated[float, Meta(ge=0)]
 
 
 class _UnisightsData(Struct, kw_only=True):
@@ -182,19 +166,23 @@ def _to_DeviceInfo(mirror: _DeviceInfo) -> types.DeviceInfo:
         user_agent=mirror.user_agent,
         platform=mirror.platform,
         referrer=mirror.referrer,
-        screen_width=_floored(mirror.screen_width),
-        screen_height=_floored(mirror.screen_height),
+        screen_width=_floored(mirror.screen_width, 9007199254740991),
+        screen_height=_floored(mirror.screen_height, 9007199254740991),
     )
 
 
 def _to_PageViewEventData(mirror: _PageViewEventData) -> types.PageViewEventData:
     return types.PageViewEventData(
-        location=mirror.location, title=mirror.title, timestamp=_floored(mirror.timestamp)
+        location=mirror.location,
+        title=mirror.title,
+        timestamp=_floored(mirror.timestamp, 9007199254740991),
     )
 
 
 def _to_ClickEventData(mirror: _ClickEventData) -> types.ClickEventData:
-    return types.ClickEventData(x=mirror.x, y=mirror.y, timestamp=_floored(mirror.timestamp))
+    return types.ClickEventData(
+        x=mirror.x, y=mirror.y, timestamp=_floored(mirror.timestamp, 9007199254740991)
+    )
 
 
 def _to_WebVitalEventData(mirror: _WebVitalEventData) -> types.WebVitalEventData:
@@ -206,13 +194,13 @@ def _to_WebVitalEventData(mirror: _WebVitalEventData) -> types.WebVitalEventData
         id=mirror.id,
         entries=_whole(mirror.entries),
         navigation_type=mirror.navigation_type,
-        timestamp=_floored(mirror.timestamp),
+        timestamp=_floored(mirror.timestamp, 9007199254740991),
     )
 
 
 def _to_CustomEventData(mirror: _CustomEventData) -> types.CustomEventData:
     return types.CustomEventData(
-        name=mirror.name, data=mirror.data, timestamp=_floored(mirror.timestamp)
+        name=mirror.name, data=mirror.data, timestamp=_floored(mirror.timestamp, 9007199254740991)
     )
 
 
@@ -223,7 +211,7 @@ def _to_ErrorEventData(mirror: _ErrorEventData) -> types.ErrorEventData:
         lineno=_whole(mirror.lineno),
         colno=_whole(mirror.colno),
         stack=mirror.stack,
-        timestamp=_floored(mirror.timestamp),
+        timestamp=_floored(mirror.timestamp, 9007199254740991),
     )
 
 
