@@ -749,6 +749,12 @@ class Blocks:
     async def close(self):
         pass
 
+class HangsAtItsStart:
+    async def __call__(self, payload, request):
+        pass
+    def open(self):
+        hang()
+
 class HangsAtItsEnd:
     def __call__(self, payload, request):
         calls.release()
@@ -759,7 +765,9 @@ async def fail(payload, request):
     raise LookupError
 
 spool, kind = sys.argv[1:]
-handler = {"handler": Blocks(), "close": HangsAtItsEnd(), "on_error": fail}[kind]
+handler = {
+    "handler": Blocks(), "open": HangsAtItsStart(), "close": HangsAtItsEnd(), "on_error": fail
+}[kind]
 app = Flask("app")
 app.register_blueprint(unisights_flask(UnisightsOptions(
     handler=handler, delivery="durable", spool=spool, drain_timeout=0.2, max_attempts=1,
@@ -772,9 +780,9 @@ unisights._handler.CLOSE_SECONDS = 0.2
 """
 
 
-@pytest.mark.parametrize("kind", ["handler", "close", "on_error"])
+@pytest.mark.parametrize("kind", ["handler", "open", "close", "on_error"])
 def test_what_hangs_does_not_hold_up_the_end(kind: str, path: Path) -> None:
-    """The process ends, even if the handler blocks its loop, or its close or on_error hangs."""
+    """The process ends, even if a handler blocks its loop, or its open, close or on_error hangs."""
     command = [PYTHON, "-c", STUCK, str(path), kind]
     subprocess.run(command, cwd=ROOT, check=True, timeout=DEADLINE)
 
