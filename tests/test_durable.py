@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -220,6 +221,18 @@ def test_dead_letters_are_bounded(
     wait_for(lambda: len(_dead(path)) == 3, "the end of the oldest")
     assert pushed_out == [f"site-{n}" for n in range(7)]
     assert "a dead letter was dropped" in caplog.text
+
+
+def test_any_number_of_dead_letters_is_bounded(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They go as fast as they come, not a few at each look; each is handed over once."""
+    monkeypatch.setattr("unisights._spool_writer.POLL_SECONDS", 3600)
+    dropped: list[Any] = []
+    fill(path, 500, dead=500)
+    make(dead_letter_bytes=1, on_error=lambda payload, _error: dropped.append(payload)).open()
+    wait_for(lambda: len(dropped) >= 500 and not _dead(path), "room among the dead letters")
+    assert len(dropped) == 500
 
 
 def test_what_is_tried_again_is_not_dropped(make: Make, handler: _Handler, path: Path) -> None:
@@ -517,13 +530,145 @@ def test_workers_outlive_whatever_is_raised(
     wait_for(lambda: len(calls) == 2, "the second call")
 
 
-def test_two_handlers_need_two_spools(make: Make) -> None:
-    """One process cannot tell whose payloads are whose; the same handler may have two endpoints."""
+def test_workers_outlive_what_on_error_raises(make: Make, path: Path) -> None:
+    """An `on_error` that ends its thread by force ends none that others need."""
+
+    def end(_payload: Any, _error: Any) -> None:
+        raise SystemExit(3)
+
+    courier = make(handler=_fail, on_error=end, max_attempts=1, max_concurrency=1)
+    for _ in range(3):
+        assert _send(courier) == 202
+    wait_for(lambda: len(_dead(path)) == 3, "the dead letters")
+
+
+class _WordlessError(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize("error", [LookupError("\ud800 of a visitor"), _WordlessError()])
+def test_the_words_of_an_exception_stop_nothing(
+    make: Make, handler: _Handler, path: Path, error: Exception
+) -> None:
+    """It may quote what no encoder takes, or have none: it is noted, and the spool goes on."""
+
+    def fail_once(payload: Any, info: Any) -> None:
+        if payload.data.asset_id == "bad":
+            raise error
+        handler.labels.append(payload.data.asset_id)
+
+    courier = make(handler=fail_once, max_attempts=2)
+    assert _send(courier, "bad") == 202
+    wait_for(lambda: len(_dead(path)) == 1, "the dead letter")
+    ((_attempts, reason),) = _dead(path)
+    assert type(error).__name__ in str(reason)
+    assert _send(courier, "good") == 202
+    wait_for(lambda: handler.labels == ["good"], "the delivery")
+
+
+def test_what_cannot_be_handed_over_is_tried_again(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If no event loop is to be had, such as with no descriptors left, payloads wait; once each."""
+    labels: list[str] = []
+
+    async def note(payload: Any, _info: Any) -> None:
+        labels.append(payload.data.asset_id)
+
+    def have_no_loop() -> Any:
+        raise OSError(24, "Too many open files")
+
+    courier = make(handler=note)
+    monkeypatch.setattr("unisights._workers.shared_loop", have_no_loop)
+    assert _send(courier, "a") == 202
+    assert _send(courier, "b") == 202
+    wait_for(lambda: "Too many open files" in caplog.text, "the report")
+    monkeypatch.undo()
+    wait_for(lambda: _waiting(path) == 0, "the delivery")
+    assert sorted(labels) == ["a", "b"]
+    assert courier.collector.stats().queued == 2
+
+
+def test_a_spool_that_stays_away_holds_no_requests(make: Make, path: Path) -> None:
+    """The error that refuses them is the same for a while, and remembers none of them."""
+    courier = make()
+    path.write_text("my notes, which are longer than the header of a SQLite file would be. " * 3)
+    depths = set()
+    for _ in range(20):
+        assert _send(courier) == 503
+        assert courier._error is not None
+        courier._retry_at = time.monotonic() + 60
+        depths.add(len(traceback.extract_tb(courier._error.__traceback__)))
+    assert max(depths) < 15
+
+
+def test_what_was_not_committed_is_not_counted(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither as stored nor as a commit."""
+    courier = make(handler=_fail, retry_delay=600)
+    courier.open()
+    writer = courier._running.writer  # type: ignore[union-attr]
+    reject = writer._reject
+
+    def have_no_room(_puts: Any) -> None:
+        raise StoreError("disk full")
+
+    monkeypatch.setattr(writer, "_reject", have_no_room)
+    assert _send(courier) == 503
+    monkeypatch.setattr(writer, "_reject", reject)
+    assert _send(courier) == 202
+    assert courier.stats() == {"stored": 1, "commits": 1}
+
+
+def test_quarantined_indexes_keep_their_order(make: Make, path: Path) -> None:
+    """From the file, a payload has them as it had them when it was accepted."""
+    indexes = (1, 8, 9, 64, 100)
+    events = [{} if index in indexes else click() for index in range(101)]
+    got: list[Any] = []
+    first = make(handler=_fail, retry_delay=600, invalid_events="quarantine")
+    assert _reject(first, make_body(events=events)).status == 202
+    first.close()
+    query(path, "UPDATE waiting SET due = 0")
+    make(handler=lambda payload, _info: got.append(payload.quarantined)).open()
+    wait_for(lambda: got, "the delivery")
+    assert got == [indexes]
+
+
+def test_two_handlers_need_two_spools(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """One process cannot tell whose payloads are whose; the same handler may have two endpoints.
+
+    Where no server opens them, the second refuses, and the log says why.
+    """
     first = make()
     first.open()
     make().open()
+    other = make(handler=_fail)
     with pytest.raises(ConfigurationError, match="a spool of its own"):
-        make(handler=_fail).open()
+        other.open()
+    assert _send(other) == 503
+    assert _reject(other, b"{").status == 400
+    payload = other.collector.decode(make_body())
+    assert asyncio.run(other.deliver(INFO, payload, lambda: None)).status == 503
+    assert caplog.text.count("a spool of its own") >= 1
+    assert other.collector.stats().refused["spool_failed"] == 2
+
+
+@pytest.mark.parametrize(
+    "differing",
+    [
+        {"server_secret": "another"},
+        {"validate_schema": False},
+        {"validate_required_fields": False},
+        {"ordered": True},
+    ],
+)
+def test_endpoints_of_one_spool_agree(make: Make, differing: dict[str, Any]) -> None:
+    """Else one would put among the dead letters what the other has accepted, or not keep order."""
+    make().open()
+    with pytest.raises(ConfigurationError, match=f"another {next(iter(differing))}: give each"):
+        make(**differing).open()
 
 
 def test_a_log_that_raises_stops_nothing(make: Make, handler: _Handler, path: Path) -> None:
@@ -604,6 +749,12 @@ class Blocks:
     async def close(self):
         pass
 
+class HangsAtItsStart:
+    async def __call__(self, payload, request):
+        pass
+    def open(self):
+        hang()
+
 class HangsAtItsEnd:
     def __call__(self, payload, request):
         calls.release()
@@ -614,7 +765,9 @@ async def fail(payload, request):
     raise LookupError
 
 spool, kind = sys.argv[1:]
-handler = {"handler": Blocks(), "close": HangsAtItsEnd(), "on_error": fail}[kind]
+handler = {
+    "handler": Blocks(), "open": HangsAtItsStart(), "close": HangsAtItsEnd(), "on_error": fail
+}[kind]
 app = Flask("app")
 app.register_blueprint(unisights_flask(UnisightsOptions(
     handler=handler, delivery="durable", spool=spool, drain_timeout=0.2, max_attempts=1,
@@ -627,9 +780,9 @@ unisights._handler.CLOSE_SECONDS = 0.2
 """
 
 
-@pytest.mark.parametrize("kind", ["handler", "close", "on_error"])
+@pytest.mark.parametrize("kind", ["handler", "open", "close", "on_error"])
 def test_what_hangs_does_not_hold_up_the_end(kind: str, path: Path) -> None:
-    """The process ends, even if the handler blocks its loop, or its close or on_error hangs."""
+    """The process ends, even if a handler blocks its loop, or its open, close or on_error hangs."""
     command = [PYTHON, "-c", STUCK, str(path), kind]
     subprocess.run(command, cwd=ROOT, check=True, timeout=DEADLINE)
 

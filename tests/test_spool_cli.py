@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from tests.spools import REQUEST, fill, new_row, query
 from unisights._owners import Owners
 from unisights._spool import Spool
 from unisights.cli import main
+from unisights.errors import StoreError
 
 ACTIONS = ["stat", "list", "export", "retry", "replay", "repair"]
 
@@ -212,3 +215,37 @@ def test_a_spool_in_use_by_another_name_is_not_repaired(
     assert main(["spool", "repair", str(link)]) == 1
     assert "in use" in capsys.readouterr().err
     lock.close(removes=True)
+
+
+@pytest.mark.parametrize("action", ["stat", "repair"])
+def test_a_full_disk_is_called_so(
+    path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    action: str,
+) -> None:
+    """SQLite may speak of an I/O error; nothing is repaired, since nothing can be read."""
+    fill(path, 3)
+
+    def fail(*_given: Any, **_named: Any) -> Any:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=0))
+    monkeypatch.setattr("unisights._spool.Spool._set_up", fail)
+    assert main(["spool", action, str(path)]) == 1
+    assert "the disk is full" in capsys.readouterr().err
+
+
+def test_a_repair_that_fails_leaves_no_copy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for a new spool, half of one takes none; the old one stays."""
+    fill(path, 3)
+    query(path, "UPDATE payloads SET raw = x'00' WHERE id = 1")
+    before = path.read_bytes()
+
+    def have_no_room(*_given: Any, **_named: Any) -> Any:
+        raise StoreError("database or disk is full")
+
+    monkeypatch.setattr("unisights._spool.Spool.restore", have_no_room)
+    assert main(["spool", "repair", str(path)]) == 1
+    assert not list(path.parent.glob("*-repaired*"))
+    assert path.read_bytes() == before

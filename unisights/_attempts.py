@@ -186,4 +186,11 @@ def read_request(text: str, received_at: int) -> RequestInfo:
 
 
 def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
+    """An exception in words that the spool takes: what it quotes is the user's or a visitor's."""
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001  # it may not even have any
+        words = "without words"
+    # Lone surrogates come with file names, and out of the JSON text of custom events.
+    words = f"{type(error).__name__}: {words}"[:_REASON_LENGTH]
+    return words.encode("utf-8", "backslashreplace").decode()

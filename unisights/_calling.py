@@ -5,9 +5,10 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
-from unisights._loop import shared_loop
+from unisights._loop import as_exception, shared_loop
 
 
 async def call_async(function: Callable[..., Any], *arguments: Any) -> None:
@@ -20,19 +21,22 @@ async def call_async(function: Callable[..., Any], *arguments: Any) -> None:
         await result
 
 
-async def call_aside(function: Callable[..., Any], *arguments: Any) -> None:
+async def call_aside(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call from an event loop what may hang; unlike a pool's thread, it holds up no exit."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
+    ended: Future[Any] = Future()
+    # A caller that is cancelled does not end what runs.
+    ended.set_running_or_notify_cancel()
 
     def run() -> None:
         try:
-            function(*arguments)
-        finally:
-            loop.call_soon_threadsafe(ended.set)
+            result = function(*arguments)
+        except BaseException as error:  # noqa: BLE001  # it is the caller's
+            ended.set_exception(as_exception(error))
+        else:
+            ended.set_result(result)
 
     threading.Thread(target=run, daemon=True).start()
-    await ended.wait()
+    return await asyncio.wrap_future(ended)
 
 
 def call_sync(function: Callable[..., Any], *arguments: Any) -> None:

@@ -32,6 +32,14 @@ from unisights.types import UnisightsPayload
 REOPEN_SECONDS = 1.0
 """How long a spool that could not be opened is left alone."""
 
+_COMMON = ("handler", "server_secret", "validate_schema", "validate_required_fields", "ordered")
+"""What endpoints that share a spool must agree on: each reads and delivers the others' payloads."""
+
+_Unusable = StoreError | ConfigurationError
+"""Why a spool cannot be used; the latter if another endpoint's handler is at it."""
+
+_UNUSABLE = (StoreError, ConfigurationError)
+
 
 class DurableCourier(DetachedCourier):
     """Stores the payload in the spool, answers, and runs the handler afterwards.
@@ -83,7 +91,7 @@ class DurableCourier(DetachedCourier):
             running = self._running
             if running is None:
                 running = await asyncio.to_thread(self._start)
-        except StoreError as error:
+        except _UNUSABLE as error:
             return self._reply(info, payload, error)
         if running is None:
             return self._reply(info, payload, Outcome.CLOSED)
@@ -101,7 +109,7 @@ class DurableCourier(DetachedCourier):
         self._hook()
         try:
             running = self._running or self._start()
-        except StoreError as error:
+        except _UNUSABLE as error:
             return self._reply(info, payload, error)
         if running is None:
             return self._reply(info, payload, Outcome.CLOSED)
@@ -114,7 +122,7 @@ class DurableCourier(DetachedCourier):
         self._hook()
         try:
             running = self._running or await asyncio.to_thread(self._start)
-        except StoreError as error:
+        except _UNUSABLE as error:
             self._note_unkept(error)
         else:
             if running is None:
@@ -130,7 +138,7 @@ class DurableCourier(DetachedCourier):
         self._hook()
         try:
             running = self._running or self._start()
-        except StoreError as error:
+        except _UNUSABLE as error:
             self._note_unkept(error)
         else:
             if running is None:
@@ -141,7 +149,7 @@ class DurableCourier(DetachedCourier):
                 self._note_unkept(put.wait())
         super()._keep_sync(rejection)
 
-    def _note_unkept(self, outcome: Outcome | StoreError) -> None:
+    def _note_unkept(self, outcome: Outcome | _Unusable) -> None:
         """Log it if a rejected record was not stored."""
         if outcome is not Outcome.QUEUED:
             reason = "shutting down" if outcome is Outcome.CLOSED else outcome
@@ -159,7 +167,8 @@ class DurableCourier(DetachedCourier):
 
         Raises:
             StoreError: the spool cannot be used.
-            ConfigurationError: another endpoint of this process uses it for another handler.
+            ConfigurationError: another endpoint of this process uses it with another handler, or
+                reads payloads otherwise.
         """
         with self._lock:
             self._is_closed = False
@@ -214,7 +223,8 @@ class DurableCourier(DetachedCourier):
             if self._running is None and not self._is_closed:
                 now = time.monotonic()
                 if self._error is not None and now < self._retry_at:
-                    raise self._error
+                    # Each raise adds to the traceback, which holds requests with their bodies.
+                    raise self._error.with_traceback(None)
                 try:
                     self._running = self._run_spool()
                 except StoreError as error:
@@ -262,19 +272,20 @@ class DurableCourier(DetachedCourier):
 
     def _refuse_other_handlers(self) -> None:
         for other in list(_couriers):
-            if (
-                other is not self
-                and other._running is not None  # noqa: SLF001  # one of this class
-                and other.path == self.path
-                and other._options.handler != self._options.handler  # noqa: SLF001
-            ):
+            if other is self or other._running is None or other.path != self.path:  # noqa: SLF001  # one of this class
+                continue
+            theirs = other._options  # noqa: SLF001
+            differing = [
+                name for name in _COMMON if getattr(theirs, name) != getattr(self._options, name)
+            ]
+            if differing:
                 raise ConfigurationError(
-                    f"spool {self.path} is another endpoint's, which has another handler: give "
-                    "each handler a spool of its own"
+                    f"spool {self.path} is another endpoint's, which has another "
+                    f"{' and another '.join(differing)}: give each a spool of its own"
                 )
 
     def _reply(
-        self, info: RequestInfo, payload: UnisightsPayload, outcome: Outcome | StoreError
+        self, info: RequestInfo, payload: UnisightsPayload, outcome: Outcome | _Unusable
     ) -> Reply:
         match outcome:
             case Outcome.QUEUED | Outcome.DUPLICATE:

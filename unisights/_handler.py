@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from unisights._calling import call_async, call_sync, is_async
+from unisights._calling import call_aside, call_async, call_sync, is_async
 from unisights._log import log
 from unisights._shutdown import before_exit
 from unisights.config import Handler
@@ -92,7 +92,10 @@ class ManagedHandler:
             return
         try:
             if self._open is not None:
-                await call_async(self._open)
+                # A sync one may hang, and must not hold up the end of the process.
+                result = self._open() if is_async(self._open) else await call_aside(self._open)
+                if inspect.isawaitable(result):
+                    await result
         except BaseException as error:
             self._give_up(opening, error)
             raise

@@ -13,7 +13,7 @@ from typing import Any
 from unisights._identity import digest
 from unisights._owners import Owners
 from unisights._rejected import COLUMNS, RejectedRow
-from unisights._spool import SPOOL_VERSION, Spool, check_spool
+from unisights._spool import SPOOL_VERSION, Spool, check_spool, is_disk_full
 from unisights.errors import StoreError
 
 _COPIES = {
@@ -60,6 +60,9 @@ def repair_spool(path: Path) -> Repair:
     if Owners(path).any_alive():
         raise StoreError(f"the spool {path} is in use: stop what uses it first")
     _refuse_others(path)
+    if is_disk_full(path):
+        # What is intact cannot be read then, either.
+        raise StoreError(f"cannot repair the spool {path}: the disk is full, make room first")
     broken = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
     try:
         _refuse_other_versions(broken, path)
@@ -73,9 +76,12 @@ def repair_spool(path: Path) -> Repair:
             broken.close()
     new = path.with_name(f"{path.name}-repaired")
     _remove(new)
-    saved = _write(new, rows)
-    if Path(f"{new}-wal").exists():
-        raise StoreError(f"cannot repair the spool {path}: {new} could not be written out")
+    try:
+        saved = _write(new, rows)
+    except BaseException:
+        # The disk may be full: half a copy only takes more of its room.
+        _remove(new)
+        raise
     _give_to_owner_of(path, new)
     kept = path.with_name(f"{path.name}-corrupt-{time.time_ns() // 1_000_000_000}")
     for suffix in ("", "-wal", "-shm"):
@@ -201,6 +207,8 @@ def _write(path: Path, rows: dict[str, dict[int, Values]]) -> int:
                     saved += 1
     finally:
         spool.close()
+    if Path(f"{path}-wal").exists():
+        raise StoreError(f"cannot repair the spool: {path} could not be written out")
     return saved
 
 

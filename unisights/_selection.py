@@ -40,7 +40,9 @@ class Selection:
     def without(cls, quarantined: Collection[int]) -> Self:
         """What is left of a body whose events of these indexes were quarantined before."""
         known = frozenset(quarantined)
-        return cls(lambda index: index not in known, quarantines=False, quarantined=tuple(known))
+        return cls(
+            lambda index: index not in known, quarantines=False, quarantined=tuple(quarantined)
+        )
 
     @classmethod
     def only(cls, indexes: Collection[int]) -> Self:

@@ -7,6 +7,7 @@ up cost little. Triggers keep the totals: whatever touches a row, the totals fol
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import threading
 from collections import Counter
@@ -110,6 +111,8 @@ _BUSY_SECONDS = 5.0
 _CHECKED_BYTES = 32 * 1024 * 1024
 """A file of at most this size is read through when it is opened, to find what is corrupt."""
 
+_LEAST_BYTES = 256 * 1024
+"""A disk with less room than this is full: beside the file, SQLite makes a log and its index."""
 
 _opening = threading.Lock()
 """Held while a file is opened or closed other than by SQLite, see `_open`."""
@@ -188,7 +191,18 @@ def explain(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     reason = str(error)
     if any(sign in reason for sign in ("malformed", "not a database", "corrupt")):
         reason += f"; stop what uses it, then run: unisights spool repair {path}"
+    elif is_disk_full(path):
+        # SQLite itself may call it an I/O error.
+        reason += f"; the disk is full: make room in {path.parent}"
     return StoreError(f"cannot use the spool {path}: {reason}")
+
+
+def is_disk_full(path: Path) -> bool:
+    """Whether the spool's disk has no room for the least that SQLite needs to open it."""
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_BYTES
+    except OSError:
+        return False
 
 
 def check_spool(path: Path) -> None:
@@ -423,6 +437,10 @@ class Spool:
             f"UPDATE waiting SET owner = 0 WHERE owner = ? AND id NOT IN ({kept})",  # noqa: S608
             (owner,),
         )
+
+    def give_back(self, owner: int, ids: Sequence[int]) -> None:
+        """Leave some of what an owner has to anyone."""
+        self._for_all("UPDATE waiting SET owner = 0 WHERE owner = ? AND id IN", ids, owner)
 
     # The dead letters.
 

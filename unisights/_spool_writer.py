@@ -376,11 +376,23 @@ class SpoolWriter:
         self._look_at = min(self._look_at, batch.look_at)
         self._count(batch.puts)
         _wake([*batch.puts, *batch.rejected])
-        if jobs:
-            self._workers.add(jobs)
+        self._hand_over(jobs)
         if claims and jobs and self._has_backlog and self._workers.is_half_empty:
             with self._changed:
                 self._hurry(0)
+
+    def _hand_over(self, jobs: list[Job]) -> None:
+        """Give jobs to the workers, or back to anyone, if no thread or no loop is to be had."""
+        if not jobs:
+            return
+        try:
+            self._workers.add(jobs)
+        except Exception as error:  # noqa: BLE001  # what was committed is committed
+            self._log_failure(error)
+            ids = [job.id for job in jobs]
+            with self._changed:
+                self._next.others.append(lambda spool: spool.give_back(self._owner, ids))
+                self._hurry(RETRY_SECONDS)
 
     def _claim(self) -> list[Job]:
         rows, size = self._workers.room
@@ -419,8 +431,6 @@ class SpoolWriter:
             self._spool.seen.add(content_ids, self._duplicate_window)
             # More than came, so that they do not grow in number.
             self._spool.seen.purge(2 * len(fitting) + 8)
-        self.commits += 1
-        self.stored += len(fitting)
         return [
             Job(row_id, 0, 0.0, put.row.size, put.payload, put.info)
             for row_id, put, owner in zip(ids, fitting, owners, strict=True)
@@ -442,6 +452,9 @@ class SpoolWriter:
             self._counters.add("accepted", queued + duplicate)
             self._counters.add("queued", queued)
             self._counters.add("duplicate", duplicate)
+        if queued:
+            self.commits += 1
+            self.stored += queued
 
     def _reject(self, puts: list[RejectedPut]) -> None:
         """Store rejected records; there is room for them, or the oldest make some."""
@@ -540,11 +553,15 @@ class SpoolWriter:
     def _expel_jobs(self, jobs: list[Job]) -> None:
         try:
             self._expel(jobs)
-            with self._changed:
-                self._next.others.append(lambda spool: spool.forget_dead([job.id for job in jobs]))
-                self._hurry(0)
-        finally:
+        except BaseException:
             self._is_expelling = False
+            raise
+        with self._changed:
+            self._is_expelling = False
+            self._next.others.append(lambda spool: spool.forget_dead([job.id for job in jobs]))
+            # There may be more, and they may come faster than once a second a few.
+            self._poll_at = 0.0
+            self._hurry(0)
 
     def _finish(self) -> None:
         with self._changed:
@@ -561,7 +578,7 @@ class SpoolWriter:
                     settle(spool)
                 spool.leave(self._owner)
             has_left = True
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001  # requests may wait for what follows
             # The others see that this process has ended by its lock.
             self._log_failure(error)
         with contextlib.suppress(Exception):

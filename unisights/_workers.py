@@ -70,11 +70,18 @@ class Workers(ABC):
         return 2 * self._held <= self._max_jobs and 2 * self._bytes <= self._max_bytes
 
     def add(self, jobs: Sequence[Job]) -> None:
-        """Take jobs; the caller has seen that there is room."""
+        """Take jobs; the caller has seen that there is room. If it raises, none of them runs."""
+        size = sum(job.size for job in jobs)
         with self._changed:
             self._held += len(jobs)
-            self._bytes += sum(job.size for job in jobs)
-        self._queue(jobs)
+            self._bytes += size
+        try:
+            self._queue(jobs)
+        except BaseException:
+            with self._changed:
+                self._held -= len(jobs)
+                self._bytes -= size
+            raise
 
     @abstractmethod
     def _queue(self, jobs: Sequence[Job]) -> None:
@@ -165,7 +172,7 @@ class ThreadWorkers(Workers):
         while (job := self._waiting.get()) is not None and self._begin(job):
             try:
                 self._run(job)
-            except Exception as error:  # noqa: BLE001  # a thread outlives whatever is raised
+            except BaseException as error:  # noqa: BLE001  # a thread outlives whatever is raised
                 _log_failure(error)
             finally:
                 self._end(job)
@@ -217,5 +224,5 @@ class LoopWorkers(Workers):
             self._active -= 1
 
 
-def _log_failure(error: Exception) -> None:
+def _log_failure(error: BaseException) -> None:
     log(logging.ERROR, "job_failed", "what became of a payload was not told", error=error)

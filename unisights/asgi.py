@@ -185,7 +185,9 @@ class ASGIEndpoint:
         if (refusal := collector.screen(info)) is not None:
             # A sender that asked before sending its body is answered before it does.
             if "expect" not in info.headers:
-                await _linger(receive)
+                # Decided, and counted: a client that has gone away by now changes nothing.
+                with contextlib.suppress(ClientDisconnectedError):
+                    await _linger(receive)
             return refusal
         buffer = collector.buffer(info)
         is_more = True

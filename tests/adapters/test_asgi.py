@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,17 @@ def _lifespan(app: Any, *messages: str) -> list[Any]:
 
     asyncio.run(app({"type": "lifespan"}, receive, send))
     return answers
+
+
+def test_a_refused_client_that_goes_away_is_counted_once() -> None:
+    """What was decided before the body came is not decided again; a preflight is no refusal."""
+    app = unisights_asgi(UnisightsOptions(allow_origins=["https://shop.example"]))
+    other = {**JSON, "origin": "https://other.example"}
+    assert call_asgi(app, Call(headers=other, chunks=(b"{",), disconnects=True)).status == 403
+    preflight = Call(method="OPTIONS", headers={"origin": "https://shop.example"})
+    assert call_asgi(app, replace(preflight, chunks=(b"",), disconnects=True)).status == 204
+    refused = app.collector.stats().refused
+    assert {reason: count for reason, count in refused.items() if count} == {"forbidden_origin": 1}
 
 
 def test_the_lifespan_is_served() -> None:
