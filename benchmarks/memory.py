@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks import corpus
 from benchmarks.decoders import LIMIT, OURS, PYDANTIC, STRUCTS, decoders
-from benchmarks.decoding import hostile_decodings
+from benchmarks.decoding import hostile_decodings, unlogged
 from benchmarks.serving import ADAPTERS, App, serving
 from benchmarks.timing import Case
 from tests.processes import peak_memory, post
@@ -44,7 +44,8 @@ def measure_payloads(sizes: Iterable[int] = corpus.SIZES) -> list[Case]:
 
 def measure_peaks(size: int) -> list[Case]:
     """The most that decoding holds at any moment, beside the body, whatever that is."""
-    peaks = {name: [peak_of(decode)] for name, decode in hostile_decodings(size).items()}
+    with unlogged():
+        peaks = {name: [peak_of(decode)] for name, decode in hostile_decodings(size).items()}
     name = f"most held while decoding, {size // 1024:,} KiB"
     return [Case(name, "B", BODY, {BODY: [size], **peaks})]
 
