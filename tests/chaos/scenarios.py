@@ -330,4 +330,5 @@ def _small_disk(directory: Path) -> Iterator[Path | None]:
     try:
         yield disk
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        # Lazily: what was killed a moment ago may still hold a file.
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
