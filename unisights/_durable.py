@@ -120,33 +120,33 @@ class DurableCourier(DetachedCourier):
     async def _keep(self, rejection: Rejection) -> None:
         """Store it in the spool, too; the sender is answered even if that fails."""
         self._hook()
+        outcome: Outcome | _Unusable = Outcome.CLOSED
         try:
             running = self._running or await asyncio.to_thread(self._start)
         except _UNUSABLE as error:
-            self._note_unkept(error)
+            outcome = error
         else:
-            if running is None:
-                self._note_unkept(Outcome.CLOSED)
-            else:
+            if running is not None:
                 put = AsyncPut(_rejected_row_of(rejection))
                 running.writer.reject(put)
-                self._note_unkept(await put.wait())
+                outcome = await put.wait()
+        self._note_unkept(outcome)
         await super()._keep(rejection)
 
     def _keep_sync(self, rejection: Rejection) -> None:
         """Likewise, from a thread."""
         self._hook()
+        outcome: Outcome | _Unusable = Outcome.CLOSED
         try:
             running = self._running or self._start()
         except _UNUSABLE as error:
-            self._note_unkept(error)
+            outcome = error
         else:
-            if running is None:
-                self._note_unkept(Outcome.CLOSED)
-            else:
+            if running is not None:
                 put = SyncPut(_rejected_row_of(rejection))
                 running.writer.reject(put)
-                self._note_unkept(put.wait())
+                outcome = put.wait()
+        self._note_unkept(outcome)
         super()._keep_sync(rejection)
 
     def _note_unkept(self, outcome: Outcome | _Unusable) -> None:

@@ -6,12 +6,11 @@ from types import MappingProxyType
 from typing import Any
 
 from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyBuffer, BodyTooLargeError
-from unisights.collector import Collector, Rejected
+from unisights.collector import Collector, Verdict
 from unisights.config import Delivery, UnisightsOptions
 from unisights.delivery import make_courier
 from unisights.reply import Reply
 from unisights.request import RequestInfo
-from unisights.types import UnisightsPayload
 
 Read = Callable[[int], bytes]
 """Reads at most so many bytes of a body; none at its end."""
@@ -34,12 +33,9 @@ class SyncEndpoint:
             read: reads its body.
             make_request: makes the framework's request, given the body that was read.
         """
-        outcome = self.receive(info, read)
-        if isinstance(outcome, UnisightsPayload):
-            return self.courier.deliver_sync(info, outcome, lambda: make_request(outcome.raw))
-        return self.courier.settle_sync(info, outcome, make_request)
+        return self.courier.settle_sync(info, self.receive(info, read), make_request)
 
-    def receive(self, info: RequestInfo, read: Read) -> UnisightsPayload | Reply | Rejected:
+    def receive(self, info: RequestInfo, read: Read) -> Verdict:
         """Read and decide: the payload, or why it is refused."""
         if (refusal := self.collector.screen(info)) is not None:
             _linger(info, read)

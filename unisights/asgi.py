@@ -17,7 +17,6 @@ from unisights.delivery import make_courier
 from unisights.errors import UnisightsError
 from unisights.reply import Reply
 from unisights.request import RequestInfo, merge_headers
-from unisights.types import UnisightsPayload
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -206,10 +205,6 @@ class ASGIEndpoint:
             outcome = await asyncio.to_thread(collector.accept, info, buffer)
         else:
             outcome = collector.accept(info, buffer)
-        if isinstance(outcome, UnisightsPayload):
-            return await self._courier.deliver(
-                info, outcome, lambda: self._make_request(scope, info, outcome.raw)
-            )
         return await self._courier.settle(
             info, outcome, lambda body: self._make_request(scope, info, body)
         )

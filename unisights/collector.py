@@ -6,7 +6,7 @@ An adapter reads, asks, and writes:
     if reply is None:
         buffer = collector.buffer(info)   # is fed the body, and bounds it
         outcome = collector.accept(info, buffer)
-        reply = deliver the outcome if it is a payload, else settle it
+        reply = courier.settle(info, outcome, …)
 """
 
 import logging
@@ -45,6 +45,10 @@ class Rejected:
 
     rejection: Rejection
     rest: Reply | UnisightsPayload
+
+
+Verdict = UnisightsPayload | Reply | Rejected
+"""What becomes of a body: a courier settles it."""
 
 
 class Collector:
@@ -112,7 +116,7 @@ class Collector:
         self.counters.refuse("cut_body")
         return self.replies.cut_body(info)
 
-    def accept(self, info: RequestInfo, buffer: BodyBuffer) -> UnisightsPayload | Reply | Rejected:
+    def accept(self, info: RequestInfo, buffer: BodyBuffer) -> Verdict:
         """Inflate, decode, decrypt and validate a body; the payload, or why it is refused."""
         body = b""
         selection = self._make_selection() if self._make_selection else None

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from unisights._calling import call_async, call_sync, is_async
@@ -12,7 +12,7 @@ from unisights._handler import MakeRequest, ManagedHandler
 from unisights._log import QuietLog
 from unisights._loop import shared_loop
 from unisights._queue import Job, Outcome, WorkQueue
-from unisights.collector import Collector, Rejected
+from unisights.collector import Collector, Rejected, Verdict
 from unisights.config import Delivery
 from unisights.errors import UndeliveredError
 from unisights.rejection import Rejection
@@ -53,29 +53,33 @@ class Courier(ABC):
     ) -> Reply:
         """Deliver, in a thread."""
 
-    async def settle(
-        self, info: RequestInfo, outcome: Reply | Rejected, make_request: MakeRequestOf
-    ) -> Reply:
-        """Keep what was rejected, and answer; deliver what is left, if so; on an event loop."""
-        if isinstance(outcome, Reply):
-            return outcome
-        await self._keep(outcome.rejection)
-        rest = outcome.rest
-        if isinstance(rest, Reply):
-            return rest
-        return await self.deliver(info, rest, lambda: make_request(rest.raw))
+    def settle(
+        self, info: RequestInfo, outcome: Verdict, make_request: MakeRequestOf
+    ) -> Coroutine[Any, Any, Reply]:
+        """Deliver what was accepted, keep what was rejected, and answer; on an event loop."""
+        if isinstance(outcome, UnisightsPayload):
+            # No coroutine around the one that delivers: each request would pay for it.
+            return self.deliver(info, outcome, lambda: make_request(outcome.raw))
+        return self._settle_rest(info, outcome, make_request)
 
     def settle_sync(
-        self, info: RequestInfo, outcome: Reply | Rejected, make_request: MakeRequestOf
+        self, info: RequestInfo, outcome: Verdict, make_request: MakeRequestOf
     ) -> Reply:
         """Likewise, in a thread."""
         if isinstance(outcome, Reply):
             return outcome
-        self._keep_sync(outcome.rejection)
-        rest = outcome.rest
-        if isinstance(rest, Reply):
-            return rest
-        return self.deliver_sync(info, rest, lambda: make_request(rest.raw))
+        if isinstance(outcome, Rejected):
+            self._keep_sync(outcome.rejection)
+            return self.settle_sync(info, outcome.rest, make_request)
+        return self.deliver_sync(info, outcome, lambda: make_request(outcome.raw))
+
+    async def _settle_rest(
+        self, info: RequestInfo, outcome: Reply | Rejected, make_request: MakeRequestOf
+    ) -> Reply:
+        if isinstance(outcome, Reply):
+            return outcome
+        await self._keep(outcome.rejection)
+        return await self.settle(info, outcome.rest, make_request)
 
     async def _keep(self, rejection: Rejection) -> None:
         """Hand it to `on_reject`, where the handler runs: on the server's loop."""

@@ -17,7 +17,6 @@ from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.reply import Reply
 from unisights.request import RequestInfo
-from unisights.types import UnisightsPayload
 
 Answer_co = TypeVar("Answer_co", covariant=True)
 
@@ -73,11 +72,7 @@ def unisights_django_async(
             outcome = await asyncio.to_thread(endpoint.receive, info, read)
         else:
             outcome = endpoint.receive(info, read)
-        courier = endpoint.courier
-        if isinstance(outcome, UnisightsPayload):
-            reply = await courier.deliver(info, outcome, lambda: _rewind(request, outcome.raw))
-        else:
-            reply = await courier.settle(info, outcome, lambda body: _rewind(request, body))
+        reply = await endpoint.courier.settle(info, outcome, lambda body: _rewind(request, body))
         return _to_response(reply)
 
     return _as_view(collect, endpoint.collector)
