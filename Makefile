@@ -25,7 +25,7 @@ fuzz: $(VENV)/.dev ## Try to find payloads that judges disagree on (CASES=100000
 	@if command -v npm >/dev/null; then $(MAKE) -s $(NODE_MODULES); fi
 	@$(BIN)/python -m tests.fuzz --cases $(CASES) --seconds $(SECONDS) --seed "$(SEED)"
 
-mutate: $(VENV)/.mutate ## Change the code in many small ways; list what no test notices (ARGS="unisights._json*" for one module)
+mutate: $(VENV)/.mutate ## Change the code in many small ways; list what no test notices (ARGS="unisights._decoding.parsing*" for one module)
 	@rm -rf mutants
 	@CI=true $(BIN)/mutmut run $(ARGS) && $(BIN)/mutmut results
 

@@ -14,9 +14,9 @@ from benchmarks.decoders import LIMIT, OURS, Decoder, decoders
 from benchmarks.peers import msgspec_structs, pydantic_models
 from benchmarks.timing import Case, Effort, time_functions
 from unisights import RequestInfo, UnisightsOptions, decode_unisights_payload
+from unisights._http.responses import HTTPResponse
 from unisights.collector import Collector
 from unisights.encryption import decrypt, encrypt
-from unisights.reply import Reply
 
 KIB = 1024
 HOSTILE_SIZES = (64 * KIB, 1024 * KIB)
@@ -121,13 +121,13 @@ def hostile_decodings(size: int) -> dict[str, Callable[[], object]]:
 def accept(body: bytes) -> None:
     """Decode a body that must be accepted, as the body of a request."""
     outcome = _receive(body)
-    if isinstance(outcome, Reply):
+    if isinstance(outcome, HTTPResponse):
         raise AssertionError(outcome.body)  # noqa: TRY004  # it is no type that is wrong
 
 
 def refuse(body: bytes) -> None:
     """Decode a body that must be refused, as the body of a request, and make its answer."""
-    if not isinstance(_receive(body), Reply):
+    if not isinstance(_receive(body), HTTPResponse):
         raise AssertionError("it was accepted")  # noqa: TRY004  # likewise
 
 

@@ -6,7 +6,7 @@ from benchmarks import corpus
 from benchmarks.load import LoadEffort, measure_servers
 from benchmarks.serving import DURABLE, DURABLE_POWER, INLINE, Server, serving
 from benchmarks.timing import Case
-from unisights._spool import Spool
+from unisights._spool.store import Spool
 
 DURABLE_LOAD = "2 kB a body, async handler"
 COMMITS = "payloads a commit"

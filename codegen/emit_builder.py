@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unisights import types
-from unisights._numbers import to_float, to_int
+from unisights._decoding.numbers import to_float, to_int
 '''
 
 

@@ -3,7 +3,7 @@
 The generator is given a Python view of the schema, in which the decoded form is the form:
 timestamps are integers, what has a default is never null. A template adds to its classes the
 constraints that the byte decoder reads, and `to_dict` and `from_dict`; and it makes records
-(`unisights._record`) of those that msgspec can decode as they are.
+(`unisights._decoding.structs`) of those that msgspec can decode as they are.
 """
 
 import json
@@ -110,9 +110,9 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from unisights._from_object import from_object
-from unisights._identity import clock_skew, content_id
-from unisights._record import Record, record
+from unisights._decoding.from_dict import from_object
+from unisights._decoding.identity import clock_skew, content_id
+from unisights._decoding.structs import Record, record
 '''
 
 

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from unisights._findings import RefusedError
+from unisights._decoding.violations import RefusedError
 '''
 
 FINDINGS_HEADER = '''"""What is wrong with an object: collects every problem."""
@@ -39,7 +39,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from unisights._findings import Findings, Path
+from unisights._decoding.violations import Findings, Path
 '''
 
 

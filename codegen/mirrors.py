@@ -1,6 +1,6 @@
 """Which types msgspec can decode as they are, and which need a mirror.
 
-Most types are records (`unisights._record`): structs, whose annotations hold the schema's
+Most types are records (`unisights._decoding.structs`): structs, whose annotations hold the schema's
 constraints. Where an annotation cannot say what the schema says, the type is a plain dataclass,
 and bytes are decoded into a private struct first, its mirror: open objects, clamped numbers,
 boolean constants, and properties that may be absent but not null.

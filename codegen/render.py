@@ -24,17 +24,17 @@ BANNER = """\
 PACKAGE_DOCSTRING = '"""Generated from the schema; private."""\n'
 
 PYTHON_EMITTERS: dict[str, Callable[[Model], str]] = {
-    "unisights/_generated/__init__.py": lambda _model: PACKAGE_DOCSTRING,
+    "unisights/_decoding/generated/__init__.py": lambda _model: PACKAGE_DOCSTRING,
     "unisights/types.py": emit_types,
-    "unisights/_generated/verdict.py": emit_verdict,
-    "unisights/_generated/findings.py": emit_findings,
-    "unisights/_generated/builder.py": emit_builder,
-    "unisights/_generated/decoder.py": emit_decoder,
-    "unisights/_generated/lenient.py": emit_lenient_decoder,
-    "unisights/_generated/contract.py": emit_contract,
+    "unisights/_decoding/generated/verdict.py": emit_verdict,
+    "unisights/_decoding/generated/findings.py": emit_findings,
+    "unisights/_decoding/generated/builder.py": emit_builder,
+    "unisights/_decoding/generated/decoder.py": emit_decoder,
+    "unisights/_decoding/generated/lenient.py": emit_lenient_decoder,
+    "unisights/_decoding/generated/contract.py": emit_contract,
 }
 
-SCHEMA_COPY = "unisights/_generated/unisights.schema.json"
+SCHEMA_COPY = "unisights/_decoding/generated/unisights.schema.json"
 """The schema itself, where the installed package finds it."""
 
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 from tests.support import SESSION_ID, make_body
 from unisights import UnisightsOptions
-from unisights._attempts import read_request, write_request
-from unisights._identity import content_id
-from unisights._rejected import RejectedRow
-from unisights._spool import NewRow, Spool
+from unisights._decoding.identity import content_id
+from unisights._delivery.attempts import read_request, write_request
+from unisights._spool.rejected import RejectedRow
+from unisights._spool.store import NewRow, Spool
 from unisights.collector import Collector, Rejected
 from unisights.request import RequestInfo
 
@@ -61,8 +61,8 @@ def query(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 def close_spool(path: Path) -> None:
     """Close whatever this process has opened of a spool, as the end of the process would."""
-    from unisights import _durable
+    from unisights._delivery import durable
 
-    for courier in list(_durable._couriers):
-        if courier.path == path:
-            courier.close()
+    for delivery in list(durable._deliveries):
+        if delivery.path == path:
+            delivery.close()

@@ -84,8 +84,8 @@ def seal(
 def decode_fast(body: bytes) -> UnisightsPayload | None:
     """What the fast path alone makes of a body; None if it refuses."""
     # Not above: benchmarks import this module with other revisions of the package.
-    from unisights._generated import decoder, lenient
-    from unisights._second_look import decode_fast as decode_with
+    from unisights._decoding.generated import decoder, lenient
+    from unisights._decoding.slow_path import decode_fast as decode_with
 
     strict, forgiving = decoder.decode_UnisightsPayload, lenient.decode_UnisightsPayload
     return decode_with(body, strict, forgiving)[0]

@@ -30,8 +30,8 @@ from unisights import (
     types,
     validate_unisights_payload,
 )
-from unisights._authority import find_problems
-from unisights._generated import decoder, lenient
+from unisights._decoding.generated import decoder, lenient
+from unisights._decoding.validation import find_problems
 from unisights.testing import NUMBERS, objects
 from unisights.types import UnisightsPayload
 

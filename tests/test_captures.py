@@ -9,8 +9,8 @@ import pytest
 
 from tests.support import CAPTURES, capture
 from unisights import decode_unisights_payload, types, validate_unisights_payload
-from unisights._generated import lenient
-from unisights._generated.decoder import decode_UnisightsPayload
+from unisights._decoding.generated import lenient
+from unisights._decoding.generated.decoder import decode_UnisightsPayload
 from unisights.encryption import decrypt
 from unisights.schema import schema_text
 

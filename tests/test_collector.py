@@ -11,10 +11,10 @@ import pytest
 
 from tests.support import make_body, seal
 from unisights import UnisightsOptions
-from unisights._body import OFFLOAD_SIZE, BodyBuffer, BodyTooLargeError
+from unisights._http.body import OFFLOAD_SIZE, BodyBuffer, BodyTooLargeError
+from unisights._http.responses import HTTPResponse
 from unisights.collector import Collector
 from unisights.errors import InvalidJSONError
-from unisights.reply import Reply
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
@@ -27,7 +27,9 @@ def info_of(method: str = "POST", **headers: str) -> RequestInfo:
     return RequestInfo(method=method, path="/events", headers=named)
 
 
-def accepted(collector: Collector, body: bytes, info: RequestInfo) -> UnisightsPayload | Reply:
+def accepted(
+    collector: Collector, body: bytes, info: RequestInfo
+) -> UnisightsPayload | HTTPResponse:
     """What becomes of a body."""
     buffer = collector.buffer(info)
     buffer.add(body)
@@ -81,8 +83,8 @@ def stored(body: bytes, first: int = 0) -> bytes:
 def test_screening_goes_by_the_headers(headers: dict[str, str], status: int | None) -> None:
     """What the headers say decides whether the body is read, and is the answer otherwise."""
     collector = Collector(UnisightsOptions(max_payload_size=LIMIT))
-    reply = collector.screen(info_of(**headers))
-    assert (reply and reply.status) == status
+    response = collector.screen(info_of(**headers))
+    assert (response and response.status) == status
 
 
 PAGE = "https://page.example"
@@ -113,20 +115,20 @@ def test_origins_are_echoed_where_they_may_send(
     """Every answer says that it varies; those to allowed origins let the page's beacon through."""
     collector = Collector(UnisightsOptions(allow_origins=listed))
     named = {} if origin is None else {"origin": origin}
-    reply = collector.screen(info_of("OPTIONS", **named))
-    assert reply is not None
-    assert reply.status == status
+    response = collector.screen(info_of("OPTIONS", **named))
+    assert response is not None
+    assert response.status == status
     rest = PREFLIGHT if status == 204 else []
-    found = [pair for pair in reply.headers if pair[0] != "content-type"]
+    found = [pair for pair in response.headers if pair[0] != "content-type"]
     assert found == [*headers, ("vary", "Origin"), *rest]
 
 
 def test_only_post_is_read() -> None:
     """Other methods are answered with those that are allowed."""
-    reply = Collector(UnisightsOptions()).screen(info_of("GET"))
-    assert reply is not None
-    assert reply.status == 405
-    assert ("allow", "POST, OPTIONS") in reply.headers
+    response = Collector(UnisightsOptions()).screen(info_of("GET"))
+    assert response is not None
+    assert response.status == 405
+    assert ("allow", "POST, OPTIONS") in response.headers
 
 
 def test_options_reach_the_decoder() -> None:
@@ -145,9 +147,9 @@ def test_options_reach_the_decoder() -> None:
     assert payload.received_at == info.received_at
     strict = Collector(UnisightsOptions(server_secret="s3cret"))
     for collector in (strict, Collector(UnisightsOptions(validate_schema=False))):
-        reply = accepted(collector, body, info)
-        assert isinstance(reply, Reply)
-        assert reply.status == 422
+        response = accepted(collector, body, info)
+        assert isinstance(response, HTTPResponse)
+        assert response.status == 422
 
 
 def test_a_body_too_large_once_inflated_is_413() -> None:
@@ -155,16 +157,16 @@ def test_a_body_too_large_once_inflated_is_413() -> None:
     collector = Collector(UnisightsOptions(max_payload_size=LIMIT))
     for size, status in ((LIMIT, 400), (LIMIT + 1, 413)):
         info = info_of(content_encoding="gzip")
-        reply = accepted(collector, gzip.compress(b" " * size), info)
-        assert isinstance(reply, Reply)
-        assert reply.status == status
+        response = accepted(collector, gzip.compress(b" " * size), info)
+        assert isinstance(response, HTTPResponse)
+        assert response.status == status
 
 
 def test_refusals_name_what_is_taken() -> None:
     """A body that is too large is told the limit."""
-    reply = Collector(UnisightsOptions(max_payload_size=LIMIT)).too_large(info_of())
-    assert reply.status == 413
-    assert json.loads(reply.body) == {"error": "the body is larger than 1000 bytes"}
+    response = Collector(UnisightsOptions(max_payload_size=LIMIT)).too_large(info_of())
+    assert response.status == 413
+    assert json.loads(response.body) == {"error": "the body is larger than 1000 bytes"}
 
 
 # Bodies.
@@ -271,8 +273,8 @@ def test_a_bomb_costs_no_memory() -> None:
 @pytest.mark.parametrize("debug", [False, True])
 def test_only_debug_tells_why_a_handler_failed(debug: bool) -> None:
     """The answer holds the exception in debug mode, and nothing of it otherwise."""
-    replies = Collector(UnisightsOptions(debug=debug)).replies
-    content = json.loads(replies.handler_failed(info_of(), LookupError("place")).body)
+    responses = Collector(UnisightsOptions(debug=debug)).responses
+    content = json.loads(responses.handler_failed(info_of(), LookupError("place")).body)
     detail = {"detail": "LookupError: place"} if debug else {}
     assert content == {"error": "the handler failed", **detail}
 
@@ -283,15 +285,15 @@ def test_debug_tells_what_came(caplog: pytest.LogCaptureFixture) -> None:
     collector = Collector(UnisightsOptions(debug=True))
     payload = accepted(collector, make_body(), info_of())
     refused = make_body(session_id="x" * 5000)
-    reply = accepted(collector, refused, info_of())
-    assert isinstance(reply, Reply)
+    response = accepted(collector, refused, info_of())
+    assert isinstance(response, HTTPResponse)
     foreign = collector.screen(info_of(content_type="text/plain"))
-    assert isinstance(foreign, Reply)
+    assert isinstance(foreign, HTTPResponse)
     broken = accepted(collector, b"{}", info_of(content_encoding="gzip"))
-    assert isinstance(broken, Reply)
+    assert isinstance(broken, HTTPResponse)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", f"received {len(make_body())} bytes: {payload!r}"),
-        ("WARNING", f"refused with 422: {reply.body!r}; the body: {refused[:2048]!r}"),
+        ("WARNING", f"refused with 422: {response.body!r}; the body: {refused[:2048]!r}"),
         ("WARNING", f"refused with 415: {foreign.body!r}; the body: b''"),
         ("WARNING", f"refused with 400: {broken.body!r}; the body: b'{{}}'"),
     ]
@@ -302,7 +304,9 @@ def test_refusals_are_told_once_a_second(
 ) -> None:
     """The first refusal is told at once; the next one that is told counts those since by reason."""
     clock = iter([0.0, 0.25, 0.5, 0.99, 1.0, 1.99, 2.0])
-    monkeypatch.setattr("unisights._log.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(
+        "unisights._runtime.log.time", SimpleNamespace(monotonic=lambda: next(clock))
+    )
     collector = Collector(UnisightsOptions(allow_origins=[]))
     for body in (b"{}", b"{}", b"", b"{}"):
         accepted(collector, body, info_of())

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unisights import _duplicates, _seen
-from unisights._duplicates import Window
-from unisights._spool import Spool
+from unisights._delivery import duplicates as in_memory
+from unisights._delivery.duplicates import Window
+from unisights._spool import duplicates as in_spool
+from unisights._spool.store import Spool
 
 PROPERTY = settings(max_examples=100, deadline=None, derandomize="CI" in os.environ)
 
@@ -59,8 +60,8 @@ def test_the_window_in_memory(steps: list[tuple[str, float]], bound: int) -> Non
     """What was accepted within the window is known, unless too much has come since."""
     clock = _Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_duplicates, "time", clock)
-        patch.setattr(_duplicates, "MAX_REMEMBERED", bound)
+        patch.setattr(in_memory, "time", clock)
+        patch.setattr(in_memory, "MAX_REMEMBERED", bound)
         window = Window(10.0)
         verdicts = []
         for content_id, wait in steps:
@@ -80,7 +81,7 @@ def test_the_window_in_the_spool(tmp_path_factory: Any, steps: list[tuple[str, f
     path = tmp_path_factory.mktemp("spool") / "spool.sqlite3"
     both = [Spool(path), Spool(path)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_seen, "boot_clock", clock.monotonic)
+        patch.setattr(in_spool, "boot_clock", clock.monotonic)
         verdicts = []
         for number, (content_id, wait) in enumerate(steps):
             clock.now += wait
@@ -96,7 +97,7 @@ def test_the_window_in_the_spool(tmp_path_factory: Any, steps: list[tuple[str, f
 
 def test_the_spools_window_is_bounded(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound the oldest go, before their time, a few at once."""
-    monkeypatch.setattr(_seen, "MAX_SEEN", 100)
+    monkeypatch.setattr(in_spool, "MAX_SEEN", 100)
     names = [f"{number:032x}" for number in range(1000)]
     for start in range(0, 1000, 50):
         with spool.transaction():
@@ -113,7 +114,7 @@ def test_what_cannot_be_is_forgotten_soon(spool: Spool) -> None:
         spool.seen.add(["a"], 10**9)
         spool.seen.cap(60)
     ((until,),) = spool._connection.execute("SELECT until FROM seen").fetchall()
-    assert until <= _seen.boot_clock() + 60
+    assert until <= in_spool.boot_clock() + 60
     assert spool.seen.known(["a"]) == {"a"}
 
 
@@ -176,7 +177,7 @@ def test_expiry_is_exact() -> None:
     """At its last moment a body is a duplicate; a moment later it is not."""
     clock = SimpleNamespace(monotonic=lambda: moments.pop(0))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_duplicates, "time", clock)
+        patch.setattr(in_memory, "time", clock)
         moments = [0.0, 9.999, 10.0]
         window = Window(10.0)
         window.add("a")

@@ -21,11 +21,11 @@ from tests.processes import DEADLINE, PYTHON, read_until, wait_for
 from tests.spools import fill, query
 from tests.support import ROOT, SITE_ID, click, make_body, make_data, seal
 from unisights import ConfigurationError, RequestInfo, UndeliveredError, UnisightsOptions
-from unisights._clock import boot_clock
-from unisights._durable import DurableCourier
-from unisights._repair import repair_spool
-from unisights._spool import Spool
-from unisights._spool_writer import POLL_SECONDS
+from unisights._delivery.durable import DurableDelivery
+from unisights._spool.clock import boot_clock
+from unisights._spool.repair import repair_spool
+from unisights._spool.store import Spool
+from unisights._spool.writer import POLL_SECONDS
 from unisights.collector import Collector, Rejected
 from unisights.errors import StoreError
 
@@ -70,7 +70,7 @@ class _AsyncHandler(_Handler):
         self.end(payload)
 
 
-Make = Callable[..., DurableCourier]
+Make = Callable[..., DurableDelivery]
 
 
 @pytest.fixture(params=[_SyncHandler, _AsyncHandler])
@@ -89,10 +89,10 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(path: Path, handler: _Handler) -> Iterator[Make]:
-    """Makes couriers of that spool, and closes them."""
-    made: list[DurableCourier] = []
+    """Makes deliveries of that spool, and closes them."""
+    made: list[DurableDelivery] = []
 
-    def make_courier(**options: Any) -> DurableCourier:
+    def make_delivery(**options: Any) -> DurableDelivery:
         settings = {
             "handler": handler,
             "spool": path,
@@ -101,19 +101,19 @@ def make(path: Path, handler: _Handler) -> Iterator[Make]:
             "drain_timeout": 5.0,
             **options,
         }
-        courier = DurableCourier(Collector(UnisightsOptions(delivery="durable", **settings)))
-        made.append(courier)
-        return courier
+        delivery = DurableDelivery(Collector(UnisightsOptions(delivery="durable", **settings)))
+        made.append(delivery)
+        return delivery
 
-    yield make_courier
+    yield make_delivery
     handler.let_go.set()
-    for courier in made:
-        courier.close()
+    for delivery in made:
+        delivery.close()
 
 
-def _send(courier: DurableCourier, label: str = SITE_ID, **changes: Any) -> int:
-    payload = courier.collector.decode(make_body(asset_id=label, **changes))
-    return courier.deliver_sync(INFO, payload, lambda: None).status
+def _send(delivery: DurableDelivery, label: str = SITE_ID, **changes: Any) -> int:
+    payload = delivery.collector.decode(make_body(asset_id=label, **changes))
+    return delivery.deliver_sync(INFO, payload, lambda: None).status
 
 
 def _waiting(path: Path) -> int:
@@ -128,10 +128,10 @@ def _dead(path: Path) -> list[tuple[object, ...]]:
 def test_what_fails_is_tried_again(make: Make, handler: _Handler, path: Path) -> None:
     """Until it succeeds; the handler then gets what it got at first, and on_error nothing."""
     errors: list[Any] = []
-    courier = make(on_error=lambda payload, error: errors.append(error))
+    delivery = make(on_error=lambda payload, error: errors.append(error))
     handler.failing = {"a"}
-    assert _send(courier, "a") == 202
-    assert _send(courier, "b") == 202
+    assert _send(delivery, "a") == 202
+    assert _send(delivery, "b") == 202
     wait_for(lambda: handler.begun.count("a") >= 3, "the third attempt")
     handler.failing.clear()
     wait_for(lambda: sorted(handler.labels) == ["a", "b"], "the success")
@@ -145,9 +145,9 @@ def test_what_keeps_failing_becomes_a_dead_letter(
 ) -> None:
     """After max_attempts, with its reason; on_error gets it once, with the handler's exception."""
     errors: list[Any] = []
-    courier = make(max_attempts=3, on_error=lambda payload, error: errors.append((payload, error)))
+    delivery = make(max_attempts=3, on_error=lambda payload, error: errors.append((payload, error)))
     handler.failing = {"a"}
-    _send(courier, "a")
+    _send(delivery, "a")
     wait_for(lambda: errors, "the call of on_error")
     ((payload, error),) = errors
     assert payload.data.asset_id == "a"
@@ -227,7 +227,7 @@ def test_any_number_of_dead_letters_is_bounded(
     make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They go as fast as they come, not a few at each look; each is handed over once."""
-    monkeypatch.setattr("unisights._spool_writer.POLL_SECONDS", 3600)
+    monkeypatch.setattr("unisights._spool.writer.POLL_SECONDS", 3600)
     dropped: list[Any] = []
     fill(path, 500, dead=500)
     make(dead_letter_bytes=1, on_error=lambda payload, _error: dropped.append(payload)).open()
@@ -278,9 +278,9 @@ def test_one_alone_always_fits(make: Make) -> None:
 def test_memory_is_bounded(make: Make, handler: _Handler, path: Path) -> None:
     """More than queue_size wait in the file alone, and are handled in turn."""
     handler.let_go.clear()
-    courier = make(queue_size=3, max_concurrency=1)
+    delivery = make(queue_size=3, max_concurrency=1)
     labels = [f"n{n}" for n in range(20)]
-    assert [_send(courier, label) for label in labels] == [202] * 20
+    assert [_send(delivery, label) for label in labels] == [202] * 20
     assert query(path, "SELECT count(*) FROM waiting WHERE owner != 0") == [(3,)]
     handler.let_go.set()
     wait_for(lambda: len(handler.labels) == 20, "the handling of all")
@@ -289,26 +289,26 @@ def test_memory_is_bounded(make: Make, handler: _Handler, path: Path) -> None:
 
 def test_requests_share_commits(make: Make, handler: _Handler) -> None:
     """Requests that wait at the same time are committed together."""
-    courier = make()
-    courier.open()
+    delivery = make()
+    delivery.open()
     with ThreadPoolExecutor(50) as pool:
-        statuses = list(pool.map(lambda _: _send(courier), range(500)))
+        statuses = list(pool.map(lambda _: _send(delivery), range(500)))
     assert statuses == [202] * 500
-    stats = courier.stats()
+    stats = delivery.stats()
     assert stats["stored"] == 500
     assert stats["commits"] < 400
 
 
 def test_requests_on_event_loops(make: Make, handler: _Handler) -> None:
     """Requests of several loops wait without blocking them."""
-    courier = make()
+    delivery = make()
 
     async def send_many() -> list[int]:
-        payload = courier.collector.decode(make_body())
-        replies = await asyncio.gather(
-            *(courier.deliver(INFO, payload, lambda: None) for _ in range(100))
+        payload = delivery.collector.decode(make_body())
+        responses = await asyncio.gather(
+            *(delivery.deliver(INFO, payload, lambda: None) for _ in range(100))
         )
-        return [reply.status for reply in replies]
+        return [response.status for response in responses]
 
     with ThreadPoolExecutor(3) as pool:
         for statuses in pool.map(lambda _: asyncio.run(send_many()), range(3)):
@@ -318,15 +318,15 @@ def test_requests_on_event_loops(make: Make, handler: _Handler) -> None:
 
 def test_a_cancelled_request_hurts_nobody(make: Make, handler: _Handler) -> None:
     """A request that nobody waits for any more is delivered all the same, as are the others."""
-    courier = make()
-    courier.open()
+    delivery = make()
+    delivery.open()
 
     async def send_two() -> int:
-        payload = courier.collector.decode(make_body())
-        gone = asyncio.ensure_future(courier.deliver(INFO, payload, lambda: None))
+        payload = delivery.collector.decode(make_body())
+        gone = asyncio.ensure_future(delivery.deliver(INFO, payload, lambda: None))
         await asyncio.sleep(0)
         gone.cancel()
-        return (await courier.deliver(INFO, payload, lambda: None)).status
+        return (await delivery.deliver(INFO, payload, lambda: None)).status
 
     assert asyncio.run(send_two()) == 202
     wait_for(lambda: len(handler.labels) == 2, "the handling of both")
@@ -335,11 +335,11 @@ def test_a_cancelled_request_hurts_nobody(make: Make, handler: _Handler) -> None
 def test_a_session_in_order(make: Make, handler: _Handler) -> None:
     """Ordered, later payloads of a session wait while an earlier one is put off; others do not."""
     other = "00000000-0000-4000-8000-000000000000"
-    courier = make(ordered=True, max_concurrency=4)
+    delivery = make(ordered=True, max_concurrency=4)
     handler.failing = {"a1"}
     for number in range(5):
-        _send(courier, f"a{number}")
-    _send(courier, "b", session_id=other)
+        _send(delivery, f"a{number}")
+    _send(delivery, "b", session_id=other)
     wait_for(lambda: handler.begun.count("a1") >= 3 and "b" in handler.labels, "some attempts")
     assert [label for label in handler.labels if label != "b"] == ["a0"]
     handler.failing.clear()
@@ -351,18 +351,18 @@ def test_closing_leaves_the_rest_in_the_spool(make: Make, handler: _Handler, pat
     """What runs may end; what has not begun stays, goes to nobody's on_error, and is resumed."""
     errors: list[Any] = []
     handler.let_go.clear()
-    courier = make(max_concurrency=2, on_error=lambda payload, error: errors.append(error))
+    delivery = make(max_concurrency=2, on_error=lambda payload, error: errors.append(error))
     for number in range(6):
-        _send(courier, f"n{number}")
+        _send(delivery, f"n{number}")
     wait_for(lambda: len(handler.begun) == 2, "the start of two")
     threading.Timer(0.2, handler.let_go.set).start()
-    courier.close()
+    delivery.close()
     assert sorted(handler.labels) == ["n0", "n1"]
     assert _waiting(path) == 4
     assert query(path, "SELECT count(*) FROM owners") == [(0,)]
-    assert _send(courier) == 503
+    assert _send(delivery) == 503
     assert not list(path.parent.glob("*-owner-*"))
-    courier.open()
+    delivery.open()
     wait_for(lambda: len(handler.labels) == 6, "the handling of the rest")
     assert sorted(handler.labels) == [f"n{n}" for n in range(6)]
     assert errors == []
@@ -373,12 +373,12 @@ def test_what_runs_while_closing_is_not_taken_over(
 ) -> None:
     """A sibling takes what has not begun at once, and leaves alone what may still end."""
     handler.let_go.clear()
-    courier = make(max_concurrency=1, drain_timeout=20)
+    delivery = make(max_concurrency=1, drain_timeout=20)
     for label in "abc":
-        _send(courier, label)
+        _send(delivery, label)
     wait_for(lambda: handler.begun, "the start")
     make().open()
-    closing = threading.Thread(target=courier.close)
+    closing = threading.Thread(target=delivery.close)
     closing.start()
     wait_for(lambda: len(handler.begun) == 3, "the taking over")
     time.sleep(1.5)
@@ -391,11 +391,11 @@ def test_what_runs_while_closing_is_not_taken_over(
 def test_closing_does_not_wait_forever(make: Make, handler: _Handler, path: Path) -> None:
     """What runs longer than drain_timeout is somebody else's to do again."""
     handler.let_go.clear()
-    courier = make(drain_timeout=0.2)
-    _send(courier)
+    delivery = make(drain_timeout=0.2)
+    _send(delivery)
     wait_for(lambda: handler.begun, "the start")
     began = time.monotonic()
-    courier.close()
+    delivery.close()
     assert time.monotonic() - began < 10
     assert query(path, "SELECT owner FROM waiting") == [(0,)]
 
@@ -403,17 +403,17 @@ def test_closing_does_not_wait_forever(make: Make, handler: _Handler, path: Path
 def test_while_draining_payloads_are_taken(make: Make, handler: _Handler, path: Path) -> None:
     """Held signals cost no beacon: what comes until the end goes into the spool."""
     handler.let_go.clear()
-    courier = make()
-    _send(courier, "a")
+    delivery = make()
+    _send(delivery, "a")
     wait_for(lambda: handler.begun, "the start")
-    drained = threading.Thread(target=courier.drain)
+    drained = threading.Thread(target=delivery.drain)
     drained.start()
-    wait_for(lambda: not courier._running.writer._is_taking, "the beginning")  # type: ignore[union-attr]
-    assert _send(courier, "b") == 202
+    wait_for(lambda: not delivery._running.writer._is_taking, "the beginning")  # type: ignore[union-attr]
+    assert _send(delivery, "b") == 202
     handler.let_go.set()
     drained.join()
-    assert _send(courier, "c") == 202
-    courier.close()
+    assert _send(delivery, "c") == 202
+    delivery.close()
     assert handler.labels == ["a"]
     assert _waiting(path) == 2
 
@@ -427,8 +427,8 @@ def test_a_sibling_takes_over_what_a_dead_process_left(
         spool.enter(77)
         assert len(spool.claim(77, rows=9, size=10**9)) == 3
     spool.close()
-    courier = make()
-    courier.open()
+    delivery = make()
+    delivery.open()
     wait_for(lambda: len(handler.labels) == 3, "the taking over")
     assert query(path, "SELECT count(*) FROM owners WHERE id = 77") == [(0,)]
 
@@ -446,22 +446,22 @@ def test_what_a_live_process_has_is_left_alone(make: Make, handler: _Handler, pa
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_begins_anew(make: Make, handler: _Handler, path: Path) -> None:
     """A child has its own connection and lock; the parent's lock ends with the parent."""
-    courier = make()
-    _send(courier, "parent")
+    delivery = make()
+    _send(delivery, "parent")
     wait_for(lambda: _waiting(path) == 0, "the delivery")
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        status = _send(courier, "child")
+        status = _send(delivery, "child")
         wait_for(lambda: handler.labels[-1] == "child", "the child's delivery")
-        courier.close()
+        delivery.close()
         os.write(writer, f"{status} {handler.labels[-1]}".encode())
         os._exit(0)
     os.waitpid(child, 0)
     assert os.read(reader, 100) == b"202 child"
     os.close(reader)
     os.close(writer)
-    assert _send(courier, "again") == 202
+    assert _send(delivery, "again") == 202
     wait_for(lambda: handler.labels == ["parent", "again"], "the parent's delivery")
 
 
@@ -469,14 +469,14 @@ def test_a_spool_that_cannot_be_used_refuses(
     make: Make, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """503 and a log entry that says why; the lifespan's start fails; mended, it works."""
-    courier = make()
+    delivery = make()
     path.write_text("my notes, which are longer than the header of a SQLite file would be. " * 3)
-    assert _send(courier) == 503
+    assert _send(delivery) == 503
     assert "something else" in caplog.text
     with pytest.raises(StoreError, match="something else"):
-        courier.open()
+        delivery.open()
     path.unlink()
-    wait_for(lambda: _send(courier) == 202, "the mend")
+    wait_for(lambda: _send(delivery) == 202, "the mend")
 
 
 def test_a_spool_is_checked_when_the_endpoint_is_made(make: Make, path: Path) -> None:
@@ -490,21 +490,21 @@ def test_a_write_that_fails_is_503_and_nothing_is_forgotten(
     make: Make, handler: _Handler, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While nothing can be written, payloads are refused; what was delivered is not repeated."""
-    courier = make()
-    _send(courier, "first")
+    delivery = make()
+    _send(delivery, "first")
     wait_for(lambda: _waiting(path) == 0, "the delivery")
     handler.let_go.clear()
-    _send(courier, "a")
-    spool = courier._running.writer._spool  # type: ignore[union-attr]
+    _send(delivery, "a")
+    spool = delivery._running.writer._spool  # type: ignore[union-attr]
     spool._connection.execute("PRAGMA query_only = ON")
     handler.let_go.set()
     wait_for(lambda: "a" in handler.labels, "the handling")
-    assert _send(courier, "b") == 503
+    assert _send(delivery, "b") == 503
     time.sleep(0.2)
     assert _waiting(path) == 1
     spool._connection.execute("PRAGMA query_only = OFF")
     wait_for(lambda: _waiting(path) == 0, "the settling")
-    assert _send(courier, "c") == 202
+    assert _send(delivery, "c") == 202
     wait_for(lambda: handler.labels == ["first", "a", "c"], "the handling")
     assert handler.begun.count("a") == 1
 
@@ -525,8 +525,8 @@ def test_workers_outlive_whatever_is_raised(
     async def handle_async(payload: Any, info: Any) -> None:
         handle(payload, info)
 
-    courier = make(handler=handle_async if is_async else handle, max_concurrency=1)
-    _send(courier)
+    delivery = make(handler=handle_async if is_async else handle, max_concurrency=1)
+    _send(delivery)
     wait_for(lambda: len(calls) == 2, "the second call")
 
 
@@ -536,9 +536,9 @@ def test_workers_outlive_what_on_error_raises(make: Make, path: Path) -> None:
     def end(_payload: Any, _error: Any) -> None:
         raise SystemExit(3)
 
-    courier = make(handler=_fail, on_error=end, max_attempts=1, max_concurrency=1)
+    delivery = make(handler=_fail, on_error=end, max_attempts=1, max_concurrency=1)
     for _ in range(3):
-        assert _send(courier) == 202
+        assert _send(delivery) == 202
     wait_for(lambda: len(_dead(path)) == 3, "the dead letters")
 
 
@@ -558,12 +558,12 @@ def test_the_words_of_an_exception_stop_nothing(
             raise error
         handler.labels.append(payload.data.asset_id)
 
-    courier = make(handler=fail_once, max_attempts=2)
-    assert _send(courier, "bad") == 202
+    delivery = make(handler=fail_once, max_attempts=2)
+    assert _send(delivery, "bad") == 202
     wait_for(lambda: len(_dead(path)) == 1, "the dead letter")
     ((_attempts, reason),) = _dead(path)
     assert type(error).__name__ in str(reason)
-    assert _send(courier, "good") == 202
+    assert _send(delivery, "good") == 202
     wait_for(lambda: handler.labels == ["good"], "the delivery")
 
 
@@ -579,27 +579,27 @@ def test_what_cannot_be_handed_over_is_tried_again(
     def have_no_loop() -> Any:
         raise OSError(24, "Too many open files")
 
-    courier = make(handler=note)
-    monkeypatch.setattr("unisights._workers.shared_loop", have_no_loop)
-    assert _send(courier, "a") == 202
-    assert _send(courier, "b") == 202
+    delivery = make(handler=note)
+    monkeypatch.setattr("unisights._spool.workers.shared_loop", have_no_loop)
+    assert _send(delivery, "a") == 202
+    assert _send(delivery, "b") == 202
     wait_for(lambda: "Too many open files" in caplog.text, "the report")
     monkeypatch.undo()
     wait_for(lambda: _waiting(path) == 0, "the delivery")
     assert sorted(labels) == ["a", "b"]
-    assert courier.collector.stats().queued == 2
+    assert delivery.collector.stats().queued == 2
 
 
 def test_a_spool_that_stays_away_holds_no_requests(make: Make, path: Path) -> None:
     """The error that refuses them is the same for a while, and remembers none of them."""
-    courier = make()
+    delivery = make()
     path.write_text("my notes, which are longer than the header of a SQLite file would be. " * 3)
     depths = set()
     for _ in range(20):
-        assert _send(courier) == 503
-        assert courier._error is not None
-        courier._retry_at = time.monotonic() + 60
-        depths.add(len(traceback.extract_tb(courier._error.__traceback__)))
+        assert _send(delivery) == 503
+        assert delivery._error is not None
+        delivery._retry_at = time.monotonic() + 60
+        depths.add(len(traceback.extract_tb(delivery._error.__traceback__)))
     assert max(depths) < 15
 
 
@@ -607,19 +607,19 @@ def test_what_was_not_committed_is_not_counted(
     make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither as stored nor as a commit."""
-    courier = make(handler=_fail, retry_delay=600)
-    courier.open()
-    writer = courier._running.writer  # type: ignore[union-attr]
+    delivery = make(handler=_fail, retry_delay=600)
+    delivery.open()
+    writer = delivery._running.writer  # type: ignore[union-attr]
     reject = writer._reject
 
     def have_no_room(_puts: Any) -> None:
         raise StoreError("disk full")
 
     monkeypatch.setattr(writer, "_reject", have_no_room)
-    assert _send(courier) == 503
+    assert _send(delivery) == 503
     monkeypatch.setattr(writer, "_reject", reject)
-    assert _send(courier) == 202
-    assert courier.stats() == {"stored": 1, "commits": 1}
+    assert _send(delivery) == 202
+    assert delivery.stats() == {"stored": 1, "commits": 1}
 
 
 def test_quarantined_indexes_keep_their_order(make: Make, path: Path) -> None:
@@ -682,11 +682,11 @@ def test_a_log_that_raises_stops_nothing(make: Make, handler: _Handler, path: Pa
     handler.failing = {*labels}
     log.addFilter(refuse)
     try:
-        courier = make(max_concurrency=2, max_attempts=3)
+        delivery = make(max_concurrency=2, max_attempts=3)
         for label in labels:
-            _send(courier, label)
+            _send(delivery, label)
         wait_for(lambda: len(_dead(path)) == 5, "the dead letters")
-        _send(courier, "last")
+        _send(delivery, "last")
         wait_for(lambda: handler.labels == ["last"], "the delivery")
     finally:
         log.removeFilter(refuse)
@@ -696,14 +696,14 @@ def test_a_long_read_is_told_of(
     make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Who reads the spool in one transaction stops nothing, but its log grows: that is said."""
-    monkeypatch.setattr("unisights._spool_writer._LONG_LOG", 8 * 1024 * 1024)
-    courier = make()
-    assert _send(courier) == 202
+    monkeypatch.setattr("unisights._spool.writer._LONG_LOG", 8 * 1024 * 1024)
+    delivery = make()
+    assert _send(delivery) == 202
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM payloads").fetchall()
         for _ in range(10):
-            assert _send(courier, entry_page=f"https://{'x' * 1_000_000}/") == 202
+            assert _send(delivery, entry_page=f"https://{'x' * 1_000_000}/") == 202
         wait_for(lambda: "something reads the spool" in caplog.text, "the warning")
 
 
@@ -724,8 +724,8 @@ def test_a_spool_by_two_names(make: Make, handler: _Handler, path: Path, tmp_pat
 @pytest.mark.parametrize("session", [{"a": 1}, [1], 1.5, True, 10**30, None, "\ud800"])
 def test_sessions_of_any_kind(make: Make, handler: _Handler, session: Any) -> None:
     """What is not checked is stored too, whatever it is, and does no harm to others' commits."""
-    courier = make(validate_schema=False, validate_required_fields=False, ordered=True)
-    assert _send(courier, "odd", session_id=session) == 202
+    delivery = make(validate_schema=False, validate_required_fields=False, ordered=True)
+    assert _send(delivery, "odd", session_id=session) == 202
     wait_for(lambda: handler.labels == ["odd"], "the delivery")
 
 
@@ -775,8 +775,8 @@ app.register_blueprint(unisights_flask(UnisightsOptions(
 )))
 call_wsgi(app, Call(headers={"content-type": "application/json"}, chunks=(make_body(),)))
 calls.acquire()
-import unisights._handler
-unisights._handler.CLOSE_SECONDS = 0.2
+import unisights._delivery.handler
+unisights._delivery.handler.CLOSE_SECONDS = 0.2
 """
 
 
@@ -792,8 +792,8 @@ def test_logs_hold_no_content(
 ) -> None:
     """Neither storing nor failing logs what payloads hold."""
     caplog.set_level(logging.DEBUG, logger="unisights")
-    courier = make(handler=_fail, max_attempts=2)
-    _send(courier, "tell-tale")
+    delivery = make(handler=_fail, max_attempts=2)
+    _send(delivery, "tell-tale")
     wait_for(lambda: "a dead letter" in caplog.text, "the dead letter")
     assert "tell-tale" not in caplog.text
 
@@ -803,22 +803,22 @@ def test_logs_hold_no_content(
 
 def test_a_batch_holds_a_body_once(make: Make, handler: _Handler, path: Path) -> None:
     """Equal bodies that come into the same transaction are stored once, and all are answered."""
-    courier = make(duplicate_window=60)
-    courier.open()
-    assert courier._running is not None
-    writer = courier._running.writer
+    delivery = make(duplicate_window=60)
+    delivery.open()
+    assert delivery._running is not None
+    writer = delivery._running.writer
     other = Spool(path)
     with ThreadPoolExecutor(16) as pool:
         with other.transaction():
             # The writer waits for this transaction with at most the first of them in hand.
-            sends = [pool.submit(_send, courier, f"site-{number % 2}") for number in range(16)]
+            sends = [pool.submit(_send, delivery, f"site-{number % 2}") for number in range(16)]
             wait_for(lambda: len(writer._next.puts) >= 8, "a batch")
         assert {send.result() for send in sends} == {202}
     other.close()
     wait_for(lambda: _waiting(path) == 0, "the delivery")
     assert sorted(handler.labels) == ["site-0", "site-1"]
     assert query(path, "SELECT stored FROM state") == [(2,)]
-    assert courier.collector.stats().duplicate == 14
+    assert delivery.collector.stats().duplicate == 14
 
 
 def test_duplicates_are_known_after_a_restart(make: Make, handler: _Handler, path: Path) -> None:
@@ -838,11 +838,11 @@ def test_duplicates_are_known_after_a_restart(make: Make, handler: _Handler, pat
 def test_what_had_no_room_is_no_duplicate(make: Make, handler: _Handler, path: Path) -> None:
     """A body that was answered 503 is stored when it comes again; a duplicate needs no room."""
     handler.let_go.clear()
-    courier = make(duplicate_window=60, spool_bytes=1)
-    assert [_send(courier, label) for label in ("a", "b", "a")] == [202, 503, 202]
+    delivery = make(duplicate_window=60, spool_bytes=1)
+    assert [_send(delivery, label) for label in ("a", "b", "a")] == [202, 503, 202]
     handler.let_go.set()
     wait_for(lambda: _waiting(path) == 0, "the delivery")
-    assert _send(courier, "b") == 202
+    assert _send(delivery, "b") == 202
     wait_for(lambda: sorted(handler.labels) == ["a", "b"], "the delivery of both")
 
 
@@ -850,10 +850,10 @@ def test_what_could_not_be_written_is_no_duplicate(
     make: Make, handler: _Handler, path: Path
 ) -> None:
     """A transaction that fails leaves nothing remembered."""
-    courier = make(duplicate_window=60)
-    courier.open()
-    assert courier._running is not None
-    seen = courier._running.writer._spool.seen
+    delivery = make(duplicate_window=60)
+    delivery.open()
+    assert delivery._running is not None
+    seen = delivery._running.writer._spool.seen
     adds = seen.add
 
     def fail(*arguments: Any) -> None:
@@ -861,20 +861,20 @@ def test_what_could_not_be_written_is_no_duplicate(
         raise sqlite3.OperationalError("disk I/O error")
 
     seen.add = fail  # type: ignore[method-assign]
-    assert _send(courier, "a") == 503
+    assert _send(delivery, "a") == 503
     seen.add = adds  # type: ignore[method-assign]
-    assert [_send(courier, "a") for _ in range(2)] == [202, 202]
+    assert [_send(delivery, "a") for _ in range(2)] == [202, 202]
     wait_for(lambda: _waiting(path) == 0, "the delivery")
     assert handler.labels == ["a"]
 
 
 def test_what_had_its_time_is_forgotten(make: Make, handler: _Handler, path: Path) -> None:
     """The table empties itself, also if nothing more comes; then the body is new."""
-    courier = make(duplicate_window=0.2)
-    _send(courier, "a")
+    delivery = make(duplicate_window=0.2)
+    _send(delivery, "a")
     assert query(path, "SELECT count(*) FROM seen") == [(1,)]
     wait_for(lambda: query(path, "SELECT count(*) FROM seen") == [(0,)], "the purge")
-    _send(courier, "a")
+    _send(delivery, "a")
     wait_for(lambda: handler.labels == ["a", "a"], "the second delivery")
 
 
@@ -894,23 +894,23 @@ SENDING = """\\
 import sys
 from tests.support import make_body
 from unisights import RequestInfo, UnisightsOptions
-from unisights._clock import boot_clock
-from unisights._durable import DurableCourier
-from unisights._repair import repair_spool
+from unisights._spool.clock import boot_clock
+from unisights._delivery.durable import DurableDelivery
+from unisights._spool.repair import repair_spool
 from unisights.collector import Collector, Rejected
 
 options = UnisightsOptions(
     delivery="durable", spool=sys.argv[1], duplicate_window=60, handler=lambda *_: None
 )
-courier = DurableCourier(Collector(options))
+delivery = DurableDelivery(Collector(options))
 print("ready", flush=True)
 sys.stdin.readline()
 info = RequestInfo(method="POST", path="/events", headers={})
 for number in range(50):
-    payload = courier.collector.decode(make_body(asset_id=f"site-{number}"))
-    assert courier.deliver_sync(info, payload, lambda: None).status == 202
-courier.close()
-stats = courier.collector.stats()
+    payload = delivery.collector.decode(make_body(asset_id=f"site-{number}"))
+    assert delivery.deliver_sync(info, payload, lambda: None).status == 202
+delivery.close()
+stats = delivery.collector.stats()
 print(stats.queued, stats.duplicate, stats.delivered, flush=True)
 """
 
@@ -948,9 +948,9 @@ def test_processes_know_each_others_bodies(tmp_path: Path) -> None:
 def test_repair_copes_with_what_was_seen(make: Make, handler: _Handler, path: Path) -> None:
     """A repaired spool has its payloads, and remembers none: a duplicate may pass."""
     handler.failing.add("a")
-    courier = make(duplicate_window=60, retry_delay=600, retry_max_delay=600)
-    _send(courier, "a")
-    courier.close()
+    delivery = make(duplicate_window=60, retry_delay=600, retry_max_delay=600)
+    _send(delivery, "a")
+    delivery.close()
     query(path, "DELETE FROM state")
     done = repair_spool(path)
     assert (done.was_intact, done.saved) == (False, 1)
@@ -1003,21 +1003,21 @@ def _logged(caplog: pytest.LogCaptureFixture) -> str:
     return caplog.text + "".join(repr(vars(record)) for record in caplog.records)
 
 
-def _reject(courier: DurableCourier, body: bytes) -> Any:
-    buffer = courier.collector.buffer(INFO)
+def _reject(delivery: DurableDelivery, body: bytes) -> Any:
+    buffer = delivery.collector.buffer(INFO)
     buffer.add(body)
-    outcome = courier.collector.accept(INFO, buffer)
+    outcome = delivery.collector.accept(INFO, buffer)
     assert isinstance(outcome, Rejected)
-    return courier.settle_sync(INFO, outcome, lambda _body: None)
+    return delivery.settle_sync(INFO, outcome, lambda _body: None)
 
 
 def test_records_of_what_was_rejected_take_no_payloads_with_them(
     make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """If there is no room for them, payloads of the same transaction are stored all the same."""
-    courier = make(handler=_fail, retry_delay=600, invalid_events="quarantine")
-    courier.open()
-    writer = courier._running.writer  # type: ignore[union-attr]
+    delivery = make(handler=_fail, retry_delay=600, invalid_events="quarantine")
+    delivery.open()
+    writer = delivery._running.writer  # type: ignore[union-attr]
 
     def have_no_room(*_given: Any, **_named: Any) -> None:
         raise sqlite3.OperationalError("database or disk is full")
@@ -1025,8 +1025,8 @@ def test_records_of_what_was_rejected_take_no_payloads_with_them(
     monkeypatch.setattr(writer._spool.rejected, "insert", have_no_room)
     monkeypatch.setattr(writer, "_gather", _once_both(writer, writer._gather))
     with ThreadPoolExecutor(2) as pool:
-        rejected = pool.submit(_reject, courier, b"{")
-        stored = pool.submit(_send, courier)
+        rejected = pool.submit(_reject, delivery, b"{")
+        stored = pool.submit(_send, delivery)
         assert (rejected.result().status, stored.result()) == (400, 202)
     assert _waiting(path) == 1
     assert "a rejected body was not kept" in caplog.text
@@ -1047,16 +1047,18 @@ def _once_both(writer: Any, gather: Callable[[], Any]) -> Callable[[], Any]:
 
 def test_rejected_records_are_bounded_and_counted(make: Make, path: Path) -> None:
     """Beyond rejected_bytes the oldest go; what is there, and what was quarantined, is counted."""
-    courier = make(handler=_fail, retry_delay=600, invalid_events="quarantine", rejected_bytes=1500)
+    delivery = make(
+        handler=_fail, retry_delay=600, invalid_events="quarantine", rejected_bytes=1500
+    )
     bodies = [b"%02d{" % number for number in range(20)]
-    assert [_reject(courier, body).status for body in bodies] == [400] * 20
+    assert [_reject(delivery, body).status for body in bodies] == [400] * 20
     mixed = make_body(events=[click(), {}, {}])
-    assert _reject(courier, mixed).status == 202
+    assert _reject(delivery, mixed).status == 202
     kept = query(path, "SELECT raw FROM rejected ORDER BY id")
     assert 1 < len(kept) < 20
     assert kept == [(body,) for body in [*bodies, mixed][-len(kept) :]]
-    _send(courier)  # What the file holds is looked at with the next payload.
-    stats = courier.collector.stats()
+    _send(delivery)  # What the file holds is looked at with the next payload.
+    stats = delivery.collector.stats()
     assert (stats.quarantined, stats.accepted, stats.refused["invalid_json"]) == (2, 2, 20)
     assert stats.rejected == len(kept)
     assert stats.rejected_bytes is not None
@@ -1073,14 +1075,14 @@ def test_on_reject_runs_where_the_handler_runs(make: Make) -> None:
     async def note(rejection: Any) -> None:
         loops.append(asyncio.get_running_loop())
 
-    courier = make(handler=handle, on_reject=note, invalid_events="quarantine")
+    delivery = make(handler=handle, on_reject=note, invalid_events="quarantine")
 
     async def serve() -> int:
-        buffer = courier.collector.buffer(INFO)
+        buffer = delivery.collector.buffer(INFO)
         buffer.add(make_body(events=[{}]))
-        outcome = courier.collector.accept(INFO, buffer)
+        outcome = delivery.collector.accept(INFO, buffer)
         assert isinstance(outcome, Rejected)
-        return (await courier.settle(INFO, outcome, lambda _body: None)).status
+        return (await delivery.settle(INFO, outcome, lambda _body: None)).status
 
     assert asyncio.run(serve()) == 202
     wait_for(lambda: len(loops) == 2, "the handler's call")

@@ -12,7 +12,7 @@ from tests.adapters.drivers import Call, call_asgi
 from tests.processes import PYTHON
 from tests.support import ROOT, make_body
 from unisights import UnisightsOptions
-from unisights._handler import ManagedHandler
+from unisights._delivery.handler import ManagedHandler
 from unisights.asgi import UnisightsASGI, unisights_asgi
 
 

@@ -15,12 +15,12 @@ from tests.processes import wait_for
 from tests.spools import close_spool
 from tests.support import click, make_body, make_data, seal
 from unisights import RequestInfo, UnisightsOptions
-from unisights._body import BodyBuffer
-from unisights._log import QuietLog
+from unisights._delivery.base import Delivery, make_delivery
+from unisights._http.body import BodyBuffer
+from unisights._http.responses import HTTPResponse
+from unisights._runtime.log import ThrottledLog
 from unisights.collector import Collector
-from unisights.config import Delivery
-from unisights.delivery import Courier, make_courier
-from unisights.reply import Reply
+from unisights.config import DeliveryMode
 
 INFO = RequestInfo(method="POST", path="/events", headers={"content-type": "application/json"})
 
@@ -67,13 +67,13 @@ def _body(label: str) -> bytes:
     return make_body(asset_id=f"{label} {MARKER}", page_url=f"https://{MARKER}.example/")
 
 
-def _send(courier: Courier, body: bytes) -> int:
-    buffer = BodyBuffer(courier.collector.limit, "identity")
+def _send(delivery: Delivery, body: bytes) -> int:
+    buffer = BodyBuffer(delivery.collector.limit, "identity")
     buffer.add(body)
-    outcome = courier.collector.accept(INFO, buffer)
-    if isinstance(outcome, Reply):
+    outcome = delivery.collector.accept(INFO, buffer)
+    if isinstance(outcome, HTTPResponse):
         return outcome.status
-    return courier.deliver_sync(INFO, outcome, lambda: None).status
+    return delivery.deliver_sync(INFO, outcome, lambda: None).status
 
 
 def _raise(_payload: Any, _error: Exception) -> None:
@@ -95,21 +95,21 @@ REFUSED = [
 @pytest.mark.parametrize("body", REFUSED)
 def test_refusals_are_not_quoted(told: Callable[[], str], body: bytes) -> None:
     """Whatever is wrong with a body, the log has the reason's code alone."""
-    courier = make_courier(Collector(UnisightsOptions()), "inline")
-    assert _send(courier, body) in {400, 422}
+    delivery = make_delivery(Collector(UnisightsOptions()), "inline")
+    assert _send(delivery, body) in {400, 422}
     assert "'event': 'refused'" in told()
     assert MARKER not in told()
 
 
-@pytest.mark.parametrize("delivery", ["inline", "background", "durable"])
+@pytest.mark.parametrize("mode", ["inline", "background", "durable"])
 def test_no_path_quotes_a_payload(
-    delivery: Delivery, tmp_path: Path, handler: _Handler, told: Callable[[], str]
+    mode: DeliveryMode, tmp_path: Path, handler: _Handler, told: Callable[[], str]
 ) -> None:
     """Handled, failed, a duplicate, dead, dropped, without room, drained, given up: nothing."""
     spool = tmp_path / "spool.sqlite3"
     options = UnisightsOptions(
         handler=handler,
-        delivery=delivery,
+        delivery=mode,
         duplicate_window=60,
         on_error=_raise,
         queue_size=3,
@@ -117,21 +117,21 @@ def test_no_path_quotes_a_payload(
         max_attempts=2,
         retry_delay=0.01,
         dead_letter_bytes=1,
-        spool=spool if delivery == "durable" else None,
+        spool=spool if mode == "durable" else None,
         spool_bytes=2000,
     )
-    courier = make_courier(Collector(options), "inline")
+    delivery = make_delivery(Collector(options), "inline")
     for label in ("fine", "fine", "broken", "broken"):
-        _send(courier, _body(label))
-    wait_for(lambda: courier.collector.stats().failed > 0, "the failure")
-    if delivery == "durable":
+        _send(delivery, _body(label))
+    wait_for(lambda: delivery.collector.stats().failed > 0, "the failure")
+    if mode == "durable":
         wait_for(lambda: "dead_letter_dropped" in told(), "the end of the dead letter")
-    if delivery != "inline":
-        wait_for(lambda: courier.collector.stats().waiting == 0, "the handling of all")
-        statuses = [_send(courier, _body(f"waiting {number}")) for number in range(12)]
+    if mode != "inline":
+        wait_for(lambda: delivery.collector.stats().waiting == 0, "the handling of all")
+        statuses = [_send(delivery, _body(f"waiting {number}")) for number in range(12)]
         assert 503 in statuses
-        courier.close()
-        assert _send(courier, _body("late")) == 503
+        delivery.close()
+        assert _send(delivery, _body("late")) == 503
     close_spool(spool)
     assert "'event': 'on_error_failed'" in told()
     assert MARKER not in told()
@@ -140,9 +140,9 @@ def test_no_path_quotes_a_payload(
 def test_debug_quotes(told: Callable[[], str]) -> None:
     """The tests above can fail: in debug mode, the log holds what came."""
     for body in (_body("fine"), REFUSED[0]):
-        courier = make_courier(Collector(UnisightsOptions(debug=True)), "inline")
+        delivery = make_delivery(Collector(UnisightsOptions(debug=True)), "inline")
         before = len(told())
-        _send(courier, body)
+        _send(delivery, body)
         assert MARKER in told()[before:]
 
 
@@ -152,13 +152,13 @@ def test_a_handlers_own_words_are_logged(told: Callable[[], str]) -> None:
     def handler(payload: Any, request: Any) -> None:
         raise LookupError("in the handler")
 
-    _send(make_courier(Collector(UnisightsOptions(handler=handler)), "inline"), _body("fine"))
+    _send(make_delivery(Collector(UnisightsOptions(handler=handler)), "inline"), _body("fine"))
     assert "LookupError: in the handler" in told()
 
 
 def test_records_name_their_place(caplog: pytest.LogCaptureFixture) -> None:
     """Each has an event, its values, and the line that had something to say."""
-    _send(make_courier(Collector(UnisightsOptions()), "inline"), b"{}")
+    _send(make_delivery(Collector(UnisightsOptions()), "inline"), b"{}")
     (record,) = caplog.records
     shown = vars(record)
     assert (shown["event"], shown["reason"], shown["status"]) == ("refused", "invalid_payload", 422)
@@ -170,8 +170,8 @@ def test_each_event_has_its_own_silence(
 ) -> None:
     """A flood of one event does not keep another from being told; its own is told in numbers."""
     now = 0.0
-    monkeypatch.setattr("unisights._log.time", SimpleNamespace(monotonic=lambda: now))
-    quiet = QuietLog()
+    monkeypatch.setattr("unisights._runtime.log.time", SimpleNamespace(monotonic=lambda: now))
+    quiet = ThrottledLog()
     for _ in range(1000):
         quiet.log(logging.WARNING, "refused", "refused with %d", 422, reason="invalid_json")
     quiet.log(logging.ERROR, "spool_failed", "the disk is full")
@@ -188,7 +188,7 @@ def test_each_event_has_its_own_silence(
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_can_log() -> None:
     """Also if another thread of the parent was just about to."""
-    quiet = QuietLog()
+    quiet = ThrottledLog()
     with quiet._lock:
         child = os.fork()
         if not child:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support import make_body
 from unisights import InvalidJSONError, decode_unisights_payload
-from unisights._nesting import MAX_DEPTH, MAX_FREE, MIN_BYTES, find_excess
+from unisights._decoding.limits import MAX_DEPTH, MAX_FREE, MIN_BYTES, find_excess
 
 STRINGS = st.text(alphabet='"\\[]{}:,a \u00e9', max_size=12)
 VALUES = st.recursive(

@@ -14,9 +14,9 @@ import pytest
 from tests.processes import PYTHON
 from tests.support import CAPTURE_DIR, CAPTURES, ROOT, make_body, make_data, make_payload, seal
 from unisights import SCHEMA_DIGEST, SCHEMA_VERSION
-from unisights._positions import lines_of
-from unisights.cli import main
-from unisights.offline import _payloads, validate_files
+from unisights._cli.main import main
+from unisights._cli.positions import lines_of
+from unisights._cli.validate import _payloads, validate_files
 
 
 def _lines(text: str) -> list[str]:
@@ -293,7 +293,7 @@ def test_a_long_file_needs_no_memory(tmp_path: Path) -> None:
 
 def test_progress_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a long file is read, how far it is is said now and then."""
-    monkeypatch.setattr("unisights.offline.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("unisights._cli.validate.PROGRESS_SECONDS", 0.0)
     path = tmp_path / "long.ndjson"
     path.write_bytes((make_body() + b"\n") * 3)
     progress = io.StringIO()
@@ -306,7 +306,9 @@ def test_progress_is_said_once_a_second(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "long.ndjson"
     path.write_bytes(make_body() + b"\n" + b"[]\n" * 5)
     clock = iter([5.0, 5.9, 6.0, 6.9, 6.99, 7.0, 9.5])
-    monkeypatch.setattr("unisights.offline.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(
+        "unisights._cli.validate.time", SimpleNamespace(monotonic=lambda: next(clock))
+    )
     progress = io.StringIO()
     validate_files([str(path)], out=io.StringIO(), progress=progress)
     assert _lines(progress.getvalue()) == [
@@ -337,7 +339,7 @@ def test_of_a_large_payload_no_more_is_read(
     monkeypatch: pytest.MonkeyPatch, is_ndjson: bool
 ) -> None:
     """A file is read in pieces that hold the largest payload, and just one byte more."""
-    monkeypatch.setattr("unisights.offline.MAX_PAYLOAD", 10)
+    monkeypatch.setattr("unisights._cli.validate.MAX_PAYLOAD", 10)
     monkeypatch.setattr(Sparing, "most", 11)
     lines = [b"{23456789}", b"{}", b"{23456789a}", b"{3456789}", b"x" * 40, b"[]", b"y" * 33]
     stream = Sparing(b"\n".join(lines))
@@ -354,7 +356,7 @@ def test_of_a_large_payload_no_more_is_read(
 def test_the_largest_payload_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A payload of the greatest size is validated; a larger one is a problem of its size."""
     body = make_body()
-    monkeypatch.setattr("unisights.offline.MAX_PAYLOAD", len(body))
+    monkeypatch.setattr("unisights._cli.validate.MAX_PAYLOAD", len(body))
     path = tmp_path / "a.json"
     for content, expected in (
         (body, []),
@@ -375,7 +377,7 @@ def test_an_endless_line_is_one_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A line that is too long is named once, and the lines behind it are validated."""
-    monkeypatch.setattr("unisights.offline.MAX_PAYLOAD", 1_000)
+    monkeypatch.setattr("unisights._cli.validate.MAX_PAYLOAD", 1_000)
     path = tmp_path / "long.ndjson"
     path.write_bytes(b'{"a":"' + b"x" * 5_000 + b'"}\n' + make_body() + b"\n{}\n")
     assert main(["validate", str(path)]) == 1

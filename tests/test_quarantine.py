@@ -12,8 +12,8 @@ from tests.fuzz.mutations import mutate
 from tests.referee import problems_by_referee, without_infinity
 from tests.support import click, make_data, make_payload, seal
 from unisights import InvalidJSONError, Rejection, UnisightsOptions, ValidationError
-from unisights._second_look import decode_selected
-from unisights._selection import Selection
+from unisights._decoding.quarantine import Selection
+from unisights._decoding.slow_path import decode_selected
 from unisights.collector import Collector, Rejected
 from unisights.errors import Problem
 from unisights.request import RequestInfo

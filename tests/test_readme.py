@@ -751,7 +751,7 @@ def test_the_table_of_sqlite_columns_is_complete(server: Server) -> None:
 def test_the_table_of_deliveries_is_complete() -> None:
     """The README lists each delivery, with its answers; the status codes are tested below."""
     shown = {code_spans(row[0])[0].strip('"') for row in rows("README.md", "`delivery`")}
-    assert shown == set(typing.get_args(config.Delivery))
+    assert shown == set(typing.get_args(config.DeliveryMode))
 
 
 Serve = Callable[[UnisightsOptions], Answer]

@@ -13,13 +13,13 @@ import pytest
 from tests.spools import REQUEST, fill, query, rejected_row
 from tests.support import SESSION_ID, click, make_body, make_data, seal
 from unisights import SCHEMA_VERSION, decode_unisights_payload
-from unisights._identity import digest
-from unisights._rejected import RejectedRow
-from unisights._replay import replay
-from unisights._second_look import decode_selected
-from unisights._selection import Selection
-from unisights._spool import Spool
-from unisights.cli import main
+from unisights._cli.main import main
+from unisights._decoding.identity import digest
+from unisights._decoding.quarantine import Selection
+from unisights._decoding.slow_path import decode_selected
+from unisights._spool.rejected import RejectedRow
+from unisights._spool.replay import replay
+from unisights._spool.store import Spool
 
 GOOD = make_body(events=[click(x=0), click(x=1), click(x=2)])
 MIXED = make_body(events=[click(x=0), {"type": "swipe"}, click(x=2)])

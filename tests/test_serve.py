@@ -15,7 +15,7 @@ import pytest
 
 from tests.processes import PYTHON, peak_memory, post, process, read_until, stop
 from tests.support import CAPTURES, SESSION_ID, capture, click, make_body
-from unisights.cli import main
+from unisights._cli.main import main
 
 
 @contextlib.contextmanager

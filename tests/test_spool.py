@@ -13,10 +13,10 @@ import pytest
 from tests.processes import PYTHON
 from tests.spools import REQUEST, fill, new_row, query
 from tests.support import ROOT
-from unisights import _clock, _spool
-from unisights._attempts import read_request, write_request
-from unisights._owners import Owners
-from unisights._spool import Spool, check_spool
+from unisights._delivery.attempts import read_request, write_request
+from unisights._spool import clock, store
+from unisights._spool.process_locks import ProcessLocks
+from unisights._spool.store import Spool, check_spool
 from unisights.errors import StoreError
 from unisights.request import RequestInfo
 
@@ -106,10 +106,10 @@ def test_what_is_put_off_is_claimed_when_it_is_due(
     _store(spool, 1)
     _claim(spool)
     with spool.transaction():
-        spool.put_off(ME, 1, due=_clock.boot_clock() + 100, reason="x")
+        spool.put_off(ME, 1, due=clock.boot_clock() + 100, reason="x")
     assert _claim(spool) == []
-    now = _clock.boot_clock()
-    monkeypatch.setattr(_spool, "boot_clock", lambda: now + 101)
+    now = clock.boot_clock()
+    monkeypatch.setattr(store, "boot_clock", lambda: now + 101)
     with spool.transaction():
         (row,) = spool.claim(ME, rows=9, size=9)
     assert row.attempts == 1
@@ -133,10 +133,10 @@ def test_a_restart_of_the_host_makes_all_due(path: Path, monkeypatch: pytest.Mon
         _store(before, 1)
         _claim(before)
         with before.transaction():
-            before.put_off(ME, 1, due=_clock.boot_clock() + 10**6, reason="x")
-    monkeypatch.setattr(_spool, "boot_id", lambda: "another")
-    monkeypatch.setattr(_spool, "boot_clock", lambda: 3.0)
-    monkeypatch.setattr(_spool, "wall_clock", lambda: 1_760_000_000_000 + 5000)
+            before.put_off(ME, 1, due=clock.boot_clock() + 10**6, reason="x")
+    monkeypatch.setattr(store, "boot_id", lambda: "another")
+    monkeypatch.setattr(store, "boot_clock", lambda: 3.0)
+    monkeypatch.setattr(store, "wall_clock", lambda: 1_760_000_000_000 + 5000)
     with contextlib.closing(Spool(path)) as after, after.transaction():
         (row,) = after.claim(ME, rows=9, size=9)
     assert row.age == pytest.approx(5.0)
@@ -192,7 +192,7 @@ def test_a_session_keeps_its_order(path: Path) -> None:
             spool.insert([new_row(session_id=s) for s in sessions], [0] * 6)
         assert _claim(spool) == [1, 3, 4, 5]
         with spool.transaction():
-            spool.put_off(ME, 1, due=_clock.boot_clock() + 100, reason="x")
+            spool.put_off(ME, 1, due=clock.boot_clock() + 100, reason="x")
         assert _claim(spool) == []
         with spool.transaction():
             spool.delivered([1])
@@ -334,7 +334,7 @@ def test_a_read_only_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch
         return connect(f"{file.as_uri()}?mode=ro", uri=True, **options)
 
     with contextlib.closing(Spool(path)) as spool:
-        monkeypatch.setattr(_spool.sqlite3, "connect", connect_read_only)
+        monkeypatch.setattr(store.sqlite3, "connect", connect_read_only)
         read_only = Spool(path)
         with contextlib.closing(read_only), pytest.raises(StoreError, match="readonly"):
             _store(read_only, 1)
@@ -346,7 +346,7 @@ def test_a_read_only_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_live_owner_is_not_buried(path: Path) -> None:
     """As long as it holds its lock; then it is, once at a time, and its file goes."""
-    owners = Owners(path)
+    owners = ProcessLocks(path)
     owner, lock = owners.enter()
     assert owners.bury(owner) is None
     assert owners.any_alive()
@@ -362,16 +362,17 @@ def test_a_live_owner_is_not_buried(path: Path) -> None:
 def test_a_killed_process_is_dead_at_once(path: Path) -> None:
     """SIGKILL lets go of the lock, with no time to pass."""
     code = (
-        "import sys, time; from pathlib import Path; from unisights._owners import Owners\n"
-        f"owner, lock = Owners(Path({str(path)!r})).enter()\n"
+        "import sys, time; from pathlib import Path\n"
+        "from unisights._spool.process_locks import ProcessLocks\n"
+        f"owner, lock = ProcessLocks(Path({str(path)!r})).enter()\n"
         "print(owner, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([PYTHON, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         owner = int(child.stdout.readline())
-        assert Owners(path).bury(owner) is None
+        assert ProcessLocks(path).bury(owner) is None
         child.send_signal(signal.SIGKILL)
         child.wait()
-    grave = Owners(path).bury(owner)
+    grave = ProcessLocks(path).bury(owner)
     assert grave is not None
     grave.close()

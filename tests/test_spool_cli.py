@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.spools import REQUEST, fill, new_row, query
-from unisights._owners import Owners
-from unisights._spool import Spool
-from unisights.cli import main
+from unisights._cli.main import main
+from unisights._spool.process_locks import ProcessLocks
+from unisights._spool.store import Spool
 from unisights.errors import StoreError
 
 ACTIONS = ["stat", "list", "export", "retry", "replay", "repair"]
@@ -181,7 +181,7 @@ def test_a_spool_without_its_first_page(path: Path, capsys: pytest.CaptureFixtur
 def test_a_spool_in_use_is_not_repaired(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It would go on writing into the file that was put aside."""
     fill(path, 1)
-    _, lock = Owners(path).enter()
+    _, lock = ProcessLocks(path).enter()
     assert main(["spool", "repair", str(path)]) == 1
     assert "in use" in capsys.readouterr().err
     lock.close(removes=True)
@@ -211,7 +211,7 @@ def test_a_spool_in_use_by_another_name_is_not_repaired(
     (path.parent / "there").mkdir()
     link = path.parent / "there" / "link"
     link.symlink_to(path)
-    _, lock = Owners(path).enter()
+    _, lock = ProcessLocks(path).enter()
     assert main(["spool", "repair", str(link)]) == 1
     assert "in use" in capsys.readouterr().err
     lock.close(removes=True)
@@ -231,7 +231,7 @@ def test_a_full_disk_is_called_so(
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=0))
-    monkeypatch.setattr("unisights._spool.Spool._set_up", fail)
+    monkeypatch.setattr("unisights._spool.store.Spool._set_up", fail)
     assert main(["spool", action, str(path)]) == 1
     assert "the disk is full" in capsys.readouterr().err
 
@@ -245,7 +245,7 @@ def test_a_repair_that_fails_leaves_no_copy(path: Path, monkeypatch: pytest.Monk
     def have_no_room(*_given: Any, **_named: Any) -> Any:
         raise StoreError("database or disk is full")
 
-    monkeypatch.setattr("unisights._spool.Spool.restore", have_no_room)
+    monkeypatch.setattr("unisights._spool.store.Spool.restore", have_no_room)
     assert main(["spool", "repair", str(path)]) == 1
     assert not list(path.parent.glob("*-repaired*"))
     assert path.read_bytes() == before

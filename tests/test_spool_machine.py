@@ -10,9 +10,9 @@ from hypothesis import settings, stateful
 from hypothesis import strategies as st
 
 from tests.spools import new_row
-from unisights import _spool
-from unisights._owners import Lock
-from unisights._spool import NOBODY, NewRow, Spool
+from unisights._spool import store
+from unisights._spool.process_locks import Lock
+from unisights._spool.store import NOBODY, NewRow, Spool
 
 SESSIONS = st.sampled_from(["a", "b", "c"])
 
@@ -25,8 +25,8 @@ class SpoolMachine(stateful.RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
-        self._real_clock = _spool.boot_clock
-        _spool.boot_clock = lambda: self.now  # type: ignore[attr-defined]
+        self._real_clock = store.boot_clock
+        store.boot_clock = lambda: self.now  # type: ignore[attr-defined]
         self.directory = Path(tempfile.mkdtemp())
         self.path = self.directory / "spool.sqlite3"
         self.processes: list[tuple[Spool, int, Lock]] = []
@@ -44,7 +44,7 @@ class SpoolMachine(stateful.RuleBasedStateMachine):
         for spool, _, lock in self.processes:
             spool.close()
             lock.close()
-        _spool.boot_clock = self._real_clock  # type: ignore[attr-defined]
+        store.boot_clock = self._real_clock  # type: ignore[attr-defined]
         shutil.rmtree(self.directory)
 
     def _open(self) -> tuple[Spool, int, Lock]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from unisights.stats import Counters, Holdings
+from unisights.stats import Counters, Gauges
 
 
 def test_threads_lose_no_count() -> None:
@@ -26,7 +26,7 @@ def test_threads_lose_no_count() -> None:
     def read() -> None:
         start.wait()
         for _ in range(200):
-            stats = counters.snapshot(Holdings())
+            stats = counters.snapshot(Gauges())
             assert stats.received == stats.accepted + sum(stats.refused.values())
 
     sys.setswitchinterval(1e-6)
@@ -36,7 +36,7 @@ def test_threads_lose_no_count() -> None:
                 future.result()
     finally:
         sys.setswitchinterval(interval)
-    stats = counters.snapshot(Holdings())
+    stats = counters.snapshot(Gauges())
     assert stats.accepted == 8 * 5007
     assert stats.refused["too_large"] == 8 * 5000
     assert stats.received == 8 * 10007
@@ -46,7 +46,7 @@ def test_reading_changes_nothing() -> None:
     """However often it is read, what was counted is the same."""
     counters = Counters()
     counters.one("delivered")
-    assert len({counters.snapshot(Holdings(1, 2)).delivered for _ in range(10)}) == 1
+    assert len({counters.snapshot(Gauges(1, 2)).delivered for _ in range(10)}) == 1
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -58,6 +58,6 @@ def test_a_forked_child_begins_at_zero() -> None:
     child = os.fork()
     if not child:
         counters.one("accepted")
-        os._exit(0 if counters.snapshot(Holdings()).received == 1 else 1)
+        os._exit(0 if counters.snapshot(Gauges()).received == 1 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert counters.snapshot(Holdings()).received == 2
+    assert counters.snapshot(Gauges()).received == 2

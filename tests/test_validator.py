@@ -16,8 +16,8 @@ from unisights import (
     decode_unisights_payload,
     validate_unisights_payload,
 )
-from unisights._authority import _in_words
-from unisights._findings import Finding
+from unisights._decoding.validation import _in_words
+from unisights._decoding.violations import Finding
 from unisights.types import ClickEventData, UnisightsPayload
 from unisights.validator import Checks, validate_as
 

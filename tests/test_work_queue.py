@@ -10,7 +10,7 @@ import pytest
 from tests.processes import wait_for
 from tests.support import make_body
 from unisights import RequestInfo, UndeliveredError, decode_unisights_payload
-from unisights._queue import Job, Outcome, WorkQueue
+from unisights._delivery.work_queue import Job, Outcome, WorkQueue
 
 
 class _Work:
@@ -178,7 +178,7 @@ def test_workers_outlive_whatever_is_raised(error: BaseException) -> None:
 
 def test_async_handlers_cannot_end_the_loop() -> None:
     """`sys.exit()` in an async handler fails that handler, not the loop of all others."""
-    from unisights._loop import shared_loop
+    from unisights._runtime.event_loop import shared_loop
 
     async def leave() -> None:
         raise SystemExit(1)
@@ -217,7 +217,7 @@ def test_an_interrupted_wait_goes_on(
 
 def test_a_hanging_report_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long on_error takes, closing ends."""
-    monkeypatch.setattr("unisights._queue.REPORT_SECONDS", 0.2)
+    monkeypatch.setattr("unisights._delivery.work_queue.REPORT_SECONDS", 0.2)
     stuck = threading.Event()
     work = _Work()
     work.queue = WorkQueue(

@@ -2,6 +2,6 @@
 
 import sys
 
-from unisights.cli import main
+from unisights._cli.main import main
 
 sys.exit(main())

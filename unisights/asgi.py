@@ -8,14 +8,14 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from unisights._body import LINGER_SECONDS, LINGER_SIZE, BodyTooLargeError
-from unisights._cors import REMEMBERED, Headers
-from unisights._log import log
+from unisights._delivery.base import make_delivery
+from unisights._http.body import LINGER_SECONDS, LINGER_SIZE, BodyTooLargeError
+from unisights._http.cors import REMEMBERED, Headers
+from unisights._http.responses import HTTPResponse
+from unisights._runtime.log import log
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
-from unisights.delivery import make_courier
 from unisights.errors import UnisightsError
-from unisights.reply import Reply
 from unisights.request import RequestInfo, merge_headers
 
 Scope = MutableMapping[str, Any]
@@ -25,7 +25,7 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 MakeRequest = Callable[[Scope, RequestInfo, bytes], Any]
 
-_NOT_FOUND = Reply(404, (("content-type", "text/plain"),), b"Not Found")
+_NOT_FOUND = HTTPResponse(404, (("content-type", "text/plain"),), b"Not Found")
 
 
 def unisights_asgi(
@@ -147,39 +147,39 @@ class ASGIEndpoint:
 
     def __init__(self, options: UnisightsOptions, make_request: MakeRequest) -> None:
         self.collector = Collector(options)
-        self._courier = make_courier(self.collector, "inline")
+        self._delivery = make_delivery(self.collector, "inline")
         self._make_request = make_request
         # Until a server says by the lifespan protocol that it will tell of its end.
-        self._courier.holds_signals = True
+        self._delivery.holds_signals = True
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
         """Open for as long as the app lives; drain at its end."""
-        self._courier.holds_signals = False
-        self._courier.open()
+        self._delivery.holds_signals = False
+        self._delivery.open()
         try:
-            await self._courier.open_handler()
+            await self._delivery.open_handler()
         except Exception as error:  # noqa: BLE001
             # The app has other things to do than analytics; the first payload tries again.
             log(logging.ERROR, "handler_open_failed", "the handler cannot be opened", error=error)
         try:
             yield
         finally:
-            await asyncio.to_thread(self._courier.close)
-            await self._courier.close_handler()
+            await asyncio.to_thread(self._delivery.close)
+            await self._delivery.close_handler()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         info = _read_info(scope)
         try:
-            reply = await self._answer(scope, info, receive)
+            response = await self._answer(scope, info, receive)
         except ClientDisconnectedError:
             # Half a body is not an event. Nobody reads the answer, but middleware wants one.
-            reply = self.collector.cut_body(info)
-        await send(_to_start(reply))
-        await send({"type": "http.response.body", "body": reply.body})
+            response = self.collector.cut_body(info)
+        await send(_to_start(response))
+        await send({"type": "http.response.body", "body": response.body})
 
-    async def _answer(self, scope: Scope, info: RequestInfo, receive: Receive) -> Reply:
+    async def _answer(self, scope: Scope, info: RequestInfo, receive: Receive) -> HTTPResponse:
         collector = self.collector
         if (refusal := collector.screen(info)) is not None:
             # A sender that asked before sending its body is answered before it does.
@@ -205,7 +205,7 @@ class ASGIEndpoint:
             outcome = await asyncio.to_thread(collector.accept, info, buffer)
         else:
             outcome = collector.accept(info, buffer)
-        return await self._courier.settle(
+        return await self._delivery.settle(
             info, outcome, lambda body: self._make_request(scope, info, body)
         )
 
@@ -249,12 +249,12 @@ async def _linger(receive: Receive) -> None:
                 size += len(message.get("body", b""))
 
 
-def _to_start(reply: Reply) -> Message:
+def _to_start(response: HTTPResponse) -> Message:
     # A list of its own: middleware may add to it.
-    headers = [*_encoded(reply.headers)]
-    if reply.status != 204:
-        headers.append((b"content-length", b"%d" % len(reply.body)))
-    return {"type": "http.response.start", "status": reply.status, "headers": headers}
+    headers = [*_encoded(response.headers)]
+    if response.status != 204:
+        headers.append((b"content-length", b"%d" % len(response.body)))
+    return {"type": "http.response.start", "status": response.status, "headers": headers}
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -2,11 +2,11 @@
 
 An adapter reads, asks, and writes:
 
-    reply = collector.screen(info)        # before the body is read
-    if reply is None:
+    response = collector.screen(info)        # before the body is read
+    if response is None:
         buffer = collector.buffer(info)   # is fed the body, and bounds it
         outcome = collector.accept(info, buffer)
-        reply = courier.settle(info, outcome, …)
+        response = delivery.settle(info, outcome, …)
 """
 
 import logging
@@ -15,20 +15,20 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from unisights._body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
-from unisights._cors import Cors
-from unisights._log import QuietLog, log
+from unisights._http.body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
+from unisights._http.cors import Cors
+from unisights._http.responses import MAX_LISTED, HTTPResponse, Responses
+from unisights._runtime.log import ThrottledLog, log
 from unisights.config import UnisightsOptions
 from unisights.errors import InvalidJSONError, ValidationError
 from unisights.rejection import Rejection, explain
-from unisights.reply import MAX_LISTED, Replies, Reply
 from unisights.request import RequestInfo
-from unisights.stats import Counters, Holdings, Measure, Reason, Stats
+from unisights.stats import Counters, Gauges, ReadGauges, Reason, Stats
 from unisights.types import UnisightsPayload
 from unisights.validator import Checks, decode_unisights_payload
 
 if TYPE_CHECKING:  # imported for those who quarantine
-    from unisights._selection import Selection
+    from unisights._decoding.quarantine import Selection
 
 _LOGGED_BYTES = 2048
 """At most so much of a refused body is logged in debug mode."""
@@ -44,11 +44,11 @@ class Rejected:
     """
 
     rejection: Rejection
-    rest: Reply | UnisightsPayload
+    rest: HTTPResponse | UnisightsPayload
 
 
-Verdict = UnisightsPayload | Reply | Rejected
-"""What becomes of a body: a courier settles it."""
+Decision = UnisightsPayload | HTTPResponse | Rejected
+"""What becomes of a body: a delivery settles it."""
 
 
 class Collector:
@@ -56,7 +56,7 @@ class Collector:
 
     Attributes:
         options: the endpoint's options.
-        replies: makes its answers.
+        responses: makes its answers.
         limit: the greatest body that is taken, in bytes.
         counters: what has been counted.
         log: where to log what may happen very often.
@@ -66,14 +66,14 @@ class Collector:
     def __init__(self, options: UnisightsOptions) -> None:
         self.options = options
         self._cors = Cors(options.allow_origins)
-        self.replies = Replies(self._cors, debug=options.debug)
+        self.responses = Responses(self._cors, debug=options.debug)
         self.limit = options.max_payload_size
         self.counters = Counters()
-        self.log = QuietLog()
-        self.measure: Measure = lambda: Holdings(0, 0)
+        self.log = ThrottledLog()
+        self.read_gauges: ReadGauges = lambda: Gauges(0, 0)
         self._make_selection: Callable[[], Selection] | None = None
         if options.invalid_events == "quarantine":
-            self._make_selection = import_module("unisights._selection").Selection
+            self._make_selection = import_module("unisights._decoding.quarantine").Selection
         self._keeps_rejected = options.on_reject is not None or options.delivery == "durable"
         self._checks = Checks(
             values=options.validate_schema,
@@ -81,22 +81,24 @@ class Collector:
             max_problems=MAX_LISTED,
         )
 
-    def screen(self, info: RequestInfo) -> Reply | None:
+    def screen(self, info: RequestInfo) -> HTTPResponse | None:
         """Answer what can be answered before the body is read; None if it is to be read."""
         if self._cors.granted(info) is None:
-            return self.refuse("forbidden_origin", self.replies.forbidden_origin(info))
+            return self.refuse("forbidden_origin", self.responses.forbidden_origin(info))
         if info.method != "POST":
             if info.method == "OPTIONS":
-                return self.replies.preflight(info)
+                return self.responses.preflight(info)
             # Scanners and health checks do this all the time: no news.
             self.counters.refuse("wrong_method")
-            return self.replies.wrong_method(info)
+            return self.responses.wrong_method(info)
         headers = info.headers
         content_type = headers.get("content-type")
         if content_type != "application/json" and not _is_json(content_type or ""):
-            return self.refuse("wrong_content_type", self.replies.wrong_content_type(info))
+            return self.refuse("wrong_content_type", self.responses.wrong_content_type(info))
         if "content-encoding" in headers and content_encoding(info) not in ENCODINGS:
-            return self.refuse("wrong_content_encoding", self.replies.wrong_content_encoding(info))
+            return self.refuse(
+                "wrong_content_encoding", self.responses.wrong_content_encoding(info)
+            )
         declared = headers.get("content-length", "")
         # int() of a long digit string is costly; so long a one is over any limit.
         if declared.isdecimal() and (len(declared) > 18 or int(declared) > self.limit):
@@ -107,16 +109,16 @@ class Collector:
         """Make what the body of a screened request is read into."""
         return BodyBuffer(self.limit, content_encoding(info))
 
-    def too_large(self, info: RequestInfo) -> Reply:
+    def too_large(self, info: RequestInfo) -> HTTPResponse:
         """Answer a body that is over the limit."""
-        return self.refuse("too_large", self.replies.too_large(info, self.limit))
+        return self.refuse("too_large", self.responses.too_large(info, self.limit))
 
-    def cut_body(self, info: RequestInfo) -> Reply:
+    def cut_body(self, info: RequestInfo) -> HTTPResponse:
         """Answer a body that has ended too early: its client went away."""
         self.counters.refuse("cut_body")
-        return self.replies.cut_body(info)
+        return self.responses.cut_body(info)
 
-    def accept(self, info: RequestInfo, buffer: BodyBuffer) -> Verdict:
+    def accept(self, info: RequestInfo, buffer: BodyBuffer) -> Decision:
         """Inflate, decode, decrypt and validate a body; the payload, or why it is refused."""
         body = b""
         selection = self._make_selection() if self._make_selection else None
@@ -147,28 +149,28 @@ class Collector:
         """
         secret, checks = self.options.server_secret, self._checks
         if selection is not None:
-            from unisights._second_look import decode_selected  # noqa: PLC0415
+            from unisights._decoding.slow_path import decode_selected  # noqa: PLC0415
 
             return decode_selected(body, selection, server_secret=secret, checks=checks)
         return decode_unisights_payload(body, server_secret=secret, checks=checks)
 
     def _refuse_body(
         self, info: RequestInfo, raw: bytes, error: InvalidJSONError | ValidationError
-    ) -> Reply | Rejected:
+    ) -> HTTPResponse | Rejected:
         """Refuse a body that was read; it is kept if anybody keeps such."""
         reason, problems = explain(error)
-        reply = self.refuse(reason, self.replies.refused(info, error), raw)
+        response = self.refuse(reason, self.responses.refused(info, error), raw)
         if not self._keeps_rejected:
-            return reply
+            return response
         rejection = Rejection(
             reason=reason,
-            status=reply.status,
+            status=response.status,
             problems=problems,
             received_at=info.received_at,
             raw=raw,
             request=info,
         )
-        return Rejected(rejection, reply)
+        return Rejected(rejection, response)
 
     def _split(
         self, info: RequestInfo, payload: UnisightsPayload, selection: "Selection"
@@ -196,24 +198,24 @@ class Collector:
         )
         return Rejected(rejection, payload)
 
-    def refuse(self, reason: Reason, reply: Reply, body: bytes = b"") -> Reply:
+    def refuse(self, reason: Reason, response: HTTPResponse, body: bytes = b"") -> HTTPResponse:
         """Count a refusal and tell an operator of it; return its answer."""
         self.counters.refuse(reason)
-        status = reply.status
+        status = response.status
         if self.options.debug:
             message = "refused with %d: %r; the body: %r"
-            values: tuple[object, ...] = (status, reply.body, body[:_LOGGED_BYTES])
+            values: tuple[object, ...] = (status, response.body, body[:_LOGGED_BYTES])
             log(logging.WARNING, "refused", message, *values, reason=reason, status=status)
         else:
             # An attacker must not fill the log.
             message = "refused with %d, %s; debug=True tells why"
             values = (status, reason)
             self.log.log(logging.WARNING, "refused", message, *values, reason=reason, status=status)
-        return reply
+        return response
 
     def stats(self) -> Stats:
         """What this endpoint has counted in this process, and what is waiting now."""
-        return self.counters.snapshot(self.measure())
+        return self.counters.snapshot(self.read_gauges())
 
 
 def _is_json(content_type: str) -> bool:

@@ -24,7 +24,7 @@ RejectHandler = Callable[[Rejection], object]
 InvalidEvents = Literal["reject", "quarantine"]
 """Whether an invalid event makes its body invalid, or is put aside."""
 
-Delivery = Literal["inline", "background", "durable"]
+DeliveryMode = Literal["inline", "background", "durable"]
 """Whether the handler runs before the answer or after it, from memory or from a file."""
 
 Durability = Literal["process", "power"]
@@ -133,7 +133,7 @@ class UnisightsOptions:
     server_secret: str | bytes | None = None
     invalid_events: InvalidEvents = "reject"
     on_reject: RejectHandler | None = None
-    delivery: Delivery | None = None
+    delivery: DeliveryMode | None = None
     on_error: ErrorHandler | None = None
     queue_size: int = 1000
     queue_bytes: int = 64 * 1024 * 1024
@@ -161,7 +161,7 @@ class UnisightsOptions:
         for name in _SIZES:
             _check_size(name, getattr(self, name))
         _check_choice("invalid_events", self.invalid_events, InvalidEvents)
-        _check_choice("delivery", self.delivery, Delivery, is_optional=True)
+        _check_choice("delivery", self.delivery, DeliveryMode, is_optional=True)
         _check_choice("durability", self.durability, Durability)
         for name in ("duplicate_window", "drain_timeout", "retry_delay", "retry_max_delay"):
             _check_seconds(name, getattr(self, name))

@@ -11,11 +11,11 @@ try:
 except ImportError as error:
     raise ImportError("unisights.django needs Django: pip install 'unisights[django]'") from error
 
-from unisights._body import OFFLOAD_SIZE
-from unisights._wsgi import Read, SyncEndpoint, body_reader, read_info
+from unisights._http.body import OFFLOAD_SIZE
+from unisights._http.responses import HTTPResponse
+from unisights._http.wsgi import Read, SyncEndpoint, body_reader, read_info
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
-from unisights.reply import Reply
 from unisights.request import RequestInfo
 
 Answer_co = TypeVar("Answer_co", covariant=True)
@@ -45,10 +45,10 @@ def unisights_django(options: UnisightsOptions | None = None) -> UnisightsView[H
     def collect(request: HttpRequest) -> HttpResponse:
         if isinstance(request, ASGIRequest):
             _hold_signals(endpoint)
-        reply = endpoint.answer(
+        response = endpoint.answer(
             _read_info(request), _body_reader(request), lambda body: _rewind(request, body)
         )
-        return _to_response(reply)
+        return _to_response(response)
 
     return _as_view(collect, endpoint.collector)
 
@@ -62,7 +62,7 @@ def unisights_django_async(
     """
     endpoint = SyncEndpoint(options or UnisightsOptions(), "inline")
     # Django does not speak the lifespan protocol.
-    endpoint.courier.holds_signals = True
+    endpoint.delivery.holds_signals = True
 
     async def collect(request: HttpRequest) -> HttpResponse:
         info = _read_info(request)
@@ -72,8 +72,10 @@ def unisights_django_async(
             outcome = await asyncio.to_thread(endpoint.receive, info, read)
         else:
             outcome = endpoint.receive(info, read)
-        reply = await endpoint.courier.settle(info, outcome, lambda body: _rewind(request, body))
-        return _to_response(reply)
+        response = await endpoint.delivery.settle(
+            info, outcome, lambda body: _rewind(request, body)
+        )
+        return _to_response(response)
 
     return _as_view(collect, endpoint.collector)
 
@@ -92,10 +94,10 @@ def _hold_signals(endpoint: SyncEndpoint) -> None:
     """Under ASGI, a sync view runs beside the server's thread; signals are handled there."""
 
     async def hold() -> None:  # where it runs is what matters
-        endpoint.courier.hold_signals()
+        endpoint.delivery.hold_signals()
 
-    if not endpoint.courier.holds_signals:
-        endpoint.courier.holds_signals = True
+    if not endpoint.delivery.holds_signals:
+        endpoint.delivery.holds_signals = True
         async_to_sync(hold)()
 
 
@@ -125,12 +127,12 @@ def _rewind(request: HttpRequest, body: bytes) -> HttpRequest:
     return request
 
 
-def _to_response(reply: Reply) -> HttpResponse:
-    headers = dict(reply.headers)
-    if reply.status != 204:
-        headers["content-length"] = str(len(reply.body))
-    response = HttpResponse(reply.body, status=reply.status, headers=headers)
-    if not reply.body:
-        # Django's own content type must not stay where the answer has none.
-        del response["content-type"]
-    return response
+def _to_response(response: HTTPResponse) -> HttpResponse:
+    headers = dict(response.headers)
+    if response.status != 204:
+        headers["content-length"] = str(len(response.body))
+    django_response = HttpResponse(response.body, status=response.status, headers=headers)
+    if not response.body:
+        # Django's own content type must not stay where the response has none.
+        del django_response["content-type"]
+    return django_response

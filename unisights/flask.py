@@ -8,10 +8,10 @@ try:
 except ImportError as error:
     raise ImportError("unisights.flask needs Flask: pip install 'unisights[flask]'") from error
 
-from unisights._wsgi import Read, SyncEndpoint, body_reader, read_info
+from unisights._http.responses import HTTPResponse
+from unisights._http.wsgi import Read, SyncEndpoint, body_reader, read_info
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
-from unisights.reply import Reply
 
 _METHODS = ["POST", "OPTIONS", "GET", "HEAD", "PUT", "PATCH", "DELETE"]
 
@@ -68,9 +68,9 @@ def _rewind(actual: Request, body: bytes) -> Request:
     return actual
 
 
-def _to_response(reply: Reply) -> Response:
-    response = Response(reply.body, reply.status, [*reply.headers])
-    if not reply.body:
-        # Flask's own content type must not stay where the answer has none.
-        del response.headers["Content-Type"]
-    return response
+def _to_response(response: HTTPResponse) -> Response:
+    flask_response = Response(response.body, response.status, [*response.headers])
+    if not response.body:
+        # Flask's own content type must not stay where the response has none.
+        del flask_response.headers["Content-Type"]
+    return flask_response

@@ -4,7 +4,7 @@ import json
 from functools import cache
 from typing import Any
 
-from unisights._generated.contract import SCHEMA_DIGEST, SCHEMA_VERSION
+from unisights._decoding.generated.contract import SCHEMA_DIGEST, SCHEMA_VERSION
 
 __all__ = ["SCHEMA_DIGEST", "SCHEMA_VERSION", "inlined_schema", "schema_text"]
 
@@ -16,7 +16,9 @@ def schema_text() -> str:
     # Importing it takes a tenth of the package's time, and few need it.
     from importlib.resources import files  # noqa: PLC0415
 
-    return (files("unisights") / "_generated" / "unisights.schema.json").read_text("utf-8")
+    return (files("unisights") / "_decoding" / "generated" / "unisights.schema.json").read_text(
+        "utf-8"
+    )
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from unisights._forks import forget_in_children
+from unisights._runtime.fork import forget_in_children
 
 Reason = Literal[
     "forbidden_origin",
@@ -82,7 +82,7 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class Holdings:
+class Gauges:
     """What is waiting now; None where it is not known."""
 
     waiting: int | None = None
@@ -124,7 +124,7 @@ class Counters:
         with self._lock:
             self._refused[reason] += 1
 
-    def snapshot(self, held: Holdings) -> Stats:
+    def snapshot(self, held: Gauges) -> Stats:
         """What has been counted, beside what is waiting."""
         with self._lock:
             counts: dict[Counted, int] = {
@@ -147,5 +147,5 @@ class Counters:
         )
 
 
-Measure = Callable[[], Holdings]
+ReadGauges = Callable[[], Gauges]
 """Tells what is waiting."""

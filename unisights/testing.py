@@ -69,7 +69,7 @@ def payloads(*, max_events: int = 4) -> st.SearchStrategy[UnisightsPayload]:
 
 def events() -> st.SearchStrategy[Event]:
     """Typed events of all kinds."""
-    from unisights._generated.builder import UNION_Event  # noqa: PLC0415  # private, and only here
+    from unisights._decoding.generated.builder import UNION_Event  # noqa: PLC0415  # private, and only here
 
     return objects("Event").map(lambda obj: UNION_Event[obj["type"]](obj))
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta
 
-from unisights._from_object import from_object
-from unisights._identity import clock_skew, content_id
-from unisights._record import Record, record
+from unisights._decoding.from_dict import from_object
+from unisights._decoding.identity import clock_skew, content_id
+from unisights._decoding.structs import Record, record
 
 __all__ = [
     "ClickEvent",

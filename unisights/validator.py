@@ -8,8 +8,8 @@ names every problem. It is imported when it is first needed.
 
 from typing import TypeVar
 
-from unisights._findings import ALL_CHECKS, Checks
-from unisights._generated.decoder import REFUSALS, decode_UnisightsPayload
+from unisights._decoding.generated.decoder import REFUSALS, decode_UnisightsPayload
+from unisights._decoding.violations import ALL_CHECKS, Checks
 from unisights.errors import ValidationError
 from unisights.types import UnisightsPayload
 
@@ -37,7 +37,7 @@ def validate_unisights_payload(
         ValidationError: with every problem.
         DecryptionError: a ValidationError, for an encrypted payload that cannot be decrypted.
     """
-    from unisights._second_look import judge_parsed  # noqa: PLC0415
+    from unisights._decoding.slow_path import judge_parsed  # noqa: PLC0415
 
     return judge_parsed(obj, server_secret)
 
@@ -66,7 +66,7 @@ def decode_unisights_payload(
             body.decode()  # What the fast decoder skips, it does not check.
         payload = decode_UnisightsPayload(body)
     except (*REFUSALS, UnicodeDecodeError) as refusal:
-        from unisights._second_look import look_again  # noqa: PLC0415
+        from unisights._decoding.slow_path import look_again  # noqa: PLC0415
 
         payload = look_again(body, refusal, server_secret, checks)
     payload.raw = body
@@ -79,6 +79,6 @@ def validate_as(cls: type[T], obj: object) -> T:
     Raises:
         ValidationError: with every problem, its pointers relative to `obj`.
     """
-    from unisights._second_look import judge_parsed_as  # noqa: PLC0415
+    from unisights._decoding.slow_path import judge_parsed_as  # noqa: PLC0415
 
     return judge_parsed_as(cls, obj)

@@ -56,7 +56,7 @@ def test_the_repository_is_up_to_date() -> None:
 
 def test_edited_generated_files_are_noticed_and_mended(tree: Path) -> None:
     """Hand-edited files fail the check, which changes nothing; generating restores them."""
-    edited = ["unisights/types.py", "unisights/_generated/unisights.schema.json"]
+    edited = ["unisights/types.py", "unisights/_decoding/generated/unisights.schema.json"]
     for path in edited:
         with (tree / path).open("a", encoding="utf-8") as file:
             file.write("\n")
@@ -72,12 +72,12 @@ def test_edited_generated_files_are_noticed_and_mended(tree: Path) -> None:
 
 def test_a_missing_generated_file_is_noticed(tree: Path) -> None:
     """A generated file that was deleted fails the check, and stays deleted."""
-    (tree / "unisights/_generated/decoder.py").unlink()
+    (tree / "unisights/_decoding/generated/decoder.py").unlink()
     checked = run_codegen(tree, "--check")
     assert checked.returncode == 1
-    assert "unisights/_generated/decoder.py" in checked.stderr
+    assert "unisights/_decoding/generated/decoder.py" in checked.stderr
     assert "make generate" in checked.stderr
-    assert not (tree / "unisights/_generated/decoder.py").exists()
+    assert not (tree / "unisights/_decoding/generated/decoder.py").exists()
 
 
 def test_an_edited_schema_is_noticed(tree: Path) -> None:

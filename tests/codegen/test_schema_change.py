@@ -29,7 +29,7 @@ import dataclasses, json, sys
 from fastapi import FastAPI
 import unisights
 from unisights import ValidationError, decode_unisights_payload, types, validate_unisights_payload
-from unisights._generated import decoder, lenient
+from unisights._decoding.generated import decoder, lenient
 from unisights.fastapi import unisights_fastapi
 
 def judge(call, argument):
@@ -426,7 +426,9 @@ def test_a_change_changes_the_digest(answers: dict[str, Answers]) -> None:
     """The generated package knows that it was made from another schema."""
     digests = {found.found["digest"] for found in answers.values()}
     assert len(digests) == len(CHANGES)
-    committed = (ROOT / "unisights" / "_generated" / "contract.py").read_text(encoding="utf-8")
+    committed = (ROOT / "unisights" / "_decoding" / "generated" / "contract.py").read_text(
+        encoding="utf-8"
+    )
     assert not [digest for digest in digests if digest in committed]
 
 

@@ -17,9 +17,9 @@ from typing import Any
 
 from tests.fuzz.judges import Expected, expect
 from unisights import UnisightsOptions
-from unisights._body import BodyTooLargeError
+from unisights._http.body import BodyTooLargeError
+from unisights._http.responses import HTTPResponse
 from unisights.collector import Collector
-from unisights.reply import Reply
 from unisights.request import RequestInfo, merge_headers
 
 LIMIT = 4096
@@ -103,7 +103,7 @@ def _compressed(body: bytes, encoding: str) -> bytes:
     return zlib.compress(body) if encoding == "deflate" else body
 
 
-def answer(sent: Sent) -> Reply:
+def answer(sent: Sent) -> HTTPResponse:
     """What the core answers, read to the end and with no handler."""
     collector, info = COLLECTORS[sent.option], sent.info
     if (refusal := collector.screen(info)) is not None:
@@ -115,7 +115,11 @@ def answer(sent: Sent) -> Reply:
     except BodyTooLargeError:
         return collector.too_large(info)
     outcome = collector.accept(info, buffer)
-    return outcome if isinstance(outcome, Reply) else collector.replies.received(info, outcome)
+    return (
+        outcome
+        if isinstance(outcome, HTTPResponse)
+        else collector.responses.received(info, outcome)
+    )
 
 
 # What must be true of an answer.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unisights import UnisightsPayload
-from unisights._calling import call_async
+from unisights._runtime.calls import call_async
 from unisights.schema import SCHEMA_VERSION
 from unisights.sinks import (
     JSONLinesSink,

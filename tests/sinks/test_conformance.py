@@ -16,8 +16,8 @@ from tests.processes import PYTHON, post, process, read_until, wait_for
 from tests.sinks.places import Place, as_stored, store
 from tests.support import CAPTURES, ROOT, capture, click, make_body, make_payload
 from unisights import UnisightsPayload, decode_unisights_payload
-from unisights._calling import call_async
-from unisights._loop import shared_loop
+from unisights._runtime.calls import call_async
+from unisights._runtime.event_loop import shared_loop
 from unisights.sinks._records import encode
 from unisights.testing import payloads
 
@@ -198,8 +198,8 @@ FORKING = """\
 import asyncio, os, sys
 from tests.support import make_body
 from unisights import decode_unisights_payload
-from unisights._calling import call_async
-from unisights._loop import shared_loop
+from unisights._runtime.calls import call_async
+from unisights._runtime.event_loop import shared_loop
 from unisights.sinks._urls import destination
 
 sink = destination(sys.argv[1]).sink

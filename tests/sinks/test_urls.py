@@ -9,7 +9,7 @@ import pytest
 from tests.processes import PYTHON, post, process, read_until, stop
 from tests.sinks.places import Place
 from tests.support import CAPTURES, ROOT, capture
-from unisights.cli import main
+from unisights._cli.main import main
 from unisights.errors import ConfigurationError
 from unisights.sinks._urls import destination
 
@@ -83,7 +83,7 @@ def test_a_missing_extra_is_a_clear_error(url: str, library: str, extra: str) ->
     blocked = f"import sys; sys.modules[{library!r}] = None\n"
     names = {"postgres": "PostgresSink", "redis": "RedisStreamSink", "kafka": "KafkaSink"}
     for code in (
-        f"from unisights.cli import main\nsys.exit(main(['serve', '--sink', {url!r}]))",
+        f"from unisights._cli.main import main\nsys.exit(main(['serve', '--sink', {url!r}]))",
         f"import unisights.sinks\nfrom unisights.sinks import {names[extra]}",
     ):
         finished = subprocess.run(
@@ -96,7 +96,7 @@ def test_a_missing_extra_is_a_clear_error(url: str, library: str, extra: str) ->
 def test_importing_loads_no_client() -> None:
     """Neither the package nor its sinks load a client library before one is asked for."""
     code = (
-        "import sys, unisights, unisights.asgi, unisights.sinks, unisights.cli\n"
+        "import sys, unisights, unisights.asgi, unisights.sinks, unisights._cli.main\n"
         "from unisights.sinks import SQLiteSink, JSONLinesSink, Batch, Retry\n"
         "print([m for m in ('psycopg', 'redis', 'confluent_kafka') if m in sys.modules])"
     )

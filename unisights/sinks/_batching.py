@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from unisights._log import log
+from unisights._runtime.log import log
 from unisights.errors import ConfigurationError, SinkError
 
 Item = TypeVar("Item")

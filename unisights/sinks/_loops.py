@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from unisights._forks import abandon, forget_in_children
+from unisights._runtime.fork import abandon, forget_in_children
 
 Bound = TypeVar("Bound")
 

@@ -15,9 +15,9 @@ try:
 except ImportError as error:
     raise ImportError("KafkaSink needs confluent-kafka: pip install 'unisights[kafka]'") from error
 
-from unisights._forks import abandon, forget_in_children
-from unisights._identity import digest
-from unisights._log import QuietLog, log
+from unisights._decoding.identity import digest
+from unisights._runtime.fork import abandon, forget_in_children
+from unisights._runtime.log import ThrottledLog, log
 from unisights.errors import ConfigurationError, SinkError
 from unisights.rejection import Rejection
 from unisights.sinks._records import encode, make_record
@@ -25,7 +25,7 @@ from unisights.types import UnisightsPayload
 
 logger = logging.getLogger("unisights.kafka")
 
-_quiet = QuietLog()
+_quiet = ThrottledLog()
 
 POLL_SECONDS = 0.2
 """How long the thread that hears of deliveries may take to hear that it is to end."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from unisights import UnisightsOptions
-from unisights._identity import content_id
+from unisights._decoding.identity import content_id
 from unisights.sinks._urls import destination
 
 VARIABLE = "UNISIGHTS_TEST_SETTINGS"

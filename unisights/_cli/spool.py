@@ -1,0 +1,150 @@
+"""What is behind `unisights spool`."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from unisights._spool.repair import repair_spool
+from unisights._spool.replay import replay as replay_rejected
+from unisights._spool.store import Spool
+from unisights.errors import StoreError
+from unisights.rejection import describe_body
+
+State = Literal["waiting", "dead", "rejected"]
+
+_encode = msgspec.json.Encoder().encode
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Spool]:
+    with contextlib.closing(Spool(path.resolve(), must_exist=True)) as spool:
+        yield spool
+
+
+def print_stat(path: Path, *, as_json: bool) -> int:
+    """Print what is in a spool; return the exit status."""
+    with _opened(path) as spool:
+        totals, owned, oldest = spool.totals(), spool.owned(), spool.oldest()
+    shown: dict[str, Any] = {
+        "waiting": totals.waiting,
+        "waiting_bytes": totals.waiting_bytes,
+        "owned": owned,
+        "oldest_seconds": None if oldest is None else round(oldest, 3),
+        "dead": totals.dead,
+        "dead_bytes": totals.dead_bytes,
+        "rejected": totals.rejected,
+        "rejected_bytes": totals.rejected_bytes,
+        "stored": totals.stored,
+        "commits": totals.commits,
+        "rows_per_commit": round(totals.stored / totals.commits, 2) if totals.commits else None,
+    }
+    if as_json:
+        print(_encode(shown).decode())
+    else:
+        for name, value in shown.items():
+            print(f"{name.replace('_', ' '):16} {'-' if value is None else value}")
+    return 0
+
+
+def export(path: Path, states: list[State]) -> int:
+    """Print records as NDJSON, the first stored first; return the exit status."""
+    with _opened(path) as spool:
+        for state in states:
+            for record in _records(spool, state):
+                body = describe_body(record.pop("raw"))
+                # What is stored as JSON is written as it is.
+                for key in ("problems", "quarantined", "request"):
+                    if key in record:
+                        record[key] = msgspec.Raw((record[key] or "[]").encode())
+                sys.stdout.buffer.write(_encode({"state": state, **record, **body}) + b"\n")
+        sys.stdout.flush()
+    return 0
+
+
+def print_list(path: Path, states: list[State]) -> int:
+    """Print a line for each record: what it is and what is wrong; return the exit status."""
+    with _opened(path) as spool:
+        for state in states:
+            for record in _records(spool, state):
+                came = datetime.fromtimestamp(record["received_at"] / 1000, UTC)
+                time = came.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+                print(f"{record['id']:>8}  {time}  {state:8}  {_printable(_why(record))}")
+    return 0
+
+
+def _records(spool: Spool, state: State) -> Iterator[dict[str, Any]]:
+    if state != "rejected":
+        yield from spool.records(state)
+        return
+    for row_id, row in spool.rejected.read():
+        yield {
+            "id": row_id,
+            "received_at": row.received_at,
+            "content_id": row.content_id,
+            "reason": row.reason,
+            "status": row.status,
+            "schema_version": row.schema_version,
+            "problems": row.problems,
+            "quarantined": row.quarantined,
+            "request": row.request,
+            "raw": row.raw,
+        }
+
+
+def _why(record: dict[str, Any]) -> str:
+    """Why a record is where it is, in a line."""
+    reason: str = record["reason"] or "-"
+    if "problems" not in record:
+        return reason
+    problems = msgspec.json.decode(record["problems"])
+    count = len(msgspec.json.decode(record["quarantined"]))
+    events = f" ({count} event{'' if count == 1 else 's'})" if count else ""
+    first = problems[0]["message"] if problems else "-"
+    return f"{reason}{events}: {first}"
+
+
+def _printable(text: str) -> str:
+    """Text that a terminal can be given, on one line: senders decide on parts of it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def retry(path: Path, ids: list[int] | None) -> int:
+    """Let dead letters wait again; return the exit status."""
+    with _opened(path) as spool, spool.transaction():
+        count = spool.revive(ids)
+    print(f"{count} dead letter{'' if count == 1 else 's'} will be tried again")
+    if ids and count < len(set(ids)):
+        raise StoreError(f"{len(set(ids)) - count} of the ids are no dead letters of {path}")
+    return 0
+
+
+def replay(
+    path: Path, ids: list[int] | None, *, server_secret: str | None, quarantines: bool
+) -> int:
+    """Judge rejected records again; return the exit status."""
+    with _opened(path) as spool:
+        if ids is not None:
+            missing = set(ids) - {row_id for row_id, _ in spool.rejected.read(ids)}
+            if missing:
+                raise StoreError(f"{len(missing)} of the ids are no rejected records of {path}")
+        done = replay_rejected(spool, ids, server_secret=server_secret, quarantines=quarantines)
+    print(f"{done.replayed} rejected record{'' if done.replayed == 1 else 's'} will be delivered")
+    print(f"{done.left} still hold{'s' if done.left == 1 else ''} what is invalid")
+    return 0
+
+
+def repair(path: Path) -> int:
+    """Repair a spool if need be; return the exit status: 1 if something could not be saved."""
+    done = repair_spool(path.resolve())
+    if done.was_intact:
+        print(f"{path} is intact: {done.saved} records")
+        return 0
+    of = "an unknown number" if done.expected is None else str(done.expected)
+    print(f"{path} was corrupt: {done.saved} of {of} records were saved")
+    print(f"the corrupt file was kept as {done.kept}")
+    return 0 if done.expected is not None and done.saved >= done.expected else 1

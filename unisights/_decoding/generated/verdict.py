@@ -1,0 +1,757 @@
+# GENERATED from schema/unisights.schema.json, version 1.0.0, SHA-256
+# 76669b7a4ce7afea5b7186fa877e8d6cdc95be8b177cb93ace208a15d18606c0
+# Do not edit:
+#   1. change the schema (or, for another shape of the code, codegen/);
+#   2. run `make generate`;
+#   3. commit the schema and what changed here together.
+
+"""Whether an object is valid: raises at the first problem."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from unisights._decoding.violations import RefusedError
+
+REGEX_PATTERNS = {
+    "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}": re.compile(
+        "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+    ),
+    "^(?:https?://[^ /?#]+(?![^/?#])|(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:[^ ])": re.compile(
+        "^(?:https?://[^ /?#]+(?![^/?#])|(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:[^ ])"
+    ),
+}
+NoneType = type(None)
+
+
+def validate___definitions_erroreventdata(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["message", "timestamp"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "message" in data_keys:
+            data_keys.remove("message")
+            data__message = data["message"]
+            if not isinstance(data__message, str):
+                raise RefusedError
+        if "source" in data_keys:
+            data_keys.remove("source")
+            data__source = data["source"]
+            if not isinstance(data__source, (str, NoneType)):
+                raise RefusedError
+        if "lineno" in data_keys:
+            data_keys.remove("lineno")
+            data__lineno = data["lineno"]
+            if (
+                not isinstance(data__lineno, (int, NoneType))
+                and (not (isinstance(data__lineno, float) and data__lineno.is_integer()))
+                or isinstance(data__lineno, bool)
+            ):
+                raise RefusedError
+            if isinstance(data__lineno, (int, float, Decimal)) and (
+                not isinstance(data__lineno, bool)
+            ):
+                if data__lineno < -9007199254740991:
+                    raise RefusedError
+                if data__lineno > 9007199254740991:
+                    raise RefusedError
+        if "colno" in data_keys:
+            data_keys.remove("colno")
+            data__colno = data["colno"]
+            if (
+                not isinstance(data__colno, (int, NoneType))
+                and (not (isinstance(data__colno, float) and data__colno.is_integer()))
+                or isinstance(data__colno, bool)
+            ):
+                raise RefusedError
+            if isinstance(data__colno, (int, float, Decimal)) and (
+                not isinstance(data__colno, bool)
+            ):
+                if data__colno < -9007199254740991:
+                    raise RefusedError
+                if data__colno > 9007199254740991:
+                    raise RefusedError
+        if "stack" in data_keys:
+            data_keys.remove("stack")
+            data__stack = data["stack"]
+            if not isinstance(data__stack, (str, NoneType)):
+                raise RefusedError
+        if "timestamp" in data_keys:
+            data_keys.remove("timestamp")
+            data__timestamp = data["timestamp"]
+            if not isinstance(data__timestamp, (int, float, Decimal)) or isinstance(
+                data__timestamp, bool
+            ):
+                raise RefusedError
+            if isinstance(data__timestamp, (int, float, Decimal)) and (
+                not isinstance(data__timestamp, bool)
+            ):
+                if data__timestamp < 0:
+                    raise RefusedError
+
+
+def validate___definitions_errorevent(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["type", "data"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "type" in data_keys:
+            data_keys.remove("type")
+            data__type = data["type"]
+            if not (isinstance(data__type, str) and data__type == "error"):
+                raise RefusedError
+        if "data" in data_keys:
+            data_keys.remove("data")
+            data__data = data["data"]
+            validate___definitions_erroreventdata(data__data)
+
+
+def validate___definitions_customeventdata(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["name", "data", "timestamp"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "name" in data_keys:
+            data_keys.remove("name")
+            data__name = data["name"]
+            if not isinstance(data__name, str):
+                raise RefusedError
+        if "data" in data_keys:
+            data_keys.remove("data")
+            data__data = data["data"]
+            if not isinstance(data__data, str):
+                raise RefusedError
+        if "timestamp" in data_keys:
+            data_keys.remove("timestamp")
+            data__timestamp = data["timestamp"]
+            if not isinstance(data__timestamp, (int, float, Decimal)) or isinstance(
+                data__timestamp, bool
+            ):
+                raise RefusedError
+            if isinstance(data__timestamp, (int, float, Decimal)) and (
+                not isinstance(data__timestamp, bool)
+            ):
+                if data__timestamp < 0:
+                    raise RefusedError
+
+
+def validate___definitions_customevent(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["type", "data"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "type" in data_keys:
+            data_keys.remove("type")
+            data__type = data["type"]
+            if not (isinstance(data__type, str) and data__type == "custom"):
+                raise RefusedError
+        if "data" in data_keys:
+            data_keys.remove("data")
+            data__data = data["data"]
+            validate___definitions_customeventdata(data__data)
+
+
+def validate___definitions_webvitaleventdata(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = (
+            set(
+                [
+                    "name",
+                    "value",
+                    "rating",
+                    "delta",
+                    "id",
+                    "entries",
+                    "navigation_type",
+                    "timestamp",
+                ]
+            )
+            - data.keys()
+        )
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "name" in data_keys:
+            data_keys.remove("name")
+            data__name = data["name"]
+            if not isinstance(data__name, str):
+                raise RefusedError
+        if "value" in data_keys:
+            data_keys.remove("value")
+            data__value = data["value"]
+            if not isinstance(data__value, (int, float, Decimal)) or isinstance(data__value, bool):
+                raise RefusedError
+        if "rating" in data_keys:
+            data_keys.remove("rating")
+            data__rating = data["rating"]
+            if not isinstance(data__rating, str):
+                raise RefusedError
+            if not (
+                isinstance(data__rating, str)
+                and data__rating == "good"
+                or (isinstance(data__rating, str) and data__rating == "needs-improvement")
+                or (isinstance(data__rating, str) and data__rating == "poor")
+            ):
+                raise RefusedError
+        if "delta" in data_keys:
+            data_keys.remove("delta")
+            data__delta = data["delta"]
+            if not isinstance(data__delta, (int, float, Decimal)) or isinstance(data__delta, bool):
+                raise RefusedError
+        if "id" in data_keys:
+            data_keys.remove("id")
+            data__id = data["id"]
+            if not isinstance(data__id, str):
+                raise RefusedError
+        if "entries" in data_keys:
+            data_keys.remove("entries")
+            data__entries = data["entries"]
+            if (
+                not isinstance(data__entries, int)
+                and (not (isinstance(data__entries, float) and data__entries.is_integer()))
+                or isinstance(data__entries, bool)
+            ):
+                raise RefusedError
+            if isinstance(data__entries, (int, float, Decimal)) and (
+                not isinstance(data__entries, bool)
+            ):
+                if data__entries < 0:
+                    raise RefusedError
+                if data__entries > 9007199254740991:
+                    raise RefusedError
+        if "navigation_type" in data_keys:
+            data_keys.remove("navigation_type")
+            data__navigationtype = data["navigation_type"]
+            if not isinstance(data__navigationtype, str):
+                raise RefusedError
+        if "timestamp" in data_keys:
+            data_keys.remove("timestamp")
+            data__timestamp = data["timestamp"]
+            if not isinstance(data__timestamp, (int, float, Decimal)) or isinstance(
+                data__timestamp, bool
+            ):
+                raise RefusedError
+            if isinstance(data__timestamp, (int, float, Decimal)) and (
+                not isinstance(data__timestamp, bool)
+            ):
+                if data__timestamp < 0:
+                    raise RefusedError
+
+
+def validate___definitions_webvitalevent(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["type", "data"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "type" in data_keys:
+            data_keys.remove("type")
+            data__type = data["type"]
+            if not (isinstance(data__type, str) and data__type == "web_vital"):
+                raise RefusedError
+        if "data" in data_keys:
+            data_keys.remove("data")
+            data__data = data["data"]
+            validate___definitions_webvitaleventdata(data__data)
+
+
+def validate___definitions_clickeventdata(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["x", "y", "timestamp"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "x" in data_keys:
+            data_keys.remove("x")
+            data__x = data["x"]
+            if not isinstance(data__x, (int, float, Decimal)) or isinstance(data__x, bool):
+                raise RefusedError
+        if "y" in data_keys:
+            data_keys.remove("y")
+            data__y = data["y"]
+            if not isinstance(data__y, (int, float, Decimal)) or isinstance(data__y, bool):
+                raise RefusedError
+        if "timestamp" in data_keys:
+            data_keys.remove("timestamp")
+            data__timestamp = data["timestamp"]
+            if not isinstance(data__timestamp, (int, float, Decimal)) or isinstance(
+                data__timestamp, bool
+            ):
+                raise RefusedError
+            if isinstance(data__timestamp, (int, float, Decimal)) and (
+                not isinstance(data__timestamp, bool)
+            ):
+                if data__timestamp < 0:
+                    raise RefusedError
+
+
+def validate___definitions_clickevent(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["type", "data"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "type" in data_keys:
+            data_keys.remove("type")
+            data__type = data["type"]
+            if not (isinstance(data__type, str) and data__type == "click"):
+                raise RefusedError
+        if "data" in data_keys:
+            data_keys.remove("data")
+            data__data = data["data"]
+            validate___definitions_clickeventdata(data__data)
+
+
+def validate___definitions_pagevieweventdata(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["location", "timestamp"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "location" in data_keys:
+            data_keys.remove("location")
+            data__location = data["location"]
+            if not isinstance(data__location, str):
+                raise RefusedError
+        if "title" in data_keys:
+            data_keys.remove("title")
+            data__title = data["title"]
+            if not isinstance(data__title, (str, NoneType)):
+                raise RefusedError
+        if "timestamp" in data_keys:
+            data_keys.remove("timestamp")
+            data__timestamp = data["timestamp"]
+            if not isinstance(data__timestamp, (int, float, Decimal)) or isinstance(
+                data__timestamp, bool
+            ):
+                raise RefusedError
+            if isinstance(data__timestamp, (int, float, Decimal)) and (
+                not isinstance(data__timestamp, bool)
+            ):
+                if data__timestamp < 0:
+                    raise RefusedError
+
+
+def validate___definitions_pageviewevent(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["type", "data"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "type" in data_keys:
+            data_keys.remove("type")
+            data__type = data["type"]
+            if not (isinstance(data__type, str) and data__type == "page_view"):
+                raise RefusedError
+        if "data" in data_keys:
+            data_keys.remove("data")
+            data__data = data["data"]
+            validate___definitions_pagevieweventdata(data__data)
+
+
+def validate___definitions_deviceinfo(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data_keys = set(data.keys())
+        if "browser" in data_keys:
+            data_keys.remove("browser")
+            data__browser = data["browser"]
+            if not isinstance(data__browser, str):
+                raise RefusedError
+        if "os" in data_keys:
+            data_keys.remove("os")
+            data__os = data["os"]
+            if not isinstance(data__os, str):
+                raise RefusedError
+        if "device_type" in data_keys:
+            data_keys.remove("device_type")
+            data__devicetype = data["device_type"]
+            if not isinstance(data__devicetype, str):
+                raise RefusedError
+        if "user_agent" in data_keys:
+            data_keys.remove("user_agent")
+            data__useragent = data["user_agent"]
+            if not isinstance(data__useragent, str):
+                raise RefusedError
+        if "platform" in data_keys:
+            data_keys.remove("platform")
+            data__platform = data["platform"]
+            if not isinstance(data__platform, str):
+                raise RefusedError
+        if "referrer" in data_keys:
+            data_keys.remove("referrer")
+            data__referrer = data["referrer"]
+            if not isinstance(data__referrer, str):
+                raise RefusedError
+        if "screen_width" in data_keys:
+            data_keys.remove("screen_width")
+            data__screenwidth = data["screen_width"]
+            if not isinstance(data__screenwidth, (int, float, Decimal)) or isinstance(
+                data__screenwidth, bool
+            ):
+                raise RefusedError
+            if isinstance(data__screenwidth, (int, float, Decimal)) and (
+                not isinstance(data__screenwidth, bool)
+            ):
+                if data__screenwidth < 0:
+                    raise RefusedError
+        if "screen_height" in data_keys:
+            data_keys.remove("screen_height")
+            data__screenheight = data["screen_height"]
+            if not isinstance(data__screenheight, (int, float, Decimal)) or isinstance(
+                data__screenheight, bool
+            ):
+                raise RefusedError
+            if isinstance(data__screenheight, (int, float, Decimal)) and (
+                not isinstance(data__screenheight, bool)
+            ):
+                if data__screenheight < 0:
+                    raise RefusedError
+
+
+def validate___definitions_utmparams(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data_keys = set(data.keys())
+        if "utm_source" in data_keys:
+            data_keys.remove("utm_source")
+            data__utmsource = data["utm_source"]
+            if not isinstance(data__utmsource, str):
+                raise RefusedError
+        if "utm_medium" in data_keys:
+            data_keys.remove("utm_medium")
+            data__utmmedium = data["utm_medium"]
+            if not isinstance(data__utmmedium, str):
+                raise RefusedError
+        if "utm_campaign" in data_keys:
+            data_keys.remove("utm_campaign")
+            data__utmcampaign = data["utm_campaign"]
+            if not isinstance(data__utmcampaign, str):
+                raise RefusedError
+        if "utm_term" in data_keys:
+            data_keys.remove("utm_term")
+            data__utmterm = data["utm_term"]
+            if not isinstance(data__utmterm, str):
+                raise RefusedError
+        if "utm_content" in data_keys:
+            data_keys.remove("utm_content")
+            data__utmcontent = data["utm_content"]
+            if not isinstance(data__utmcontent, str):
+                raise RefusedError
+        for data_key in data_keys:
+            if data_key not in [
+                "utm_source",
+                "utm_medium",
+                "utm_campaign",
+                "utm_term",
+                "utm_content",
+            ]:
+                data_value = data.get(data_key)
+                if not isinstance(data_value, str):
+                    raise RefusedError
+
+
+def validate___definitions_unisightsdata(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["asset_id", "session_id", "page_url", "events"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "asset_id" in data_keys:
+            data_keys.remove("asset_id")
+            data__assetid = data["asset_id"]
+            if not isinstance(data__assetid, str):
+                raise RefusedError
+            if isinstance(data__assetid, str):
+                data__assetid_len = len(data__assetid)
+                if data__assetid_len < 1:
+                    raise RefusedError
+        if "session_id" in data_keys:
+            data_keys.remove("session_id")
+            data__sessionid = data["session_id"]
+            if not isinstance(data__sessionid, str):
+                raise RefusedError
+            if isinstance(data__sessionid, str):
+                data__sessionid_len = len(data__sessionid)
+                if data__sessionid_len < 36:
+                    raise RefusedError
+                if data__sessionid_len > 36:
+                    raise RefusedError
+                if not REGEX_PATTERNS[
+                    "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+                ].search(data__sessionid):
+                    raise RefusedError
+        if "page_url" in data_keys:
+            data_keys.remove("page_url")
+            data__pageurl = data["page_url"]
+            if not isinstance(data__pageurl, str):
+                raise RefusedError
+            if isinstance(data__pageurl, str):
+                if not REGEX_PATTERNS[
+                    "^(?:https?://[^ /?#]+(?![^/?#])|(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:[^ ])"
+                ].search(data__pageurl):
+                    raise RefusedError
+        if "entry_page" in data_keys:
+            data_keys.remove("entry_page")
+            data__entrypage = data["entry_page"]
+            if not isinstance(data__entrypage, (str, NoneType)):
+                raise RefusedError
+        if "exit_page" in data_keys:
+            data_keys.remove("exit_page")
+            data__exitpage = data["exit_page"]
+            if not isinstance(data__exitpage, (str, NoneType)):
+                raise RefusedError
+        if "utm_params" in data_keys:
+            data_keys.remove("utm_params")
+            data__utmparams = data["utm_params"]
+            validate___definitions_utmparams(data__utmparams)
+        if "device_info" in data_keys:
+            data_keys.remove("device_info")
+            data__deviceinfo = data["device_info"]
+            validate___definitions_deviceinfo(data__deviceinfo)
+        if "scroll_depth" in data_keys:
+            data_keys.remove("scroll_depth")
+            data__scrolldepth = data["scroll_depth"]
+            if not isinstance(data__scrolldepth, (int, float, Decimal)) or isinstance(
+                data__scrolldepth, bool
+            ):
+                raise RefusedError
+            if isinstance(data__scrolldepth, (int, float, Decimal)) and (
+                not isinstance(data__scrolldepth, bool)
+            ):
+                if data__scrolldepth < 0:
+                    raise RefusedError
+        if "time_on_page" in data_keys:
+            data_keys.remove("time_on_page")
+            data__timeonpage = data["time_on_page"]
+            if not isinstance(data__timeonpage, (int, float, Decimal)) or isinstance(
+                data__timeonpage, bool
+            ):
+                raise RefusedError
+            if isinstance(data__timeonpage, (int, float, Decimal)) and (
+                not isinstance(data__timeonpage, bool)
+            ):
+                if data__timeonpage < 0:
+                    raise RefusedError
+        if "events" in data_keys:
+            data_keys.remove("events")
+            data__events = data["events"]
+            if not isinstance(data__events, (list, tuple)):
+                raise RefusedError
+
+
+def validate___definitions_encryptedenvelope(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["site_id", "bucket", "tag", "ciphertext"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "site_id" in data_keys:
+            data_keys.remove("site_id")
+            data__siteid = data["site_id"]
+            if not isinstance(data__siteid, str):
+                raise RefusedError
+            if isinstance(data__siteid, str):
+                data__siteid_len = len(data__siteid)
+                if data__siteid_len < 1:
+                    raise RefusedError
+        if "ua_hash" in data_keys:
+            data_keys.remove("ua_hash")
+            data__uahash = data["ua_hash"]
+            if not isinstance(data__uahash, str):
+                raise RefusedError
+        if "bucket" in data_keys:
+            data_keys.remove("bucket")
+            data__bucket = data["bucket"]
+            if (
+                not isinstance(data__bucket, int)
+                and (not (isinstance(data__bucket, float) and data__bucket.is_integer()))
+                or isinstance(data__bucket, bool)
+            ):
+                raise RefusedError
+            if isinstance(data__bucket, (int, float, Decimal)) and (
+                not isinstance(data__bucket, bool)
+            ):
+                if data__bucket < 0:
+                    raise RefusedError
+                if data__bucket > 9007199254740991:
+                    raise RefusedError
+        if "tag" in data_keys:
+            data_keys.remove("tag")
+            data__tag = data["tag"]
+            if not isinstance(data__tag, str):
+                raise RefusedError
+        if "ciphertext" in data_keys:
+            data_keys.remove("ciphertext")
+            data__ciphertext = data["ciphertext"]
+            if not isinstance(data__ciphertext, str):
+                raise RefusedError
+
+
+def validate___definitions_encryptedenvelopepayload(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["encrypted", "envelope"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "encrypted" in data_keys:
+            data_keys.remove("encrypted")
+            data__encrypted = data["encrypted"]
+            if not (isinstance(data__encrypted, bool) and data__encrypted is True):
+                raise RefusedError
+        if "envelope" in data_keys:
+            data_keys.remove("envelope")
+            data__envelope = data["envelope"]
+            validate___definitions_encryptedenvelope(data__envelope)
+
+
+def validate___definitions_encryptedpayload(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["encrypted", "data", "tag", "bucket", "site_id"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "encrypted" in data_keys:
+            data_keys.remove("encrypted")
+            data__encrypted = data["encrypted"]
+            if not (isinstance(data__encrypted, bool) and data__encrypted is True):
+                raise RefusedError
+        if "data" in data_keys:
+            data_keys.remove("data")
+            data__data = data["data"]
+            if not isinstance(data__data, str):
+                raise RefusedError
+        if "tag" in data_keys:
+            data_keys.remove("tag")
+            data__tag = data["tag"]
+            if not isinstance(data__tag, str):
+                raise RefusedError
+        if "bucket" in data_keys:
+            data_keys.remove("bucket")
+            data__bucket = data["bucket"]
+            if (
+                not isinstance(data__bucket, int)
+                and (not (isinstance(data__bucket, float) and data__bucket.is_integer()))
+                or isinstance(data__bucket, bool)
+            ):
+                raise RefusedError
+            if isinstance(data__bucket, (int, float, Decimal)) and (
+                not isinstance(data__bucket, bool)
+            ):
+                if data__bucket < 0:
+                    raise RefusedError
+                if data__bucket > 9007199254740991:
+                    raise RefusedError
+        if "site_id" in data_keys:
+            data_keys.remove("site_id")
+            data__siteid = data["site_id"]
+            if not isinstance(data__siteid, str):
+                raise RefusedError
+            if isinstance(data__siteid, str):
+                data__siteid_len = len(data__siteid)
+                if data__siteid_len < 1:
+                    raise RefusedError
+        if "ua_hash" in data_keys:
+            data_keys.remove("ua_hash")
+            data__uahash = data["ua_hash"]
+            if not isinstance(data__uahash, str):
+                raise RefusedError
+        if "envelope" in data_keys:
+            data_keys.remove("envelope")
+            data__envelope = data["envelope"]
+            if not isinstance(data__envelope, NoneType):
+                raise RefusedError
+
+
+def validate___definitions_unisightspayload(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise RefusedError
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(["data"]) - data.keys()
+        if data__missing_keys:
+            raise RefusedError
+        data_keys = set(data.keys())
+        if "data" in data_keys:
+            data_keys.remove("data")
+            data__data = data["data"]
+            validate___definitions_unisightsdata(data__data)
+        if "encrypted" in data_keys:
+            data_keys.remove("encrypted")
+            data__encrypted = data["encrypted"]
+            if not (isinstance(data__encrypted, bool) and data__encrypted is False):
+                raise RefusedError
+
+
+VALIDATORS: dict[str, Callable[[Any], None]] = {
+    "UnisightsPayload": validate___definitions_unisightspayload,
+    "EncryptedPayload": validate___definitions_encryptedpayload,
+    "EncryptedEnvelopePayload": validate___definitions_encryptedenvelopepayload,
+    "EncryptedEnvelope": validate___definitions_encryptedenvelope,
+    "UnisightsData": validate___definitions_unisightsdata,
+    "UtmParams": validate___definitions_utmparams,
+    "DeviceInfo": validate___definitions_deviceinfo,
+    "PageViewEvent": validate___definitions_pageviewevent,
+    "PageViewEventData": validate___definitions_pagevieweventdata,
+    "ClickEvent": validate___definitions_clickevent,
+    "ClickEventData": validate___definitions_clickeventdata,
+    "WebVitalEvent": validate___definitions_webvitalevent,
+    "WebVitalEventData": validate___definitions_webvitaleventdata,
+    "CustomEvent": validate___definitions_customevent,
+    "CustomEventData": validate___definitions_customeventdata,
+    "ErrorEvent": validate___definitions_errorevent,
+    "ErrorEventData": validate___definitions_erroreventdata,
+}

@@ -1,0 +1,1 @@
+"""What HTTP says: bodies, CORS, responses, and requests as ASGI and WSGI have them."""

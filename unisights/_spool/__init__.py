@@ -1,0 +1,1 @@
+"""The spool: the SQLite file of durable delivery, and what works on it."""

@@ -1,0 +1,217 @@
+"""Saving what can be read from a spool that is corrupt."""
+
+import contextlib
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unisights._decoding.identity import digest
+from unisights._spool.process_locks import ProcessLocks
+from unisights._spool.rejected import COLUMNS, RejectedRow
+from unisights._spool.store import SPOOL_VERSION, Spool, check_spool, is_disk_full
+from unisights.errors import StoreError
+
+_COPIES = {
+    "payloads": ("id", "received_at", "content_id", "request", "raw", "quarantined"),
+    "waiting": ("id", "owner", "attempts", "since", "due", "size", "session_id", "reason"),
+    "dead": ("id", "attempts", "died_at", "size", "session_id", "reason"),
+    "rejected": COLUMNS,
+}
+
+_MAX_GAP = 100_000
+"""In a stretch that cannot be read in one go, so many numbers are tried one by one."""
+
+Values = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What a repair has found.
+
+    Attributes:
+        was_intact: whether there was nothing to repair.
+        expected: how many payloads and rejected records there were by the spool's own count, if
+            that could be read.
+        saved: how many there are now.
+        kept: where the corrupt file is now.
+    """
+
+    was_intact: bool
+    expected: int | None
+    saved: int
+    kept: Path | None = None
+
+
+def repair_spool(path: Path) -> Repair:
+    """Make a new spool of all that can be read of one, if it is corrupt; keep the old file.
+
+    Each body is held against its content id, so what is saved is what was received.
+
+    Raises:
+        StoreError: there is no such file, it is in use, or no new one can be written.
+    """
+    if not path.is_file():
+        raise StoreError(f"cannot use the spool {path}: there is no such file")
+    if ProcessLocks(path).any_alive():
+        raise StoreError(f"the spool {path} is in use: stop what uses it first")
+    _refuse_others(path)
+    if is_disk_full(path):
+        # What is intact cannot be read then, either.
+        raise StoreError(f"cannot repair the spool {path}: the disk is full, make room first")
+    broken = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+    try:
+        _refuse_other_versions(broken, path)
+        expected = _expected(broken)
+        if expected is not None and _is_intact(broken):
+            return Repair(was_intact=True, expected=expected, saved=expected)
+        rows = {table: dict(_salvage(broken, table)) for table in _COPIES}
+    finally:
+        # Closing would write back the log if it could.
+        with contextlib.suppress(sqlite3.Error):
+            broken.close()
+    new = path.with_name(f"{path.name}-repaired")
+    _remove(new)
+    try:
+        saved = _write(new, rows)
+    except BaseException:
+        # The disk may be full: half a copy only takes more of its room.
+        _remove(new)
+        raise
+    _give_to_owner_of(path, new)
+    kept = path.with_name(f"{path.name}-corrupt-{time.time_ns() // 1_000_000_000}")
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").replace(f"{kept}{suffix}")
+    new.replace(path)
+    _remove(new)
+    return Repair(was_intact=False, expected=expected, saved=saved, kept=kept)
+
+
+def _give_to_owner_of(path: Path, new: Path) -> None:
+    """Root may repair what others use: they must be able to go on with it."""
+    was = path.stat()
+    if os.geteuid() == 0:
+        os.chown(new, was.st_uid, was.st_gid)
+    new.chmod(stat.S_IMODE(was.st_mode))
+
+
+def _refuse_others(path: Path) -> None:
+    """Leave alone what never was a spool. A spool whose first page is damaged still has a lock."""
+    has_lock = path.with_name(f"{path.name}-lock").exists()
+    try:
+        check_spool(path)
+    except StoreError:
+        if not has_lock:
+            raise
+
+
+def _refuse_other_versions(connection: sqlite3.Connection, path: Path) -> None:
+    with contextlib.suppress(sqlite3.DatabaseError):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version not in {SPOOL_VERSION, 0}:  # 0: its header may be damaged
+            age = "a newer" if version > SPOOL_VERSION else "an older"
+            raise StoreError(f"cannot use the spool {path}: it was made by {age} unisights")
+
+
+def _is_intact(connection: sqlite3.Connection) -> bool:
+    try:
+        if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+            return False
+        (payloads,) = connection.execute("SELECT count(*) FROM payloads").fetchone()
+        (accounted,) = connection.execute(
+            "SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM dead)"
+        ).fetchone()
+        (rejected,) = connection.execute("SELECT count(*) FROM rejected").fetchone()
+    except sqlite3.DatabaseError:
+        return False
+    # Pages may be in order, and what is on them still not be what was received.
+    sound, sound_rejected = (
+        sum(_is_sound(values) for _, values in _salvage(connection, table))
+        for table in ("payloads", "rejected")
+    )
+    is_whole = payloads == accounted == sound and rejected == sound_rejected
+    return is_whole and bool(payloads + rejected == _expected(connection))
+
+
+def _is_sound(values: Values) -> bool:
+    """Whether a payload, or a rejected record, has the body that was received."""
+    raw = values[4]
+    return isinstance(raw, bytes) and digest(raw) == values[2]
+
+
+def _expected(connection: sqlite3.Connection) -> int | None:
+    try:
+        (count,) = connection.execute("SELECT waiting + dead + rejected FROM state").fetchone()
+    except (sqlite3.DatabaseError, TypeError):
+        return None
+    return int(count)
+
+
+def _salvage(connection: sqlite3.Connection, table: str) -> Iterator[tuple[int, Values]]:
+    """Every row that can be read: from the front, from the back, and one by one in between."""
+    first = last = 0
+    for first, values in _read_along(connection, table, "id > ? ORDER BY id", 0):
+        yield first, values
+    end = 2**62
+    for last, values in _read_along(connection, table, "id < ? ORDER BY id DESC", end):
+        if last <= first:
+            return
+        end = last
+        yield last, values
+    if not first and not last:
+        return  # Not even the tables' names can be read, or there is nothing.
+    for row_id in range(first + 1, min(end, first + _MAX_GAP)):
+        with contextlib.suppress(sqlite3.DatabaseError):
+            for values in _read(connection, table, "id = ?", row_id):
+                yield row_id, values
+
+
+def _read_along(
+    connection: sqlite3.Connection, table: str, condition: str, bound: int
+) -> Iterator[tuple[int, Values]]:
+    """Row after row, up to the first that cannot be read."""
+    with contextlib.suppress(sqlite3.DatabaseError):
+        while rows := _read(connection, table, condition, bound):
+            bound = rows[0][0]
+            yield bound, rows[0]
+
+
+def _read(connection: sqlite3.Connection, table: str, condition: str, bound: int) -> list[Values]:
+    columns = ", ".join(_COPIES[table])
+    sql = f"SELECT {columns} FROM {table} WHERE {condition} LIMIT 1"  # noqa: S608
+    return connection.execute(sql, (bound,)).fetchall()
+
+
+def _write(path: Path, rows: dict[str, dict[int, Values]]) -> int:
+    """Write a new spool: what is waiting is due, and whatever is neither waiting nor dead waits."""
+    spool = Spool(path)
+    try:
+        with spool.transaction():
+            saved = 0
+            for row_id, values in sorted(rows["payloads"].items()):
+                if not _is_sound(values):
+                    continue
+                dead = rows["dead"].get(row_id)
+                waiting = rows["waiting"].get(row_id)
+                spool.restore(values, dead=dead, waiting=waiting)
+                saved += 1
+            for row_id, values in sorted(rows["rejected"].items()):
+                if _is_sound(values):
+                    spool.rejected.put(row_id, RejectedRow(*values[1:-1]))
+                    spool.skip(row_id)
+                    saved += 1
+    finally:
+        spool.close()
+    if Path(f"{path}-wal").exists():
+        raise StoreError(f"cannot repair the spool: {path} could not be written out")
+    return saved
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-lock"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)

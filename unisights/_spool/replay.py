@@ -1,0 +1,115 @@
+"""Judging rejected records again: what is valid by now waits for its delivery."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from unisights._decoding.identity import digest
+from unisights._decoding.quarantine import Selection
+from unisights._decoding.slow_path import decode_selected
+from unisights._decoding.violations import Checks, OutOfRange
+from unisights._http.responses import MAX_LISTED
+from unisights._spool.rejected import RejectedRow
+from unisights._spool.store import NOBODY, NewRow, Spool
+from unisights.errors import InvalidJSONError, ValidationError
+from unisights.rejection import describe_problems
+from unisights.schema import SCHEMA_VERSION
+
+_CHECKS = Checks(max_problems=MAX_LISTED)
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Replay:
+    """What a replay has done, in records.
+
+    Attributes:
+        replayed: of so many, all or some waits for its delivery now.
+        left: so many are still there, as a whole or in part.
+    """
+
+    replayed: int = 0
+    left: int = 0
+
+
+def replay(
+    spool: Spool,
+    ids: Collection[int] | None = None,
+    *,
+    server_secret: str | bytes | None = None,
+    quarantines: bool = False,
+) -> Replay:
+    """Judge rejected records by the present schema, and let wait what is valid.
+
+    Of a body that was refused, that is the body; of one of which events were quarantined, a plain
+    body of the same session with those of them that are valid. It keeps the time at which it was
+    received. Each record is moved in one transaction, so nothing is delivered twice because of it.
+
+    Args:
+        spool: the spool; others may use it meanwhile.
+        ids: the numbers of the records; None: all.
+        server_secret: the secret that encrypted payloads were made with, if any.
+        quarantines: whether a refused body goes on if nothing but events in it is invalid; those
+            stay behind.
+
+    Raises:
+        StoreError: the spool cannot be written; what was moved before, was.
+    """
+    done = Replay()
+    for row_id, row in spool.rejected.read(ids):
+        valid, left = _judge(row, server_secret, quarantines=quarantines)
+        if valid is not None:
+            with spool.transaction():
+                if not spool.rejected.take(row_id, row):
+                    continue  # Another replay was faster, or it was dropped.
+                spool.insert([valid], [NOBODY])
+                if left is not None:
+                    spool.rejected.put(row_id, left)
+            done.replayed += 1
+        done.left += left is not None
+    return done
+
+
+def _judge(
+    row: RejectedRow, server_secret: str | bytes | None, *, quarantines: bool
+) -> tuple[NewRow | None, RejectedRow | None]:
+    """What is valid of a record, and what is not."""
+    indexes = row.indexes
+    selection = Selection.only(indexes) if indexes else Selection(quarantines=quarantines)
+    try:
+        payload = decode_selected(row.raw, selection, server_secret=server_secret, checks=_CHECKS)
+    except (InvalidJSONError, ValidationError):
+        return None, row
+    if indexes and not payload.data.events:
+        return None, row
+    left = None
+    if selection.quarantined:
+        left = replace(
+            row,
+            reason="invalid_events",
+            status=None,
+            schema_version=SCHEMA_VERSION,
+            problems=_encode(describe_problems(tuple(selection.problems))).decode(),
+            quarantined=_encode(selection.quarantined).decode(),
+        )
+    raw, quarantined = row.raw, None if left is None else left.quarantined
+    if indexes:
+        # The rest of the session was accepted before: this is another body, with its own identity.
+        session = {"data": selection.session, "encrypted": False}
+        raw, quarantined = msgspec.json.encode(session, enc_hook=_encode_unread), None
+    valid = NewRow(
+        raw,
+        row.request,
+        row.received_at,
+        payload.data.session_id,
+        digest(raw),
+        quarantined,
+    )
+    return valid, left
+
+
+def _encode_unread(value: object) -> None:
+    """Null for a number that no double can hold, in a property that nobody reads."""
+    assert isinstance(value, OutOfRange)  # noqa: S101  # there is nothing else
