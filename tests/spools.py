@@ -10,7 +10,7 @@ from unisights._decoding.identity import content_id
 from unisights._delivery.attempts import read_request, write_request
 from unisights._spool.rejected import RejectedRow
 from unisights._spool.store import NewRow, Spool
-from unisights.collector import Collector, Rejected
+from unisights.collector import Collector
 from unisights.request import RequestInfo
 
 REQUEST = write_request(
@@ -32,10 +32,10 @@ def rejected_row(raw: bytes, quarantined: list[int] | None = None) -> RejectedRo
     )
     buffer = collector.buffer(info)
     buffer.add(raw)
-    outcome = collector.accept(info, buffer)
-    assert isinstance(outcome, Rejected)
-    assert list(outcome.rejection.quarantined) == (quarantined or [])
-    return RejectedRow.of(outcome.rejection, REQUEST)
+    rejection = collector.accept(info, buffer).rejection
+    assert rejection is not None
+    assert list(rejection.quarantined) == (quarantined or [])
+    return RejectedRow.of(rejection, REQUEST)
 
 
 def fill(path: Path, count: int, *, dead: int = 0) -> None:

@@ -29,11 +29,12 @@ def info_of(method: str = "POST", **headers: str) -> RequestInfo:
 
 def accepted(
     collector: Collector, body: bytes, info: RequestInfo
-) -> UnisightsPayload | HTTPResponse:
+) -> UnisightsPayload | HTTPResponse | None:
     """What becomes of a body."""
     buffer = collector.buffer(info)
     buffer.add(body)
-    return collector.accept(info, buffer)
+    decision = collector.accept(info, buffer)
+    return decision.payload or decision.response
 
 
 def inflated(encoding: str, body: bytes, limit: int = LIMIT) -> bytes:

@@ -17,19 +17,18 @@ from typing import Any
 
 import pytest
 
+from tests.endpoints import INFO, deliver, serve
 from tests.processes import DEADLINE, PYTHON, read_until, wait_for
 from tests.spools import fill, query
 from tests.support import ROOT, SITE_ID, click, make_body, make_data, seal
-from unisights import ConfigurationError, RequestInfo, UndeliveredError, UnisightsOptions
-from unisights._delivery.durable import DurableDelivery
+from unisights import ConfigurationError, UndeliveredError, UnisightsOptions
+from unisights._endpoint.asynchronous import AsyncEndpoint
+from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._spool.clock import boot_clock
 from unisights._spool.repair import repair_spool
 from unisights._spool.store import Spool
 from unisights._spool.writer import POLL_SECONDS
-from unisights.collector import Collector, Rejected
 from unisights.errors import StoreError
-
-INFO = RequestInfo(method="POST", path="/events", headers={"x-trace": "abc"})
 
 
 class _Handler:
@@ -70,7 +69,7 @@ class _AsyncHandler(_Handler):
         self.end(payload)
 
 
-Make = Callable[..., DurableDelivery]
+Make = Callable[..., SyncEndpoint]
 
 
 @pytest.fixture(params=[_SyncHandler, _AsyncHandler])
@@ -90,9 +89,9 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def make(path: Path, handler: _Handler) -> Iterator[Make]:
     """Makes deliveries of that spool, and closes them."""
-    made: list[DurableDelivery] = []
+    made: list[SyncEndpoint] = []
 
-    def make_delivery(**options: Any) -> DurableDelivery:
+    def make_endpoint(**options: Any) -> SyncEndpoint:
         settings = {
             "handler": handler,
             "spool": path,
@@ -101,19 +100,18 @@ def make(path: Path, handler: _Handler) -> Iterator[Make]:
             "drain_timeout": 5.0,
             **options,
         }
-        delivery = DurableDelivery(Collector(UnisightsOptions(delivery="durable", **settings)))
-        made.append(delivery)
-        return delivery
+        endpoint = SyncEndpoint(UnisightsOptions(delivery="durable", **settings), "inline")
+        made.append(endpoint)
+        return endpoint
 
-    yield make_delivery
+    yield make_endpoint
     handler.let_go.set()
-    for delivery in made:
-        delivery.close()
+    for endpoint in made:
+        endpoint.delivery.close()
 
 
-def _send(delivery: DurableDelivery, label: str = SITE_ID, **changes: Any) -> int:
-    payload = delivery.collector.decode(make_body(asset_id=label, **changes))
-    return delivery.deliver_sync(INFO, payload, lambda: None).status
+def _send(endpoint: SyncEndpoint, label: str = SITE_ID, **changes: Any) -> int:
+    return serve(endpoint, make_body(asset_id=label, **changes)).status
 
 
 def _waiting(path: Path) -> int:
@@ -128,10 +126,10 @@ def _dead(path: Path) -> list[tuple[object, ...]]:
 def test_what_fails_is_tried_again(make: Make, handler: _Handler, path: Path) -> None:
     """Until it succeeds; the handler then gets what it got at first, and on_error nothing."""
     errors: list[Any] = []
-    delivery = make(on_error=lambda payload, error: errors.append(error))
+    endpoint = make(on_error=lambda payload, error: errors.append(error))
     handler.failing = {"a"}
-    assert _send(delivery, "a") == 202
-    assert _send(delivery, "b") == 202
+    assert _send(endpoint, "a") == 202
+    assert _send(endpoint, "b") == 202
     wait_for(lambda: handler.begun.count("a") >= 3, "the third attempt")
     handler.failing.clear()
     wait_for(lambda: sorted(handler.labels) == ["a", "b"], "the success")
@@ -145,9 +143,9 @@ def test_what_keeps_failing_becomes_a_dead_letter(
 ) -> None:
     """After max_attempts, with its reason; on_error gets it once, with the handler's exception."""
     errors: list[Any] = []
-    delivery = make(max_attempts=3, on_error=lambda payload, error: errors.append((payload, error)))
+    endpoint = make(max_attempts=3, on_error=lambda payload, error: errors.append((payload, error)))
     handler.failing = {"a"}
-    _send(delivery, "a")
+    _send(endpoint, "a")
     wait_for(lambda: errors, "the call of on_error")
     ((payload, error),) = errors
     assert payload.data.asset_id == "a"
@@ -162,7 +160,7 @@ def test_what_is_too_old_becomes_a_dead_letter(make: Make, handler: _Handler, pa
     errors: list[Any] = []
     fill(path, 1)
     query(path, "UPDATE waiting SET since = since - 100")
-    make(max_age=50, on_error=lambda payload, error: errors.append(error)).open()
+    make(max_age=50, on_error=lambda payload, error: errors.append(error)).delivery.open()
     wait_for(lambda: errors, "the call of on_error")
     assert isinstance(errors[0], UndeliveredError)
     wait_for(lambda: len(_dead(path)) == 1, "the dead letter")
@@ -175,10 +173,9 @@ def test_what_cannot_be_decoded_becomes_a_dead_letter(
     """Options that changed since do not lose it, nor stop the others."""
     first = make(server_secret="old", handler=_fail)
     body = json.dumps(seal(json.dumps(make_data()).encode(), server_secret="old")).encode()
-    payload = first.collector.decode(body)
-    assert first.deliver_sync(INFO, payload, lambda: None).status == 202
-    first.close()
-    make(server_secret="new").open()
+    assert serve(first, body).status == 202
+    first.delivery.close()
+    make(server_secret="new").delivery.open()
     wait_for(lambda: len(_dead(path)) == 1, "the dead letter")
     assert "Decryption" in str(_dead(path)[0][1])
     assert _waiting(path) == 0
@@ -194,10 +191,10 @@ def test_encrypted_payloads_are_resumed(make: Make, handler: _Handler) -> None:
     body = json.dumps(seal(json.dumps(make_data()).encode())).encode()
     payload = first.collector.decode(body)
     payload.received_at = 1234
-    first.deliver_sync(INFO, payload, lambda: None)
-    first.close()
+    first.delivery.deliver_sync(INFO, payload, lambda: None)
+    first.delivery.close()
     seen: list[Any] = []
-    make(handler=lambda payload, info: seen.append((payload, info))).open()
+    make(handler=lambda payload, info: seen.append((payload, info))).delivery.open()
     wait_for(lambda: seen, "the delivery")
     again, info = seen[0]
     assert again == payload
@@ -217,7 +214,7 @@ def test_dead_letters_are_bounded(
 
     fill(path, 10, dead=10)
     size = query(path, "SELECT max(size) FROM dead")[0][0]
-    make(dead_letter_bytes=3 * size, on_error=on_error).open()  # type: ignore[operator]
+    make(dead_letter_bytes=3 * size, on_error=on_error).delivery.open()  # type: ignore[operator]
     wait_for(lambda: len(_dead(path)) == 3, "the end of the oldest")
     assert pushed_out == [f"site-{n}" for n in range(7)]
     assert "a dead letter was dropped" in caplog.text
@@ -230,7 +227,9 @@ def test_any_number_of_dead_letters_is_bounded(
     monkeypatch.setattr("unisights._spool.writer.POLL_SECONDS", 3600)
     dropped: list[Any] = []
     fill(path, 500, dead=500)
-    make(dead_letter_bytes=1, on_error=lambda payload, _error: dropped.append(payload)).open()
+    make(
+        dead_letter_bytes=1, on_error=lambda payload, _error: dropped.append(payload)
+    ).delivery.open()
     wait_for(lambda: len(dropped) >= 500 and not _dead(path), "room among the dead letters")
     assert len(dropped) == 500
 
@@ -245,7 +244,7 @@ def test_what_is_tried_again_is_not_dropped(make: Make, handler: _Handler, path:
 
     fill(path, 1, dead=1)
     handler.let_go.clear()
-    make(dead_letter_bytes=1, on_error=on_error).open()
+    make(dead_letter_bytes=1, on_error=on_error).delivery.open()
     assert is_reported.wait(30)
     with contextlib.closing(Spool(path)) as spool, spool.transaction():
         assert spool.revive() == 1
@@ -278,9 +277,9 @@ def test_one_alone_always_fits(make: Make) -> None:
 def test_memory_is_bounded(make: Make, handler: _Handler, path: Path) -> None:
     """More than queue_size wait in the file alone, and are handled in turn."""
     handler.let_go.clear()
-    delivery = make(queue_size=3, max_concurrency=1)
+    endpoint = make(queue_size=3, max_concurrency=1)
     labels = [f"n{n}" for n in range(20)]
-    assert [_send(delivery, label) for label in labels] == [202] * 20
+    assert [_send(endpoint, label) for label in labels] == [202] * 20
     assert query(path, "SELECT count(*) FROM waiting WHERE owner != 0") == [(3,)]
     handler.let_go.set()
     wait_for(lambda: len(handler.labels) == 20, "the handling of all")
@@ -289,25 +288,22 @@ def test_memory_is_bounded(make: Make, handler: _Handler, path: Path) -> None:
 
 def test_requests_share_commits(make: Make, handler: _Handler) -> None:
     """Requests that wait at the same time are committed together."""
-    delivery = make()
-    delivery.open()
+    endpoint = make()
+    endpoint.delivery.open()
     with ThreadPoolExecutor(50) as pool:
-        statuses = list(pool.map(lambda _: _send(delivery), range(500)))
+        statuses = list(pool.map(lambda _: _send(endpoint), range(500)))
     assert statuses == [202] * 500
-    stats = delivery.stats()
+    stats = endpoint.delivery.stats()
     assert stats["stored"] == 500
     assert stats["commits"] < 400
 
 
 def test_requests_on_event_loops(make: Make, handler: _Handler) -> None:
     """Requests of several loops wait without blocking them."""
-    delivery = make()
+    endpoint = make()
 
     async def send_many() -> list[int]:
-        payload = delivery.collector.decode(make_body())
-        responses = await asyncio.gather(
-            *(delivery.deliver(INFO, payload, lambda: None) for _ in range(100))
-        )
+        responses = await asyncio.gather(*(deliver(endpoint, make_body()) for _ in range(100)))
         return [response.status for response in responses]
 
     with ThreadPoolExecutor(3) as pool:
@@ -318,15 +314,14 @@ def test_requests_on_event_loops(make: Make, handler: _Handler) -> None:
 
 def test_a_cancelled_request_hurts_nobody(make: Make, handler: _Handler) -> None:
     """A request that nobody waits for any more is delivered all the same, as are the others."""
-    delivery = make()
-    delivery.open()
+    endpoint = make()
+    endpoint.delivery.open()
 
     async def send_two() -> int:
-        payload = delivery.collector.decode(make_body())
-        gone = asyncio.ensure_future(delivery.deliver(INFO, payload, lambda: None))
+        gone = asyncio.ensure_future(deliver(endpoint, make_body()))
         await asyncio.sleep(0)
         gone.cancel()
-        return (await delivery.deliver(INFO, payload, lambda: None)).status
+        return (await deliver(endpoint, make_body())).status
 
     assert asyncio.run(send_two()) == 202
     wait_for(lambda: len(handler.labels) == 2, "the handling of both")
@@ -335,11 +330,11 @@ def test_a_cancelled_request_hurts_nobody(make: Make, handler: _Handler) -> None
 def test_a_session_in_order(make: Make, handler: _Handler) -> None:
     """Ordered, later payloads of a session wait while an earlier one is put off; others do not."""
     other = "00000000-0000-4000-8000-000000000000"
-    delivery = make(ordered=True, max_concurrency=4)
+    endpoint = make(ordered=True, max_concurrency=4)
     handler.failing = {"a1"}
     for number in range(5):
-        _send(delivery, f"a{number}")
-    _send(delivery, "b", session_id=other)
+        _send(endpoint, f"a{number}")
+    _send(endpoint, "b", session_id=other)
     wait_for(lambda: handler.begun.count("a1") >= 3 and "b" in handler.labels, "some attempts")
     assert [label for label in handler.labels if label != "b"] == ["a0"]
     handler.failing.clear()
@@ -351,18 +346,18 @@ def test_closing_leaves_the_rest_in_the_spool(make: Make, handler: _Handler, pat
     """What runs may end; what has not begun stays, goes to nobody's on_error, and is resumed."""
     errors: list[Any] = []
     handler.let_go.clear()
-    delivery = make(max_concurrency=2, on_error=lambda payload, error: errors.append(error))
+    endpoint = make(max_concurrency=2, on_error=lambda payload, error: errors.append(error))
     for number in range(6):
-        _send(delivery, f"n{number}")
+        _send(endpoint, f"n{number}")
     wait_for(lambda: len(handler.begun) == 2, "the start of two")
     threading.Timer(0.2, handler.let_go.set).start()
-    delivery.close()
+    endpoint.delivery.close()
     assert sorted(handler.labels) == ["n0", "n1"]
     assert _waiting(path) == 4
     assert query(path, "SELECT count(*) FROM owners") == [(0,)]
-    assert _send(delivery) == 503
+    assert _send(endpoint) == 503
     assert not list(path.parent.glob("*-owner-*"))
-    delivery.open()
+    endpoint.delivery.open()
     wait_for(lambda: len(handler.labels) == 6, "the handling of the rest")
     assert sorted(handler.labels) == [f"n{n}" for n in range(6)]
     assert errors == []
@@ -373,12 +368,12 @@ def test_what_runs_while_closing_is_not_taken_over(
 ) -> None:
     """A sibling takes what has not begun at once, and leaves alone what may still end."""
     handler.let_go.clear()
-    delivery = make(max_concurrency=1, drain_timeout=20)
+    endpoint = make(max_concurrency=1, drain_timeout=20)
     for label in "abc":
-        _send(delivery, label)
+        _send(endpoint, label)
     wait_for(lambda: handler.begun, "the start")
-    make().open()
-    closing = threading.Thread(target=delivery.close)
+    make().delivery.open()
+    closing = threading.Thread(target=endpoint.delivery.close)
     closing.start()
     wait_for(lambda: len(handler.begun) == 3, "the taking over")
     time.sleep(1.5)
@@ -391,11 +386,11 @@ def test_what_runs_while_closing_is_not_taken_over(
 def test_closing_does_not_wait_forever(make: Make, handler: _Handler, path: Path) -> None:
     """What runs longer than drain_timeout is somebody else's to do again."""
     handler.let_go.clear()
-    delivery = make(drain_timeout=0.2)
-    _send(delivery)
+    endpoint = make(drain_timeout=0.2)
+    _send(endpoint)
     wait_for(lambda: handler.begun, "the start")
     began = time.monotonic()
-    delivery.close()
+    endpoint.delivery.close()
     assert time.monotonic() - began < 10
     assert query(path, "SELECT owner FROM waiting") == [(0,)]
 
@@ -403,17 +398,17 @@ def test_closing_does_not_wait_forever(make: Make, handler: _Handler, path: Path
 def test_while_draining_payloads_are_taken(make: Make, handler: _Handler, path: Path) -> None:
     """Held signals cost no beacon: what comes until the end goes into the spool."""
     handler.let_go.clear()
-    delivery = make()
-    _send(delivery, "a")
+    endpoint = make()
+    _send(endpoint, "a")
     wait_for(lambda: handler.begun, "the start")
-    drained = threading.Thread(target=delivery.drain)
+    drained = threading.Thread(target=endpoint.delivery.drain)
     drained.start()
-    wait_for(lambda: not delivery._running.writer._is_taking, "the beginning")  # type: ignore[union-attr]
-    assert _send(delivery, "b") == 202
+    wait_for(lambda: not endpoint.delivery._running.writer._is_taking, "the beginning")  # type: ignore[union-attr]
+    assert _send(endpoint, "b") == 202
     handler.let_go.set()
     drained.join()
-    assert _send(delivery, "c") == 202
-    delivery.close()
+    assert _send(endpoint, "c") == 202
+    endpoint.delivery.close()
     assert handler.labels == ["a"]
     assert _waiting(path) == 2
 
@@ -427,8 +422,8 @@ def test_a_sibling_takes_over_what_a_dead_process_left(
         spool.enter(77)
         assert len(spool.claim(77, rows=9, size=10**9)) == 3
     spool.close()
-    delivery = make()
-    delivery.open()
+    endpoint = make()
+    endpoint.delivery.open()
     wait_for(lambda: len(handler.labels) == 3, "the taking over")
     assert query(path, "SELECT count(*) FROM owners WHERE id = 77") == [(0,)]
 
@@ -438,7 +433,7 @@ def test_what_a_live_process_has_is_left_alone(make: Make, handler: _Handler, pa
     handler.let_go.clear()
     first, second = make(max_concurrency=1), make()
     _send(first, "a")
-    second.open()
+    second.delivery.open()
     time.sleep(2.5)
     assert handler.begun == ["a"]
 
@@ -446,22 +441,22 @@ def test_what_a_live_process_has_is_left_alone(make: Make, handler: _Handler, pa
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_begins_anew(make: Make, handler: _Handler, path: Path) -> None:
     """A child has its own connection and lock; the parent's lock ends with the parent."""
-    delivery = make()
-    _send(delivery, "parent")
+    endpoint = make()
+    _send(endpoint, "parent")
     wait_for(lambda: _waiting(path) == 0, "the delivery")
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        status = _send(delivery, "child")
+        status = _send(endpoint, "child")
         wait_for(lambda: handler.labels[-1] == "child", "the child's delivery")
-        delivery.close()
+        endpoint.delivery.close()
         os.write(writer, f"{status} {handler.labels[-1]}".encode())
         os._exit(0)
     os.waitpid(child, 0)
     assert os.read(reader, 100) == b"202 child"
     os.close(reader)
     os.close(writer)
-    assert _send(delivery, "again") == 202
+    assert _send(endpoint, "again") == 202
     wait_for(lambda: handler.labels == ["parent", "again"], "the parent's delivery")
 
 
@@ -469,14 +464,14 @@ def test_a_spool_that_cannot_be_used_refuses(
     make: Make, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """503 and a log entry that says why; the lifespan's start fails; mended, it works."""
-    delivery = make()
+    endpoint = make()
     path.write_text("my notes, which are longer than the header of a SQLite file would be. " * 3)
-    assert _send(delivery) == 503
+    assert _send(endpoint) == 503
     assert "something else" in caplog.text
     with pytest.raises(StoreError, match="something else"):
-        delivery.open()
+        endpoint.delivery.open()
     path.unlink()
-    wait_for(lambda: _send(delivery) == 202, "the mend")
+    wait_for(lambda: _send(endpoint) == 202, "the mend")
 
 
 def test_a_spool_is_checked_when_the_endpoint_is_made(make: Make, path: Path) -> None:
@@ -490,21 +485,21 @@ def test_a_write_that_fails_is_503_and_nothing_is_forgotten(
     make: Make, handler: _Handler, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While nothing can be written, payloads are refused; what was delivered is not repeated."""
-    delivery = make()
-    _send(delivery, "first")
+    endpoint = make()
+    _send(endpoint, "first")
     wait_for(lambda: _waiting(path) == 0, "the delivery")
     handler.let_go.clear()
-    _send(delivery, "a")
-    spool = delivery._running.writer._spool  # type: ignore[union-attr]
+    _send(endpoint, "a")
+    spool = endpoint.delivery._running.writer._spool  # type: ignore[union-attr]
     spool._connection.execute("PRAGMA query_only = ON")
     handler.let_go.set()
     wait_for(lambda: "a" in handler.labels, "the handling")
-    assert _send(delivery, "b") == 503
+    assert _send(endpoint, "b") == 503
     time.sleep(0.2)
     assert _waiting(path) == 1
     spool._connection.execute("PRAGMA query_only = OFF")
     wait_for(lambda: _waiting(path) == 0, "the settling")
-    assert _send(delivery, "c") == 202
+    assert _send(endpoint, "c") == 202
     wait_for(lambda: handler.labels == ["first", "a", "c"], "the handling")
     assert handler.begun.count("a") == 1
 
@@ -525,8 +520,8 @@ def test_workers_outlive_whatever_is_raised(
     async def handle_async(payload: Any, info: Any) -> None:
         handle(payload, info)
 
-    delivery = make(handler=handle_async if is_async else handle, max_concurrency=1)
-    _send(delivery)
+    endpoint = make(handler=handle_async if is_async else handle, max_concurrency=1)
+    _send(endpoint)
     wait_for(lambda: len(calls) == 2, "the second call")
 
 
@@ -536,9 +531,9 @@ def test_workers_outlive_what_on_error_raises(make: Make, path: Path) -> None:
     def end(_payload: Any, _error: Any) -> None:
         raise SystemExit(3)
 
-    delivery = make(handler=_fail, on_error=end, max_attempts=1, max_concurrency=1)
+    endpoint = make(handler=_fail, on_error=end, max_attempts=1, max_concurrency=1)
     for _ in range(3):
-        assert _send(delivery) == 202
+        assert _send(endpoint) == 202
     wait_for(lambda: len(_dead(path)) == 3, "the dead letters")
 
 
@@ -558,12 +553,12 @@ def test_the_words_of_an_exception_stop_nothing(
             raise error
         handler.labels.append(payload.data.asset_id)
 
-    delivery = make(handler=fail_once, max_attempts=2)
-    assert _send(delivery, "bad") == 202
+    endpoint = make(handler=fail_once, max_attempts=2)
+    assert _send(endpoint, "bad") == 202
     wait_for(lambda: len(_dead(path)) == 1, "the dead letter")
     ((_attempts, reason),) = _dead(path)
     assert type(error).__name__ in str(reason)
-    assert _send(delivery, "good") == 202
+    assert _send(endpoint, "good") == 202
     wait_for(lambda: handler.labels == ["good"], "the delivery")
 
 
@@ -579,27 +574,27 @@ def test_what_cannot_be_handed_over_is_tried_again(
     def have_no_loop() -> Any:
         raise OSError(24, "Too many open files")
 
-    delivery = make(handler=note)
+    endpoint = make(handler=note)
     monkeypatch.setattr("unisights._spool.workers.shared_loop", have_no_loop)
-    assert _send(delivery, "a") == 202
-    assert _send(delivery, "b") == 202
+    assert _send(endpoint, "a") == 202
+    assert _send(endpoint, "b") == 202
     wait_for(lambda: "Too many open files" in caplog.text, "the report")
     monkeypatch.undo()
     wait_for(lambda: _waiting(path) == 0, "the delivery")
     assert sorted(labels) == ["a", "b"]
-    assert delivery.collector.stats().queued == 2
+    assert endpoint.collector.stats().queued == 2
 
 
 def test_a_spool_that_stays_away_holds_no_requests(make: Make, path: Path) -> None:
     """The error that refuses them is the same for a while, and remembers none of them."""
-    delivery = make()
+    endpoint = make()
     path.write_text("my notes, which are longer than the header of a SQLite file would be. " * 3)
     depths = set()
     for _ in range(20):
-        assert _send(delivery) == 503
-        assert delivery._error is not None
-        delivery._retry_at = time.monotonic() + 60
-        depths.add(len(traceback.extract_tb(delivery._error.__traceback__)))
+        assert _send(endpoint) == 503
+        assert endpoint.delivery._error is not None
+        endpoint.delivery._retry_at = time.monotonic() + 60
+        depths.add(len(traceback.extract_tb(endpoint.delivery._error.__traceback__)))
     assert max(depths) < 15
 
 
@@ -607,19 +602,19 @@ def test_what_was_not_committed_is_not_counted(
     make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither as stored nor as a commit."""
-    delivery = make(handler=_fail, retry_delay=600)
-    delivery.open()
-    writer = delivery._running.writer  # type: ignore[union-attr]
+    endpoint = make(handler=_fail, retry_delay=600)
+    endpoint.delivery.open()
+    writer = endpoint.delivery._running.writer  # type: ignore[union-attr]
     reject = writer._reject
 
     def have_no_room(_puts: Any) -> None:
         raise StoreError("disk full")
 
     monkeypatch.setattr(writer, "_reject", have_no_room)
-    assert _send(delivery) == 503
+    assert _send(endpoint) == 503
     monkeypatch.setattr(writer, "_reject", reject)
-    assert _send(delivery) == 202
-    assert delivery.stats() == {"stored": 1, "commits": 1}
+    assert _send(endpoint) == 202
+    assert endpoint.delivery.stats() == {"stored": 1, "commits": 1}
 
 
 def test_quarantined_indexes_keep_their_order(make: Make, path: Path) -> None:
@@ -628,10 +623,10 @@ def test_quarantined_indexes_keep_their_order(make: Make, path: Path) -> None:
     events = [{} if index in indexes else click() for index in range(101)]
     got: list[Any] = []
     first = make(handler=_fail, retry_delay=600, invalid_events="quarantine")
-    assert _reject(first, make_body(events=events)).status == 202
-    first.close()
+    assert serve(first, make_body(events=events)).status == 202
+    first.delivery.close()
     query(path, "UPDATE waiting SET due = 0")
-    make(handler=lambda payload, _info: got.append(payload.quarantined)).open()
+    make(handler=lambda payload, _info: got.append(payload.quarantined)).delivery.open()
     wait_for(lambda: got, "the delivery")
     assert got == [indexes]
 
@@ -642,15 +637,14 @@ def test_two_handlers_need_two_spools(make: Make, caplog: pytest.LogCaptureFixtu
     Where no server opens them, the second refuses, and the log says why.
     """
     first = make()
-    first.open()
-    make().open()
+    first.delivery.open()
+    make().delivery.open()
     other = make(handler=_fail)
     with pytest.raises(ConfigurationError, match="a spool of its own"):
-        other.open()
+        other.delivery.open()
     assert _send(other) == 503
-    assert _reject(other, b"{").status == 400
-    payload = other.collector.decode(make_body())
-    assert asyncio.run(other.deliver(INFO, payload, lambda: None)).status == 503
+    assert serve(other, b"{").status == 400
+    assert asyncio.run(deliver(other, make_body())).status == 503
     assert caplog.text.count("a spool of its own") >= 1
     assert other.collector.stats().refused["spool_failed"] == 2
 
@@ -666,9 +660,9 @@ def test_two_handlers_need_two_spools(make: Make, caplog: pytest.LogCaptureFixtu
 )
 def test_endpoints_of_one_spool_agree(make: Make, differing: dict[str, Any]) -> None:
     """Else one would put among the dead letters what the other has accepted, or not keep order."""
-    make().open()
+    make().delivery.open()
     with pytest.raises(ConfigurationError, match=f"another {next(iter(differing))}: give each"):
-        make(**differing).open()
+        make(**differing).delivery.open()
 
 
 def test_a_log_that_raises_stops_nothing(make: Make, handler: _Handler, path: Path) -> None:
@@ -682,11 +676,11 @@ def test_a_log_that_raises_stops_nothing(make: Make, handler: _Handler, path: Pa
     handler.failing = {*labels}
     log.addFilter(refuse)
     try:
-        delivery = make(max_concurrency=2, max_attempts=3)
+        endpoint = make(max_concurrency=2, max_attempts=3)
         for label in labels:
-            _send(delivery, label)
+            _send(endpoint, label)
         wait_for(lambda: len(_dead(path)) == 5, "the dead letters")
-        _send(delivery, "last")
+        _send(endpoint, "last")
         wait_for(lambda: handler.labels == ["last"], "the delivery")
     finally:
         log.removeFilter(refuse)
@@ -697,13 +691,13 @@ def test_a_long_read_is_told_of(
 ) -> None:
     """Who reads the spool in one transaction stops nothing, but its log grows: that is said."""
     monkeypatch.setattr("unisights._spool.writer._LONG_LOG", 8 * 1024 * 1024)
-    delivery = make()
-    assert _send(delivery) == 202
+    endpoint = make()
+    assert _send(endpoint) == 202
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM payloads").fetchall()
         for _ in range(10):
-            assert _send(delivery, entry_page=f"https://{'x' * 1_000_000}/") == 202
+            assert _send(endpoint, entry_page=f"https://{'x' * 1_000_000}/") == 202
         wait_for(lambda: "something reads the spool" in caplog.text, "the warning")
 
 
@@ -724,8 +718,8 @@ def test_a_spool_by_two_names(make: Make, handler: _Handler, path: Path, tmp_pat
 @pytest.mark.parametrize("session", [{"a": 1}, [1], 1.5, True, 10**30, None, "\ud800"])
 def test_sessions_of_any_kind(make: Make, handler: _Handler, session: Any) -> None:
     """What is not checked is stored too, whatever it is, and does no harm to others' commits."""
-    delivery = make(validate_schema=False, validate_required_fields=False, ordered=True)
-    assert _send(delivery, "odd", session_id=session) == 202
+    endpoint = make(validate_schema=False, validate_required_fields=False, ordered=True)
+    assert _send(endpoint, "odd", session_id=session) == 202
     wait_for(lambda: handler.labels == ["odd"], "the delivery")
 
 
@@ -792,8 +786,8 @@ def test_logs_hold_no_content(
 ) -> None:
     """Neither storing nor failing logs what payloads hold."""
     caplog.set_level(logging.DEBUG, logger="unisights")
-    delivery = make(handler=_fail, max_attempts=2)
-    _send(delivery, "tell-tale")
+    endpoint = make(handler=_fail, max_attempts=2)
+    _send(endpoint, "tell-tale")
     wait_for(lambda: "a dead letter" in caplog.text, "the dead letter")
     assert "tell-tale" not in caplog.text
 
@@ -803,22 +797,22 @@ def test_logs_hold_no_content(
 
 def test_a_batch_holds_a_body_once(make: Make, handler: _Handler, path: Path) -> None:
     """Equal bodies that come into the same transaction are stored once, and all are answered."""
-    delivery = make(duplicate_window=60)
-    delivery.open()
-    assert delivery._running is not None
-    writer = delivery._running.writer
+    endpoint = make(duplicate_window=60)
+    endpoint.delivery.open()
+    assert endpoint.delivery._running is not None
+    writer = endpoint.delivery._running.writer
     other = Spool(path)
     with ThreadPoolExecutor(16) as pool:
         with other.transaction():
             # The writer waits for this transaction with at most the first of them in hand.
-            sends = [pool.submit(_send, delivery, f"site-{number % 2}") for number in range(16)]
+            sends = [pool.submit(_send, endpoint, f"site-{number % 2}") for number in range(16)]
             wait_for(lambda: len(writer._next.puts) >= 8, "a batch")
         assert {send.result() for send in sends} == {202}
     other.close()
     wait_for(lambda: _waiting(path) == 0, "the delivery")
     assert sorted(handler.labels) == ["site-0", "site-1"]
     assert query(path, "SELECT stored FROM state") == [(2,)]
-    assert delivery.collector.stats().duplicate == 14
+    assert endpoint.collector.stats().duplicate == 14
 
 
 def test_duplicates_are_known_after_a_restart(make: Make, handler: _Handler, path: Path) -> None:
@@ -826,7 +820,7 @@ def test_duplicates_are_known_after_a_restart(make: Make, handler: _Handler, pat
     first = make(duplicate_window=60)
     _send(first, "delivered")
     wait_for(lambda: handler.labels == ["delivered"], "the delivery")
-    first.close()
+    first.delivery.close()
     handler.labels.clear()
     second = make(duplicate_window=60)
     assert [_send(second, label) for label in ("delivered", "new")] == [202, 202]
@@ -838,11 +832,11 @@ def test_duplicates_are_known_after_a_restart(make: Make, handler: _Handler, pat
 def test_what_had_no_room_is_no_duplicate(make: Make, handler: _Handler, path: Path) -> None:
     """A body that was answered 503 is stored when it comes again; a duplicate needs no room."""
     handler.let_go.clear()
-    delivery = make(duplicate_window=60, spool_bytes=1)
-    assert [_send(delivery, label) for label in ("a", "b", "a")] == [202, 503, 202]
+    endpoint = make(duplicate_window=60, spool_bytes=1)
+    assert [_send(endpoint, label) for label in ("a", "b", "a")] == [202, 503, 202]
     handler.let_go.set()
     wait_for(lambda: _waiting(path) == 0, "the delivery")
-    assert _send(delivery, "b") == 202
+    assert _send(endpoint, "b") == 202
     wait_for(lambda: sorted(handler.labels) == ["a", "b"], "the delivery of both")
 
 
@@ -850,10 +844,10 @@ def test_what_could_not_be_written_is_no_duplicate(
     make: Make, handler: _Handler, path: Path
 ) -> None:
     """A transaction that fails leaves nothing remembered."""
-    delivery = make(duplicate_window=60)
-    delivery.open()
-    assert delivery._running is not None
-    seen = delivery._running.writer._spool.seen
+    endpoint = make(duplicate_window=60)
+    endpoint.delivery.open()
+    assert endpoint.delivery._running is not None
+    seen = endpoint.delivery._running.writer._spool.seen
     adds = seen.add
 
     def fail(*arguments: Any) -> None:
@@ -861,20 +855,20 @@ def test_what_could_not_be_written_is_no_duplicate(
         raise sqlite3.OperationalError("disk I/O error")
 
     seen.add = fail  # type: ignore[method-assign]
-    assert _send(delivery, "a") == 503
+    assert _send(endpoint, "a") == 503
     seen.add = adds  # type: ignore[method-assign]
-    assert [_send(delivery, "a") for _ in range(2)] == [202, 202]
+    assert [_send(endpoint, "a") for _ in range(2)] == [202, 202]
     wait_for(lambda: _waiting(path) == 0, "the delivery")
     assert handler.labels == ["a"]
 
 
 def test_what_had_its_time_is_forgotten(make: Make, handler: _Handler, path: Path) -> None:
     """The table empties itself, also if nothing more comes; then the body is new."""
-    delivery = make(duplicate_window=0.2)
-    _send(delivery, "a")
+    endpoint = make(duplicate_window=0.2)
+    _send(endpoint, "a")
     assert query(path, "SELECT count(*) FROM seen") == [(1,)]
     wait_for(lambda: query(path, "SELECT count(*) FROM seen") == [(0,)], "the purge")
-    _send(delivery, "a")
+    _send(endpoint, "a")
     wait_for(lambda: handler.labels == ["a", "a"], "the second delivery")
 
 
@@ -882,35 +876,33 @@ def test_a_restart_of_the_host_is_no_eternity(make: Make, path: Path) -> None:
     """What the clock of an earlier start has left is remembered for one more window at most."""
     first = make(duplicate_window=60)
     _send(first, "a")
-    first.close()
+    first.delivery.close()
     query(path, "UPDATE seen SET until = 1e12")
     second = make(duplicate_window=60)
-    second.open()
+    second.delivery.open()
     ((until,),) = query(path, "SELECT until FROM seen")
     assert float(str(until)) <= boot_clock() + 60
 
 
 SENDING = """\\
 import sys
+from tests.endpoints import serve
 from tests.support import make_body
-from unisights import RequestInfo, UnisightsOptions
+from unisights import UnisightsOptions
 from unisights._spool.clock import boot_clock
-from unisights._delivery.durable import DurableDelivery
+from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._spool.repair import repair_spool
-from unisights.collector import Collector, Rejected
 
 options = UnisightsOptions(
     delivery="durable", spool=sys.argv[1], duplicate_window=60, handler=lambda *_: None
 )
-delivery = DurableDelivery(Collector(options))
+endpoint = SyncEndpoint(options, "inline")
 print("ready", flush=True)
 sys.stdin.readline()
-info = RequestInfo(method="POST", path="/events", headers={})
 for number in range(50):
-    payload = delivery.collector.decode(make_body(asset_id=f"site-{number}"))
-    assert delivery.deliver_sync(info, payload, lambda: None).status == 202
-delivery.close()
-stats = delivery.collector.stats()
+    assert serve(endpoint, make_body(asset_id=f"site-{number}")).status == 202
+endpoint.delivery.close()
+stats = endpoint.collector.stats()
 print(stats.queued, stats.duplicate, stats.delivered, flush=True)
 """
 
@@ -948,9 +940,9 @@ def test_processes_know_each_others_bodies(tmp_path: Path) -> None:
 def test_repair_copes_with_what_was_seen(make: Make, handler: _Handler, path: Path) -> None:
     """A repaired spool has its payloads, and remembers none: a duplicate may pass."""
     handler.failing.add("a")
-    delivery = make(duplicate_window=60, retry_delay=600, retry_max_delay=600)
-    _send(delivery, "a")
-    delivery.close()
+    endpoint = make(duplicate_window=60, retry_delay=600, retry_max_delay=600)
+    _send(endpoint, "a")
+    endpoint.delivery.close()
     query(path, "DELETE FROM state")
     done = repair_spool(path)
     assert (done.was_intact, done.saved) == (False, 1)
@@ -972,7 +964,7 @@ def test_what_cannot_be_decoded_is_not_quoted(
     fill(path, 1)
     escaped = body.hex()
     query(path, f"UPDATE payloads SET raw = x'{escaped}'")  # noqa: S608
-    make().open()
+    make().delivery.open()
     wait_for(lambda: query(path, "SELECT count(*) FROM dead") == [(1,)], "the dead letter")
     wait_for(lambda: "undecodable" in _events(caplog), "the report")
     assert "dead_letter" in _events(caplog)
@@ -1003,21 +995,13 @@ def _logged(caplog: pytest.LogCaptureFixture) -> str:
     return caplog.text + "".join(repr(vars(record)) for record in caplog.records)
 
 
-def _reject(delivery: DurableDelivery, body: bytes) -> Any:
-    buffer = delivery.collector.buffer(INFO)
-    buffer.add(body)
-    outcome = delivery.collector.accept(INFO, buffer)
-    assert isinstance(outcome, Rejected)
-    return delivery.settle_sync(INFO, outcome, lambda _body: None)
-
-
 def test_records_of_what_was_rejected_take_no_payloads_with_them(
     make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """If there is no room for them, payloads of the same transaction are stored all the same."""
-    delivery = make(handler=_fail, retry_delay=600, invalid_events="quarantine")
-    delivery.open()
-    writer = delivery._running.writer  # type: ignore[union-attr]
+    endpoint = make(handler=_fail, retry_delay=600, invalid_events="quarantine")
+    endpoint.delivery.open()
+    writer = endpoint.delivery._running.writer  # type: ignore[union-attr]
 
     def have_no_room(*_given: Any, **_named: Any) -> None:
         raise sqlite3.OperationalError("database or disk is full")
@@ -1025,8 +1009,8 @@ def test_records_of_what_was_rejected_take_no_payloads_with_them(
     monkeypatch.setattr(writer._spool.rejected, "insert", have_no_room)
     monkeypatch.setattr(writer, "_gather", _once_both(writer, writer._gather))
     with ThreadPoolExecutor(2) as pool:
-        rejected = pool.submit(_reject, delivery, b"{")
-        stored = pool.submit(_send, delivery)
+        rejected = pool.submit(serve, endpoint, b"{")
+        stored = pool.submit(_send, endpoint)
         assert (rejected.result().status, stored.result()) == (400, 202)
     assert _waiting(path) == 1
     assert "a rejected body was not kept" in caplog.text
@@ -1047,18 +1031,18 @@ def _once_both(writer: Any, gather: Callable[[], Any]) -> Callable[[], Any]:
 
 def test_rejected_records_are_bounded_and_counted(make: Make, path: Path) -> None:
     """Beyond rejected_bytes the oldest go; what is there, and what was quarantined, is counted."""
-    delivery = make(
+    endpoint = make(
         handler=_fail, retry_delay=600, invalid_events="quarantine", rejected_bytes=1500
     )
     bodies = [b"%02d{" % number for number in range(20)]
-    assert [_reject(delivery, body).status for body in bodies] == [400] * 20
+    assert [serve(endpoint, body).status for body in bodies] == [400] * 20
     mixed = make_body(events=[click(), {}, {}])
-    assert _reject(delivery, mixed).status == 202
+    assert serve(endpoint, mixed).status == 202
     kept = query(path, "SELECT raw FROM rejected ORDER BY id")
     assert 1 < len(kept) < 20
     assert kept == [(body,) for body in [*bodies, mixed][-len(kept) :]]
-    _send(delivery)  # What the file holds is looked at with the next payload.
-    stats = delivery.collector.stats()
+    _send(endpoint)  # What the file holds is looked at with the next payload.
+    stats = endpoint.collector.stats()
     assert (stats.quarantined, stats.accepted, stats.refused["invalid_json"]) == (2, 2, 20)
     assert stats.rejected == len(kept)
     assert stats.rejected_bytes is not None
@@ -1075,15 +1059,18 @@ def test_on_reject_runs_where_the_handler_runs(make: Make) -> None:
     async def note(rejection: Any) -> None:
         loops.append(asyncio.get_running_loop())
 
-    delivery = make(handler=handle, on_reject=note, invalid_events="quarantine")
+    options = make(handler=handle, on_reject=note, invalid_events="quarantine").collector.options
+    endpoint = AsyncEndpoint(options, "inline")
 
-    async def serve() -> int:
-        buffer = delivery.collector.buffer(INFO)
-        buffer.add(make_body(events=[{}]))
-        outcome = delivery.collector.accept(INFO, buffer)
-        assert isinstance(outcome, Rejected)
-        return (await delivery.settle(INFO, outcome, lambda _body: None)).status
+    async def send() -> int:
+        pieces = [b"", make_body(events=[{}])]
 
-    assert asyncio.run(serve()) == 202
+        async def read(_size: int) -> bytes:
+            return pieces.pop()
+
+        return (await endpoint.serve(INFO, read, lambda _body: None)).status
+
+    assert asyncio.run(send()) == 202
     wait_for(lambda: len(loops) == 2, "the handler's call")
     assert loops[0] is loops[1]
+    endpoint.delivery.close()

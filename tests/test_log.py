@@ -11,15 +11,13 @@ from typing import Any
 
 import pytest
 
+from tests.endpoints import serve
 from tests.processes import wait_for
 from tests.spools import close_spool
 from tests.support import click, make_body, make_data, seal
 from unisights import RequestInfo, UnisightsOptions
-from unisights._delivery.base import Delivery, make_delivery
-from unisights._http.body import BodyBuffer
-from unisights._http.responses import HTTPResponse
+from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._runtime.log import ThrottledLog
-from unisights.collector import Collector
 from unisights.config import DeliveryMode
 
 INFO = RequestInfo(method="POST", path="/events", headers={"content-type": "application/json"})
@@ -67,13 +65,12 @@ def _body(label: str) -> bytes:
     return make_body(asset_id=f"{label} {MARKER}", page_url=f"https://{MARKER}.example/")
 
 
-def _send(delivery: Delivery, body: bytes) -> int:
-    buffer = BodyBuffer(delivery.collector.limit, "identity")
-    buffer.add(body)
-    outcome = delivery.collector.accept(INFO, buffer)
-    if isinstance(outcome, HTTPResponse):
-        return outcome.status
-    return delivery.deliver_sync(INFO, outcome, lambda: None).status
+def _endpoint(**options: Any) -> SyncEndpoint:
+    return SyncEndpoint(UnisightsOptions(**options), "inline")
+
+
+def _send(endpoint: SyncEndpoint, body: bytes) -> int:
+    return serve(endpoint, body).status
 
 
 def _raise(_payload: Any, _error: Exception) -> None:
@@ -95,8 +92,8 @@ REFUSED = [
 @pytest.mark.parametrize("body", REFUSED)
 def test_refusals_are_not_quoted(told: Callable[[], str], body: bytes) -> None:
     """Whatever is wrong with a body, the log has the reason's code alone."""
-    delivery = make_delivery(Collector(UnisightsOptions()), "inline")
-    assert _send(delivery, body) in {400, 422}
+    endpoint = _endpoint()
+    assert _send(endpoint, body) in {400, 422}
     assert "'event': 'refused'" in told()
     assert MARKER not in told()
 
@@ -120,18 +117,18 @@ def test_no_path_quotes_a_payload(
         spool=spool if mode == "durable" else None,
         spool_bytes=2000,
     )
-    delivery = make_delivery(Collector(options), "inline")
+    endpoint = SyncEndpoint(options, "inline")
     for label in ("fine", "fine", "broken", "broken"):
-        _send(delivery, _body(label))
-    wait_for(lambda: delivery.collector.stats().failed > 0, "the failure")
+        _send(endpoint, _body(label))
+    wait_for(lambda: endpoint.collector.stats().failed > 0, "the failure")
     if mode == "durable":
         wait_for(lambda: "dead_letter_dropped" in told(), "the end of the dead letter")
     if mode != "inline":
-        wait_for(lambda: delivery.collector.stats().waiting == 0, "the handling of all")
-        statuses = [_send(delivery, _body(f"waiting {number}")) for number in range(12)]
+        wait_for(lambda: endpoint.collector.stats().waiting == 0, "the handling of all")
+        statuses = [_send(endpoint, _body(f"waiting {number}")) for number in range(12)]
         assert 503 in statuses
-        delivery.close()
-        assert _send(delivery, _body("late")) == 503
+        endpoint.delivery.close()
+        assert _send(endpoint, _body("late")) == 503
     close_spool(spool)
     assert "'event': 'on_error_failed'" in told()
     assert MARKER not in told()
@@ -140,9 +137,9 @@ def test_no_path_quotes_a_payload(
 def test_debug_quotes(told: Callable[[], str]) -> None:
     """The tests above can fail: in debug mode, the log holds what came."""
     for body in (_body("fine"), REFUSED[0]):
-        delivery = make_delivery(Collector(UnisightsOptions(debug=True)), "inline")
+        endpoint = _endpoint(debug=True)
         before = len(told())
-        _send(delivery, body)
+        _send(endpoint, body)
         assert MARKER in told()[before:]
 
 
@@ -152,13 +149,13 @@ def test_a_handlers_own_words_are_logged(told: Callable[[], str]) -> None:
     def handler(payload: Any, request: Any) -> None:
         raise LookupError("in the handler")
 
-    _send(make_delivery(Collector(UnisightsOptions(handler=handler)), "inline"), _body("fine"))
+    _send(_endpoint(handler=handler), _body("fine"))
     assert "LookupError: in the handler" in told()
 
 
 def test_records_name_their_place(caplog: pytest.LogCaptureFixture) -> None:
     """Each has an event, its values, and the line that had something to say."""
-    _send(make_delivery(Collector(UnisightsOptions()), "inline"), b"{}")
+    _send(_endpoint(), b"{}")
     (record,) = caplog.records
     shown = vars(record)
     assert (shown["event"], shown["reason"], shown["status"]) == ("refused", "invalid_payload", 422)

@@ -14,7 +14,7 @@ from tests.support import click, make_data, make_payload, seal
 from unisights import InvalidJSONError, Rejection, UnisightsOptions, ValidationError
 from unisights._decoding.quarantine import Selection
 from unisights._decoding.slow_path import decode_selected
-from unisights.collector import Collector, Rejected
+from unisights.collector import Collector
 from unisights.errors import Problem
 from unisights.request import RequestInfo
 from unisights.testing import objects
@@ -37,12 +37,8 @@ def _accepted(
     """What is to be delivered of a body, and what is to be kept."""
     buffer = collector.buffer(INFO)
     buffer.add(body)
-    outcome = collector.accept(INFO, buffer)
-    if not isinstance(outcome, Rejected):
-        assert isinstance(outcome, UnisightsPayload)
-        return outcome, None
-    rest = outcome.rest
-    return (rest if isinstance(rest, UnisightsPayload) else None), outcome.rejection
+    decision = collector.accept(INFO, buffer)
+    return decision.payload, decision.rejection
 
 
 def _json(obj: Any) -> bytes:

@@ -52,7 +52,7 @@ from unisights.collector import Collector
 from unisights.django import unisights_django, unisights_django_async
 from unisights.fastapi import unisights_fastapi
 from unisights.flask import unisights_flask
-from unisights.stats import Reason
+from unisights.stats import RefusalReason
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 
@@ -802,7 +802,7 @@ def test_the_table_of_counters_is_complete() -> None:
 def test_the_table_of_reasons_is_complete() -> None:
     """The README lists every reason that is counted."""
     shown = [code_spans(row[0])[0] for row in rows("README.md", "Reason")]
-    assert shown == list(typing.get_args(Reason))
+    assert shown == list(typing.get_args(RefusalReason))
 
 
 def test_the_table_of_log_events_is_complete() -> None:
@@ -820,7 +820,7 @@ def test_the_table_of_invalid_events_is_complete() -> None:
     assert shown == set(typing.get_args(config.InvalidEvents))
     (reasons,) = (text for name, text in rows("README.md", "Rejection") if name == "`reason`")
     named = {reason.strip('"') for reason in code_spans(reasons)}
-    assert named == set(typing.get_args(rejection.Reason))
+    assert named == set(typing.get_args(rejection.RejectionReason))
 
 
 def test_the_table_of_durabilities_is_complete() -> None:

@@ -10,30 +10,32 @@ import pytest
 from tests.processes import wait_for
 from tests.support import make_body
 from unisights import RequestInfo, UndeliveredError, decode_unisights_payload
-from unisights._delivery.work_queue import Job, Outcome, WorkQueue
+from unisights._delivery.work_queue import QueuedPayload, Submitted, WorkQueue
 
 
 class _Work:
     """Records what a queue runs and gives up."""
 
     def __init__(self, **options: Any) -> None:
-        self.ran: list[Job] = []
-        self.given_up: list[tuple[Job, Exception]] = []
+        self.ran: list[QueuedPayload] = []
+        self.given_up: list[tuple[QueuedPayload, Exception]] = []
         self.let_go = threading.Event()
-        settings = {"max_jobs": 100, "max_bytes": 10**6, "workers": 2, "drain_timeout": 30.0}
+        settings = {"max_payloads": 100, "max_bytes": 10**6, "workers": 2, "drain_timeout": 30.0}
         self.queue = WorkQueue(
             self._run,
             lambda job, error: self.given_up.append((job, error)),
             **{**settings, **options},
         )
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: QueuedPayload) -> None:
         self.let_go.wait(30)
         self.ran.append(job)
 
-    def submit(self) -> Outcome:
+    def submit(self) -> Submitted:
         payload = decode_unisights_payload(make_body())
-        return self.queue.submit(Job(payload, RequestInfo(method="POST", path="/", headers={})))
+        return self.queue.submit(
+            QueuedPayload(payload, RequestInfo(method="POST", path="/", headers={}))
+        )
 
 
 def test_closing_waits_for_what_is_queued() -> None:
@@ -69,9 +71,9 @@ def test_a_closed_queue_takes_nothing_until_it_is_opened() -> None:
     work = _Work()
     work.let_go.set()
     work.queue.close()
-    assert work.submit() is Outcome.CLOSED
+    assert work.submit() is Submitted.CLOSED
     work.queue.open()
-    assert work.submit() is Outcome.QUEUED
+    assert work.submit() is Submitted.QUEUED
     wait_for(lambda: len(work.ran) == 1, "the run")
 
 
@@ -88,12 +90,12 @@ def test_closing_twice_is_harmless() -> None:
 def test_room_comes_back() -> None:
     """What was run makes room, in number and in bytes."""
     size = len(make_body())
-    work = _Work(max_jobs=2, max_bytes=2 * size)
-    assert [work.submit() for _ in range(3)] == [Outcome.QUEUED, Outcome.QUEUED, Outcome.FULL]
+    work = _Work(max_payloads=2, max_bytes=2 * size)
+    assert [work.submit() for _ in range(3)] == [Submitted.QUEUED, Submitted.QUEUED, Submitted.FULL]
     work.let_go.set()
     wait_for(lambda: len(work.ran) == 2, "the runs")
     for _ in range(20):
-        wait_for(lambda: work.submit() is Outcome.QUEUED, "room")
+        wait_for(lambda: work.submit() is Submitted.QUEUED, "room")
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -122,10 +124,10 @@ def test_a_forked_child_begins_anew() -> None:
 
 def test_a_failure_is_reported_once() -> None:
     """What run raises is given on with its job; what was given up before is not given on again."""
-    failed: list[tuple[Job, Exception]] = []
+    failed: list[tuple[QueuedPayload, Exception]] = []
     let_go = threading.Event()
 
-    def run(job: Job) -> None:
+    def run(job: QueuedPayload) -> None:
         let_go.wait(30)
         raise LookupError
 
@@ -133,7 +135,7 @@ def test_a_failure_is_reported_once() -> None:
     work.queue = WorkQueue(
         run,
         lambda job, error: failed.append((job, error)),
-        max_jobs=10,
+        max_payloads=10,
         max_bytes=10**6,
         workers=1,
         drain_timeout=0.1,
@@ -154,17 +156,17 @@ def test_workers_outlive_whatever_is_raised(error: BaseException) -> None:
     """A handler that ends its thread by force fails, and the queue goes on."""
     failed: list[Exception] = []
 
-    def run(job: Job) -> None:
+    def run(job: QueuedPayload) -> None:
         if not failed:
             raise error
         done.append(job)
 
-    done: list[Job] = []
+    done: list[QueuedPayload] = []
     work = _Work()
     work.queue = WorkQueue(
         run,
         lambda job, error: failed.append(error),
-        max_jobs=10,
+        max_payloads=10,
         max_bytes=10**6,
         workers=1,
         drain_timeout=5,
@@ -223,7 +225,7 @@ def test_a_hanging_report_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch)
     work.queue = WorkQueue(
         lambda job: stuck.wait(30),
         lambda job, error: stuck.wait(30),
-        max_jobs=10,
+        max_payloads=10,
         max_bytes=10**6,
         workers=1,
         drain_timeout=0.1,
@@ -245,8 +247,8 @@ def test_without_threads_nothing_is_acknowledged(monkeypatch: pytest.MonkeyPatch
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        assert work.submit() is Outcome.FULL
-    assert work.submit() is Outcome.QUEUED
+        assert work.submit() is Submitted.FULL
+    assert work.submit() is Submitted.QUEUED
     wait_for(lambda: work.ran, "the run")
     time.sleep(0.1)
     assert len(work.ran) == 1

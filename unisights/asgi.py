@@ -1,29 +1,15 @@
 """ASGI: an app of its own, to be mounted in another, or middleware around another."""
 
-import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from functools import lru_cache
-from types import MappingProxyType
+from collections.abc import AsyncIterator
 from typing import Any
 
-from unisights._delivery.base import make_delivery
-from unisights._http.body import LINGER_SECONDS, LINGER_SIZE, BodyTooLargeError
-from unisights._http.cors import REMEMBERED, Headers
+from unisights._endpoint.asgi import ASGIEndpoint
+from unisights._http.asgi import ASGIApp, Message, Receive, Scope, Send, send_response
 from unisights._http.responses import HTTPResponse
-from unisights._runtime.log import log
-from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.errors import UnisightsError
-from unisights.request import RequestInfo, merge_headers
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-MakeRequest = Callable[[Scope, RequestInfo, bytes], Any]
+from unisights.request import RequestInfo
 
 _NOT_FOUND = HTTPResponse(404, (("content-type", "text/plain"),), b"Not Found")
 
@@ -73,8 +59,7 @@ class UnisightsASGI:
             await receive()
             await send({"type": "websocket.close", "code": 1000})
         else:
-            await send(_to_start(_NOT_FOUND))
-            await send({"type": "http.response.body", "body": _NOT_FOUND.body})
+            await send_response(send, _NOT_FOUND)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
@@ -142,122 +127,6 @@ class UnisightsASGI:
         return message
 
 
-class ASGIEndpoint:
-    """Serves the endpoint's requests, on whatever path they come."""
-
-    def __init__(self, options: UnisightsOptions, make_request: MakeRequest) -> None:
-        self.collector = Collector(options)
-        self._delivery = make_delivery(self.collector, "inline")
-        self._make_request = make_request
-        # Until a server says by the lifespan protocol that it will tell of its end.
-        self._delivery.holds_signals = True
-
-    @contextlib.asynccontextmanager
-    async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
-        """Open for as long as the app lives; drain at its end."""
-        self._delivery.holds_signals = False
-        self._delivery.open()
-        try:
-            await self._delivery.open_handler()
-        except Exception as error:  # noqa: BLE001
-            # The app has other things to do than analytics; the first payload tries again.
-            log(logging.ERROR, "handler_open_failed", "the handler cannot be opened", error=error)
-        try:
-            yield
-        finally:
-            await asyncio.to_thread(self._delivery.close)
-            await self._delivery.close_handler()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        info = _read_info(scope)
-        try:
-            response = await self._answer(scope, info, receive)
-        except ClientDisconnectedError:
-            # Half a body is not an event. Nobody reads the answer, but middleware wants one.
-            response = self.collector.cut_body(info)
-        await send(_to_start(response))
-        await send({"type": "http.response.body", "body": response.body})
-
-    async def _answer(self, scope: Scope, info: RequestInfo, receive: Receive) -> HTTPResponse:
-        collector = self.collector
-        if (refusal := collector.screen(info)) is not None:
-            # A sender that asked before sending its body is answered before it does.
-            if "expect" not in info.headers:
-                # Decided, and counted: a client that has gone away by now changes nothing.
-                with contextlib.suppress(ClientDisconnectedError):
-                    await _linger(receive)
-            return refusal
-        buffer = collector.buffer(info)
-        is_more = True
-        try:
-            while is_more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnectedError
-                is_more = message.get("more_body", False)
-                buffer.add(message.get("body", b""))
-        except BodyTooLargeError:
-            if is_more:
-                await _linger(receive)
-            return collector.too_large(info)
-        if buffer.is_costly:
-            outcome = await asyncio.to_thread(collector.accept, info, buffer)
-        else:
-            outcome = collector.accept(info, buffer)
-        return await self._delivery.settle(
-            info, outcome, lambda body: self._make_request(scope, info, body)
-        )
-
-
 def _info_as_request(_scope: Scope, info: RequestInfo, _body: bytes) -> RequestInfo:
     """ASGI has no request object of its own."""
     return info
-
-
-class ClientDisconnectedError(Exception):
-    """The client went away before its body had arrived."""
-
-
-def _read_info(scope: Scope) -> RequestInfo:
-    pairs = [
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in scope["headers"]
-    ]
-    headers = dict(pairs)
-    if len(headers) < len(pairs):
-        headers = merge_headers(pairs)
-    client = scope.get("client")
-    return RequestInfo(
-        method=scope["method"],
-        path=scope["path"],
-        headers=MappingProxyType(headers),
-        client=client[0] if client else None,
-    )
-
-
-async def _linger(receive: Receive) -> None:
-    """Read and drop the rest of a body, so that its sender gets to read the answer."""
-    size, is_more = 0, True
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LINGER_SECONDS):
-            while is_more and size < LINGER_SIZE:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnectedError
-                is_more = message.get("more_body", False)
-                size += len(message.get("body", b""))
-
-
-def _to_start(response: HTTPResponse) -> Message:
-    # A list of its own: middleware may add to it.
-    headers = [*_encoded(response.headers)]
-    if response.status != 204:
-        headers.append((b"content-length", b"%d" % len(response.body)))
-    return {"type": "http.response.start", "status": response.status, "headers": headers}
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _encoded(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
-    """Headers as ASGI has them; those of one site's answers are the same again and again."""
-    return tuple((name.encode(), value.encode("latin-1")) for name, value in headers)

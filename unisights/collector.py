@@ -5,15 +5,15 @@ An adapter reads, asks, and writes:
     response = collector.screen(info)        # before the body is read
     if response is None:
         buffer = collector.buffer(info)   # is fed the body, and bounds it
-        outcome = collector.accept(info, buffer)
-        response = delivery.settle(info, outcome, …)
+        decision = collector.accept(info, buffer)
 """
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from unisights._http.body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
 from unisights._http.cors import Cors
@@ -21,9 +21,9 @@ from unisights._http.responses import MAX_LISTED, HTTPResponse, Responses
 from unisights._runtime.log import ThrottledLog, log
 from unisights.config import UnisightsOptions
 from unisights.errors import InvalidJSONError, ValidationError
-from unisights.rejection import Rejection, explain
+from unisights.rejection import Rejection, classify
 from unisights.request import RequestInfo
-from unisights.stats import Counters, Gauges, ReadGauges, Reason, Stats
+from unisights.stats import Counters, Gauges, ReadGauges, RefusalReason, Stats
 from unisights.types import UnisightsPayload
 from unisights.validator import Checks, decode_unisights_payload
 
@@ -34,21 +34,18 @@ _LOGGED_BYTES = 2048
 """At most so much of a refused body is logged in debug mode."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """What is to be kept before a request is answered.
+class Decision(msgspec.Struct, frozen=True):
+    """What the collector has decided about a body: it has a payload or a response.
 
     Attributes:
-        rejection: what was refused, or quarantined.
-        rest: the answer, or the payload that is left to be delivered.
+        payload: what is to be delivered.
+        response: the response to a body that is refused.
+        rejection: the record that is to be kept of it before the response.
     """
 
-    rejection: Rejection
-    rest: HTTPResponse | UnisightsPayload
-
-
-Decision = UnisightsPayload | HTTPResponse | Rejected
-"""What becomes of a body: a delivery settles it."""
+    payload: UnisightsPayload | None = None
+    response: HTTPResponse | None = None
+    rejection: Rejection | None = None
 
 
 class Collector:
@@ -74,7 +71,7 @@ class Collector:
         self._make_selection: Callable[[], Selection] | None = None
         if options.invalid_events == "quarantine":
             self._make_selection = import_module("unisights._decoding.quarantine").Selection
-        self._keeps_rejected = options.on_reject is not None or options.delivery == "durable"
+        self._keeps_rejections = options.on_reject is not None or options.delivery == "durable"
         self._checks = Checks(
             values=options.validate_schema,
             required=options.validate_required_fields,
@@ -126,7 +123,7 @@ class Collector:
             body = buffer.finish()
             payload = self.decode(body, selection)
         except BodyTooLargeError:
-            return self.too_large(info)
+            return Decision(response=self.too_large(info))
         except (InvalidJSONError, ValidationError) as error:
             return self._refuse_body(info, body or buffer.sent, error)
         payload.received_at = info.received_at
@@ -134,7 +131,7 @@ class Collector:
             log(logging.INFO, "received", "received %d bytes: %r", len(body), payload)
         if selection is not None and selection.quarantined:
             return self._split(info, payload, selection)
-        return payload
+        return Decision(payload)
 
     def decode(self, body: bytes, selection: "Selection | None" = None) -> UnisightsPayload:
         """Decode, decrypt and validate a body that has been read, as the options have it.
@@ -156,12 +153,12 @@ class Collector:
 
     def _refuse_body(
         self, info: RequestInfo, raw: bytes, error: InvalidJSONError | ValidationError
-    ) -> HTTPResponse | Rejected:
+    ) -> Decision:
         """Refuse a body that was read; it is kept if anybody keeps such."""
-        reason, problems = explain(error)
+        reason, problems = classify(error)
         response = self.refuse(reason, self.responses.refused(info, error), raw)
-        if not self._keeps_rejected:
-            return response
+        if not self._keeps_rejections:
+            return Decision(response=response)
         rejection = Rejection(
             reason=reason,
             status=response.status,
@@ -170,11 +167,11 @@ class Collector:
             raw=raw,
             request=info,
         )
-        return Rejected(rejection, response)
+        return Decision(response=response, rejection=rejection)
 
     def _split(
         self, info: RequestInfo, payload: UnisightsPayload, selection: "Selection"
-    ) -> UnisightsPayload | Rejected:
+    ) -> Decision:
         """Keep apart what goes on and what was quarantined."""
         count = len(selection.quarantined)
         self.counters.add("quarantined", count)
@@ -185,8 +182,8 @@ class Collector:
         else:
             message = "quarantined %d events; debug=True tells why"
             self.log.log(logging.WARNING, "quarantined", message, count, count=count)
-        if not self._keeps_rejected:
-            return payload
+        if not self._keeps_rejections:
+            return Decision(payload)
         rejection = Rejection(
             reason="invalid_events",
             status=None,
@@ -196,9 +193,11 @@ class Collector:
             raw=payload.raw,
             request=info,
         )
-        return Rejected(rejection, payload)
+        return Decision(payload, rejection=rejection)
 
-    def refuse(self, reason: Reason, response: HTTPResponse, body: bytes = b"") -> HTTPResponse:
+    def refuse(
+        self, reason: RefusalReason, response: HTTPResponse, body: bytes = b""
+    ) -> HTTPResponse:
         """Count a refusal and tell an operator of it; return its answer."""
         self.counters.refuse(reason)
         status = response.status

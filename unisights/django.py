@@ -1,6 +1,5 @@
 """Django: the endpoint as a view, sync or async. Its path is the URLconf's."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar, cast
 
@@ -11,9 +10,10 @@ try:
 except ImportError as error:
     raise ImportError("unisights.django needs Django: pip install 'unisights[django]'") from error
 
-from unisights._http.body import OFFLOAD_SIZE
+from unisights._endpoint.asynchronous import AsyncEndpoint
+from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._http.responses import HTTPResponse
-from unisights._http.wsgi import Read, SyncEndpoint, body_reader, read_info
+from unisights._http.wsgi import Read, body_reader, read_info, safe_reader
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
@@ -45,7 +45,7 @@ def unisights_django(options: UnisightsOptions | None = None) -> UnisightsView[H
     def collect(request: HttpRequest) -> HttpResponse:
         if isinstance(request, ASGIRequest):
             _hold_signals(endpoint)
-        response = endpoint.answer(
+        response = endpoint.serve(
             _read_info(request), _body_reader(request), lambda body: _rewind(request, body)
         )
         return _to_response(response)
@@ -60,20 +60,18 @@ def unisights_django_async(
 
     Async handlers run on the server's event loop, sync ones in a thread.
     """
-    endpoint = SyncEndpoint(options or UnisightsOptions(), "inline")
-    # Django does not speak the lifespan protocol.
-    endpoint.delivery.holds_signals = True
+    # Django does not speak the lifespan protocol, so the endpoint holds signals.
+    endpoint = AsyncEndpoint(options or UnisightsOptions(), "inline")
 
     async def collect(request: HttpRequest) -> HttpResponse:
-        info = _read_info(request)
-        read = _body_reader(request)
-        # Under ASGI, Django has the whole body before it calls a view: reading does not block.
-        if _may_be_large(info):
-            outcome = await asyncio.to_thread(endpoint.receive, info, read)
-        else:
-            outcome = endpoint.receive(info, read)
-        response = await endpoint.delivery.settle(
-            info, outcome, lambda body: _rewind(request, body)
+        read_now = _body_reader(request)
+
+        async def read(size: int) -> bytes | None:
+            # Under ASGI, Django has the whole body before it calls a view: this does not block.
+            return read_now(size)
+
+        response = await endpoint.serve(
+            _read_info(request), read, lambda body: _rewind(request, body)
         )
         return _to_response(response)
 
@@ -105,20 +103,13 @@ def _read_info(request: HttpRequest) -> RequestInfo:
     return read_info(request.META, request.path)
 
 
-def _may_be_large(info: RequestInfo) -> bool:
-    length = info.headers.get("content-length", "")
-    is_small = length.isdecimal() and len(length) < 10 and int(length) <= OFFLOAD_SIZE
-    return not is_small or "content-encoding" in info.headers
-
-
 def _body_reader(request: HttpRequest) -> Read:
     """A reader that no limit of Django's comes before, and that takes chunked bodies."""
     environ = getattr(request, "environ", None)
     if environ is not None and not environ.get("CONTENT_LENGTH"):
         # Django takes a body without a length for none.
         return body_reader(environ)
-    read: Read = request.read
-    return read
+    return safe_reader(request.read)
 
 
 def _rewind(request: HttpRequest, body: bytes) -> HttpRequest:

@@ -16,7 +16,8 @@ except ImportError as error:
         "unisights.fastapi needs FastAPI: pip install 'unisights[fastapi]'"
     ) from error
 
-from unisights.asgi import ASGIEndpoint, Message, Receive, Scope, Send
+from unisights._endpoint.asgi import ASGIEndpoint
+from unisights._http.asgi import Message, Receive, Scope, Send
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo

@@ -8,8 +8,9 @@ try:
 except ImportError as error:
     raise ImportError("unisights.flask needs Flask: pip install 'unisights[flask]'") from error
 
+from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._http.responses import HTTPResponse
-from unisights._http.wsgi import Read, SyncEndpoint, body_reader, read_info
+from unisights._http.wsgi import Read, body_reader, read_info
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 
@@ -47,7 +48,7 @@ def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBluepri
         actual: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
         info = read_info(actual.environ, actual.script_root + actual.path)
         return _to_response(
-            endpoint.answer(info, _body_reader(actual), lambda body: _rewind(actual, body))
+            endpoint.serve(info, _body_reader(actual), lambda body: _rewind(actual, body))
         )
 
     return blueprint

@@ -8,7 +8,7 @@ from unisights.errors import DecryptionError, InvalidJSONError, Problem, Unisigh
 from unisights.request import RequestInfo
 from unisights.schema import SCHEMA_VERSION
 
-Reason = Literal["invalid_json", "undecryptable", "invalid_payload", "invalid_events"]
+RejectionReason = Literal["invalid_json", "undecryptable", "invalid_payload", "invalid_events"]
 """Why something was rejected: codes that do not change."""
 
 
@@ -31,7 +31,7 @@ class Rejection:
         request: the request that brought it.
     """
 
-    reason: Reason
+    reason: RejectionReason
     status: int | None
     problems: tuple[Problem, ...]
     quarantined: tuple[int, ...] = ()
@@ -58,7 +58,7 @@ class Rejection:
         }
 
 
-def explain(error: UnisightsError) -> tuple[Reason, tuple[Problem, ...]]:
+def classify(error: UnisightsError) -> tuple[RejectionReason, tuple[Problem, ...]]:
     """Why a body is refused, and what is wrong with it."""
     if isinstance(error, InvalidJSONError):
         return "invalid_json", (Problem("", "json", str(error)),)

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from unisights._runtime.fork import forget_in_children
 
-Reason = Literal[
+RefusalReason = Literal[
     "forbidden_origin",
     "wrong_method",
     "wrong_content_type",
@@ -67,7 +67,7 @@ class Stats:
     retried: int
     dead: int
     quarantined: int
-    refused: Mapping[Reason, int]
+    refused: Mapping[RefusalReason, int]
     waiting: int | None
     waiting_bytes: int | None
     dead_letters: int | None
@@ -108,7 +108,7 @@ class Counters:
         self._steps = {name: itertools.count() for name in get_args(Counted)}
         self._reads = 0
         self._more: dict[Counted, int] = dict.fromkeys(get_args(Counted), 0)
-        self._refused: dict[Reason, int] = dict.fromkeys(get_args(Reason), 0)
+        self._refused: dict[RefusalReason, int] = dict.fromkeys(get_args(RefusalReason), 0)
 
     def one(self, name: Counted) -> None:
         """Count something that has happened once."""
@@ -119,7 +119,7 @@ class Counters:
         with self._lock:
             self._more[name] += count
 
-    def refuse(self, reason: Reason) -> None:
+    def refuse(self, reason: RefusalReason) -> None:
         """Count a refusal."""
         with self._lock:
             self._refused[reason] += 1

@@ -114,12 +114,11 @@ def answer(sent: Sent) -> HTTPResponse:
             buffer.add(piece)
     except BodyTooLargeError:
         return collector.too_large(info)
-    outcome = collector.accept(info, buffer)
-    return (
-        outcome
-        if isinstance(outcome, HTTPResponse)
-        else collector.responses.received(info, outcome)
-    )
+    decision = collector.accept(info, buffer)
+    if decision.payload is not None:
+        return collector.responses.received(info, decision.payload)
+    assert decision.response is not None
+    return decision.response
 
 
 # What must be true of an answer.

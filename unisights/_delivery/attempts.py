@@ -10,13 +10,12 @@ from typing import Any
 import msgspec
 
 from unisights._decoding.quarantine import Selection
-from unisights._delivery.base import report
+from unisights._delivery.base import DeliveryContext, report_failure
 from unisights._delivery.handler import ManagedHandler
 from unisights._runtime.calls import call_aside
 from unisights._runtime.event_loop import as_exception
 from unisights._spool.workers import Job
 from unisights._spool.writer import SpoolWriter
-from unisights.collector import Collector
 from unisights.errors import UndeliveredError, UnisightsError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
@@ -42,12 +41,12 @@ class Attempts:
 
     writer: SpoolWriter
 
-    def __init__(self, collector: Collector, handler: ManagedHandler) -> None:
-        self._collector = collector
-        self._options = collector.options
+    def __init__(self, context: DeliveryContext, handler: ManagedHandler) -> None:
+        self._context = context
+        self._options = context.options
         self._handler = handler
-        self._count = collector.counters.one
-        self._log = collector.log.log
+        self._count = context.counters.one
+        self._log = context.log.log
 
     def run(self, job: Job) -> None:
         """Deliver a payload, put it off, or give it up; in a thread."""
@@ -142,7 +141,7 @@ class Attempts:
             message = "a payload of the spool: %s"
             self._log(logging.ERROR, "undecodable", message, undecodable)
         else:
-            report(self._collector, payload, error)
+            report_failure(self._context, payload, error)
 
     def _prepare(self, job: Job) -> tuple[UnisightsPayload, RequestInfo]:
         if job.age > self._options.max_age:
@@ -155,7 +154,7 @@ class Attempts:
             left_out = job.row.quarantined
             selection = None if left_out is None else Selection.without(json.loads(left_out))
             try:
-                job.payload = self._collector.decode(job.row.raw, selection)
+                job.payload = self._context.decode(job.row.raw, selection)
                 job.info = read_request(job.row.request, job.row.received_at)
             except Exception as error:  # noqa: BLE001
                 # Its words may be the payload's.

@@ -47,3 +47,8 @@ class Window:
                 self._until[content_id] = now + self._seconds
             if len(self._until) > MAX_REMEMBERED:
                 self._until.popitem(last=False)
+
+
+def make_window(seconds: float) -> Window | None:
+    """Make the window that the option `duplicate_window` asks for, if it asks for one."""
+    return Window(seconds) if seconds else None

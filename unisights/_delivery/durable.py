@@ -12,17 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from unisights._delivery.attempts import Attempts, write_request
-from unisights._delivery.base import DetachedDelivery
+from unisights._delivery.base import DeliveryContext
+from unisights._delivery.detached import DetachedDelivery
 from unisights._delivery.handler import MakeRequest
-from unisights._delivery.work_queue import Outcome
-from unisights._http.responses import HTTPResponse
+from unisights._delivery.outcome import (
+    QUEUED,
+    SHUTTING_DOWN,
+    SPOOL_FAILED,
+    SPOOL_FULL,
+    Outcome,
+)
 from unisights._runtime.calls import is_async
 from unisights._runtime.shutdown import before_exit, hold_signals
+from unisights._spool.puts import AsyncPut, Stored, SyncPut
 from unisights._spool.rejected import RejectedRow
 from unisights._spool.store import NewRow, Spool, check_spool
 from unisights._spool.workers import LoopWorkers, ThreadWorkers, Workers
-from unisights._spool.writer import AsyncPut, SpoolWriter, SyncPut
-from unisights.collector import Collector
+from unisights._spool.writer import SpoolWriter
 from unisights.errors import ConfigurationError, StoreError
 from unisights.rejection import Rejection
 from unisights.request import RequestInfo
@@ -48,16 +54,13 @@ class DurableDelivery(DetachedDelivery):
     first payload, or the server's lifespan, in each process.
     """
 
-    def __init__(self, collector: Collector) -> None:
-        super().__init__(collector)
-        options = collector.options
+    def __init__(self, context: DeliveryContext) -> None:
+        super().__init__(context)
+        options = context.options
         assert options.spool is not None  # noqa: S101  # narrows a type: the options have seen to it
         # Beside the file itself are its locks: they must be the same by whatever name it is used.
         self.path = Path(options.spool).resolve()
         check_spool(self.path)
-        self._options = options
-        self._responses = collector.responses
-        collector.read_gauges = self._read_gauges
         self.reset()
         _deliveries.add(self)
 
@@ -84,77 +87,77 @@ class DurableDelivery(DetachedDelivery):
         info: RequestInfo,
         payload: UnisightsPayload,
         make_request: MakeRequest,  # noqa: ARG002
-    ) -> HTTPResponse:
-        """Store the payload and answer 202, or 503 if it cannot be stored."""
+    ) -> Outcome:
+        """Store the payload unless it cannot be stored."""
         self._hook()
         try:
             running = self._running
             if running is None:
                 running = await asyncio.to_thread(self._start)
         except _UNUSABLE as error:
-            return self._respond(info, payload, error)
+            return self._outcome_of(error)
         if running is None:
-            return self._respond(info, payload, Outcome.CLOSED)
+            return SHUTTING_DOWN
         put = AsyncPut(_row_of(info, payload), payload, info)
         running.writer.put(put)
-        return self._respond(info, payload, await put.wait())
+        return self._outcome_of(await put.wait())
 
     def deliver_sync(
         self,
         info: RequestInfo,
         payload: UnisightsPayload,
         make_request: MakeRequest,  # noqa: ARG002
-    ) -> HTTPResponse:
-        """Store the payload and answer 202, or 503 if it cannot be stored."""
+    ) -> Outcome:
+        """Store the payload unless it cannot be stored."""
         self._hook()
         try:
             running = self._running or self._start()
         except _UNUSABLE as error:
-            return self._respond(info, payload, error)
+            return self._outcome_of(error)
         if running is None:
-            return self._respond(info, payload, Outcome.CLOSED)
+            return SHUTTING_DOWN
         put = SyncPut(_row_of(info, payload), payload, info)
         running.writer.put(put)
-        return self._respond(info, payload, put.wait())
+        return self._outcome_of(put.wait())
 
-    async def _keep(self, rejection: Rejection) -> None:
+    async def keep_rejection(self, rejection: Rejection) -> None:
         """Store it in the spool, too; the sender is answered even if that fails."""
         self._hook()
-        outcome: Outcome | _Unusable = Outcome.CLOSED
+        stored: Stored | _Unusable = Stored.CLOSED
         try:
             running = self._running or await asyncio.to_thread(self._start)
         except _UNUSABLE as error:
-            outcome = error
+            stored = error
         else:
             if running is not None:
                 put = AsyncPut(_rejected_row_of(rejection))
                 running.writer.reject(put)
-                outcome = await put.wait()
-        self._note_unkept(outcome)
-        await super()._keep(rejection)
+                stored = await put.wait()
+        self._note_unkept(stored)
+        await super().keep_rejection(rejection)
 
-    def _keep_sync(self, rejection: Rejection) -> None:
+    def keep_rejection_sync(self, rejection: Rejection) -> None:
         """Likewise, from a thread."""
         self._hook()
-        outcome: Outcome | _Unusable = Outcome.CLOSED
+        stored: Stored | _Unusable = Stored.CLOSED
         try:
             running = self._running or self._start()
         except _UNUSABLE as error:
-            outcome = error
+            stored = error
         else:
             if running is not None:
                 put = SyncPut(_rejected_row_of(rejection))
                 running.writer.reject(put)
-                outcome = put.wait()
-        self._note_unkept(outcome)
-        super()._keep_sync(rejection)
+                stored = put.wait()
+        self._note_unkept(stored)
+        super().keep_rejection_sync(rejection)
 
-    def _note_unkept(self, outcome: Outcome | _Unusable) -> None:
+    def _note_unkept(self, stored: Stored | _Unusable) -> None:
         """Log it if a rejected record was not stored."""
-        if outcome is not Outcome.QUEUED:
-            reason = "shutting down" if outcome is Outcome.CLOSED else outcome
+        if stored is not Stored.STORED:
+            reason = "shutting down" if stored is Stored.CLOSED else stored
             message = "a rejected body was not kept: %s"
-            self.collector.log.log(logging.ERROR, "rejected_lost", message, reason)
+            self._log(logging.ERROR, "rejected_lost", message, reason)
 
     def hold_signals(self) -> None:
         """Let running handlers end before the server hears of SIGTERM; for the main thread."""
@@ -236,7 +239,7 @@ class DurableDelivery(DetachedDelivery):
     def _run_spool(self) -> "_Running":
         self._refuse_other_handlers()
         options = self._options
-        attempts = Attempts(self.collector, self.handler)
+        attempts = Attempts(self._context, self.handler)
         bounds = {
             "concurrency": options.max_concurrency,
             "max_jobs": options.queue_size,
@@ -259,7 +262,7 @@ class DurableDelivery(DetachedDelivery):
                 max_rejected_bytes=options.rejected_bytes,
                 longest_wait=options.retry_max_delay,
                 duplicate_window=options.duplicate_window,
-                counters=self.collector.counters,
+                counters=self._context.counters,
             )
             attempts.writer = writer
             writer.start()
@@ -284,26 +287,20 @@ class DurableDelivery(DetachedDelivery):
                     f"{' and another '.join(differing)}: give each a spool of its own"
                 )
 
-    def _respond(
-        self, info: RequestInfo, payload: UnisightsPayload, outcome: Outcome | _Unusable
-    ) -> HTTPResponse:
-        match outcome:
-            case Outcome.QUEUED | Outcome.DUPLICATE:
-                return self._responses.queued(info, payload)
-            case Outcome.FULL:
-                response = self._responses.unavailable(info, "the spool is full")
-                return self.collector.refuse("spool_full", response)
-            case Outcome.CLOSED:
-                response = self._responses.unavailable(info, "shutting down")
-                return self.collector.refuse("shutting_down", response)
+    def _outcome_of(self, stored: Stored | _Unusable) -> Outcome:
+        match stored:
+            case Stored.STORED | Stored.DUPLICATE:
+                return QUEUED
+            case Stored.FULL:
+                return SPOOL_FULL
+            case Stored.CLOSED:
+                return SHUTTING_DOWN
             case error:
-                self.collector.log.log(
-                    logging.ERROR, "spool_failed", "refused a payload: %s", error
-                )
-                response = self._responses.unavailable(info, "the spool cannot be written")
-                return self.collector.refuse("spool_failed", response)
+                self._log(logging.ERROR, "spool_failed", "refused a payload: %s", error)
+                return SPOOL_FAILED
 
-    def _read_gauges(self) -> Gauges:
+    def gauges(self) -> Gauges:
+        """What is in the spool, as of about a second ago."""
         running = self._running
         if running is None:
             return Gauges()

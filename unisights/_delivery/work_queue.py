@@ -25,8 +25,8 @@ REPORT_SECONDS = 5.0
 """How long it may take at the end to hand on what was not handled."""
 
 
-class Outcome(enum.Enum):
-    """What became of a job that was submitted."""
+class Submitted(enum.Enum):
+    """What became of a queued that was submitted."""
 
     QUEUED = enum.auto()
     DUPLICATE = enum.auto()
@@ -35,7 +35,7 @@ class Outcome(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job:
+class QueuedPayload:
     """One payload to be handled."""
 
     payload: UnisightsPayload
@@ -51,28 +51,28 @@ class WorkQueue:
     """A bounded queue with threads that start when they are first needed, in each process.
 
     Args:
-        run: handles a job, in one of the threads.
-        fail: gets a job that was not handled, and why: what `run` raised, or UndeliveredError
+        run: handles a queued, in one of the threads.
+        fail: gets a queued that was not handled, and why: what `run` raised, or UndeliveredError
             when the queue closed before it was done.
-        max_jobs: how many jobs may wait or run.
-        max_bytes: how many bytes of jobs may wait or run; one job alone may have more.
-        workers: how many jobs run at once.
-        drain_timeout: how long closing may wait for jobs, in seconds.
+        max_payloads: how many payloads may wait or run.
+        max_bytes: how many bytes of payloads may wait or run; one queued alone may have more.
+        workers: how many payloads run at once.
+        drain_timeout: how long closing may wait for payloads, in seconds.
     """
 
     def __init__(
         self,
-        run: Callable[[Job], None],
-        fail: Callable[[Job, Exception], None],
+        run: Callable[[QueuedPayload], None],
+        fail: Callable[[QueuedPayload, Exception], None],
         *,
-        max_jobs: int,
+        max_payloads: int,
         max_bytes: int,
         workers: int,
         drain_timeout: float,
     ) -> None:
         self._run = run
         self._fail = fail
-        self._max_jobs = max_jobs
+        self._max_payloads = max_payloads
         self._max_bytes = max_bytes
         self._workers = workers
         self._drain_timeout = drain_timeout
@@ -80,11 +80,11 @@ class WorkQueue:
         _queues.add(self)
 
     def reset(self) -> None:
-        """Begin anew: in a forked child, the parent's jobs are the parent's to do."""
+        """Begin anew: in a forked child, the parent's payloads are the parent's to do."""
         self._changed = threading.Condition()
-        self._waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
-        self._open_jobs: dict[int, Job] = {}
-        self._failing: set[Job] = set()
+        self._waiting: queue.SimpleQueue[QueuedPayload] = queue.SimpleQueue()
+        self._open: dict[int, QueuedPayload] = {}
+        self._failing: set[QueuedPayload] = set()
         self._bytes = 0
         self._threads = 0
         self._is_hooked = False
@@ -93,30 +93,30 @@ class WorkQueue:
 
     @property
     def held(self) -> tuple[int, int]:
-        """How many jobs wait or run, and how many bytes of them."""
-        return len(self._open_jobs), self._bytes
+        """How many payloads wait or run, and how many bytes of them."""
+        return len(self._open), self._bytes
 
-    def submit(self, job: Job, *, holds_signals: bool = False) -> Outcome:
-        """Queue a job, if there is room.
+    def submit(self, queued: QueuedPayload, *, holds_signals: bool = False) -> Submitted:
+        """Queue a queued, if there is room.
 
         Args:
-            job: what is to be handled.
-            holds_signals: drain before the server hears of SIGTERM, from the first job that
+            queued: what is to be handled.
+            holds_signals: drain before the server hears of SIGTERM, from the first queued that
                 comes in the main thread on.
         """
         with self._changed:
             if self._is_closed:
-                return Outcome.CLOSED
-            size = job.size
-            is_full = len(self._open_jobs) >= self._max_jobs or (
-                self._open_jobs and self._bytes + size > self._max_bytes
+                return Submitted.CLOSED
+            size = queued.size
+            is_full = len(self._open) >= self._max_payloads or (
+                self._open and self._bytes + size > self._max_bytes
             )
             if is_full:
-                return Outcome.FULL
-            self._open_jobs[id(job)] = job
+                return Submitted.FULL
+            self._open[id(queued)] = queued
             self._bytes += size
-            self._waiting.put(job)
-            starts = self._threads < min(self._workers, len(self._open_jobs))
+            self._waiting.put(queued)
+            starts = self._threads < min(self._workers, len(self._open))
             self._threads += starts
             hooks = not self._is_hooked
             self._is_hooked = True
@@ -124,9 +124,9 @@ class WorkQueue:
             before_exit(self.close)
             if not self._is_holding:
                 hold_signals(self.close, only_unhandled=not holds_signals)
-        return self._start(job) if starts else Outcome.QUEUED
+        return self._start(queued) if starts else Submitted.QUEUED
 
-    def _start(self, job: Job) -> Outcome:
+    def _start(self, queued: QueuedPayload) -> Submitted:
         try:
             threading.Thread(target=self._work, name="unisights-worker", daemon=True).start()
         except RuntimeError:
@@ -134,10 +134,10 @@ class WorkQueue:
             with self._changed:
                 self._threads -= 1
                 if self._threads:
-                    return Outcome.QUEUED
-            self._finish(job)
-            return Outcome.FULL
-        return Outcome.QUEUED
+                    return Submitted.QUEUED
+            self._finish(queued)
+            return Submitted.FULL
+        return Submitted.QUEUED
 
     def hold_signals(self) -> None:
         """Drain before the server hears of SIGTERM; for the main thread, once a process."""
@@ -146,23 +146,23 @@ class WorkQueue:
             hold_signals(self.close)
 
     def open(self) -> None:
-        """Take jobs again after having been closed."""
+        """Take payloads again after having been closed."""
         with self._changed:
             self._is_closed = False
 
     def close(self) -> None:
-        """Take no more jobs, wait for those that are there, give up those that do not end.
+        """Take no more payloads, wait for those that are there, give up those that do not end.
 
         What is given up is given to `fail`, which may take at most `REPORT_SECONDS`. Servers
         interrupt the wait with more signals: it goes on, and the interrupt is raised at its end.
         """
         with self._changed:
             self._is_closed = True
-            if self._open_jobs:
-                count = len(self._open_jobs)
+            if self._open:
+                count = len(self._open)
                 message = "waiting for %d payloads to be handled"
                 log(logging.INFO, "draining", message, count, count=count)
-            interrupt = self._wait_until(lambda: not self._open_jobs, self._drain_timeout)
+            interrupt = self._wait_until(lambda: not self._open, self._drain_timeout)
         interrupt = self._give_up() or interrupt
         if interrupt is not None:
             raise interrupt
@@ -180,8 +180,8 @@ class WorkQueue:
 
     def _give_up(self) -> BaseException | None:
         with self._changed:
-            abandoned = [job for job in self._open_jobs.values() if job not in self._failing]
-            self._open_jobs.clear()
+            abandoned = [queued for queued in self._open.values() if queued not in self._failing]
+            self._open.clear()
             self._bytes = 0
         if not abandoned:
             return None
@@ -197,45 +197,45 @@ class WorkQueue:
         with self._changed:
             return self._wait_until(lambda: not abandoned, REPORT_SECONDS)
 
-    def _report(self, abandoned: list[Job]) -> None:
-        for job in abandoned.copy():
-            self._fail_safely(job, UndeliveredError("the process ended before it was handled"))
+    def _report(self, abandoned: list[QueuedPayload]) -> None:
+        for queued in abandoned.copy():
+            self._fail_safely(queued, UndeliveredError("the process ended before it was handled"))
         with self._changed:
             abandoned.clear()
             self._changed.notify_all()
 
-    def _fail_safely(self, job: Job, error: Exception) -> None:
+    def _fail_safely(self, queued: QueuedPayload, error: Exception) -> None:
         try:
-            self._fail(job, error)
+            self._fail(queued, error)
         except BaseException as raised:  # noqa: BLE001  # a worker outlives whatever is raised
             log(logging.ERROR, "on_error_failed", "a failure could not be reported", error=raised)
 
     def _work(self) -> None:
         while True:
-            job = self._waiting.get()
-            if self._is_open(job):
-                self._handle(job)
-                self._finish(job)
+            queued = self._waiting.get()
+            if self._is_open(queued):
+                self._handle(queued)
+                self._finish(queued)
 
-    def _handle(self, job: Job) -> None:
+    def _handle(self, queued: QueuedPayload) -> None:
         try:
-            self._run(job)
+            self._run(queued)
         except BaseException as error:  # noqa: BLE001  # a worker outlives whatever is raised
             with self._changed:
-                if id(job) not in self._open_jobs:
+                if id(queued) not in self._open:
                     return  # It was given up meanwhile: once is enough.
-                self._failing.add(job)
-            self._fail_safely(job, as_exception(error))
+                self._failing.add(queued)
+            self._fail_safely(queued, as_exception(error))
 
-    def _is_open(self, job: Job) -> bool:
+    def _is_open(self, queued: QueuedPayload) -> bool:
         with self._changed:
-            return id(job) in self._open_jobs
+            return id(queued) in self._open
 
-    def _finish(self, job: Job) -> None:
+    def _finish(self, queued: QueuedPayload) -> None:
         with self._changed:
-            self._failing.discard(job)
-            if self._open_jobs.pop(id(job), None) is not None:
-                self._bytes -= job.size
+            self._failing.discard(queued)
+            if self._open.pop(id(queued), None) is not None:
+                self._bytes -= queued.size
             self._changed.notify_all()
 
 

@@ -11,9 +11,8 @@ ENCODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate"})
 OFFLOAD_SIZE = 64 * 1024
 """Bodies larger than what a beacon can hold are decoded away from the event loop, in bytes."""
 
-LINGER_SIZE = 512 * 1024 * 1024
-LINGER_SECONDS = 10.0
-"""How much of a refused body is read and dropped, and for how long."""
+CHUNK_SIZE = 64 * 1024
+"""At most so many bytes are read at once."""
 
 _MAX_MEMBERS = 16
 """A gzip body may be several members, but each costs a pass over the rest."""
@@ -31,6 +30,12 @@ def content_encoding(info: RequestInfo) -> str:
     if "content-encoding" not in info.headers:
         return "identity"
     return info.headers["content-encoding"].strip().lower() or "identity"
+
+
+def declared_length(info: RequestInfo) -> int | None:
+    """The length that a request declares for its body, in bytes; None if it declares none."""
+    length = info.headers.get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) < 19 else None
 
 
 class BodyBuffer:

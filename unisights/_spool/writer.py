@@ -12,19 +12,16 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from unisights._delivery.work_queue import Outcome
 from unisights._runtime.log import ThrottledLog, log
 from unisights._spool.clock import boot_clock
 from unisights._spool.process_locks import Lock
-from unisights._spool.rejected import RejectedRow
-from unisights._spool.store import NOBODY, NewRow, Spool
+from unisights._spool.puts import AsyncPut, NewPut, RejectedPut, Stored
+from unisights._spool.store import NOBODY, Spool
 from unisights._spool.workers import Job, Workers
 from unisights.errors import StoreError
-from unisights.request import RequestInfo
 from unisights.stats import Counters
-from unisights.types import UnisightsPayload
 
 POLL_SECONDS = 1.0
 """How often a process looks for what others have left."""
@@ -42,86 +39,6 @@ _PURGED = 1000
 
 _MAX_PUTS = 512
 """At most so many payloads share a commit, so that the first ones do not wait for too many."""
-
-
-RowType = TypeVar("RowType", bound=NewRow | RejectedRow)
-
-
-class Put(Generic[RowType]):
-    """A payload, or a rejected record, on its way into the spool.
-
-    Attributes:
-        row: what is stored.
-        payload, info: what the handler gets of a payload.
-        outcome: what became of it; or what went wrong.
-    """
-
-    __slots__ = ("info", "outcome", "payload", "row")
-
-    def __init__(
-        self,
-        row: RowType,
-        payload: UnisightsPayload | None = None,
-        info: RequestInfo | None = None,
-    ) -> None:
-        self.row = row
-        self.payload = payload
-        self.info = info
-        self.outcome: Outcome | StoreError = Outcome.CLOSED
-
-
-class SyncPut(Put[RowType]):
-    """One whose request waits in a thread."""
-
-    __slots__ = ("_done",)
-
-    def __init__(
-        self,
-        row: RowType,
-        payload: UnisightsPayload | None = None,
-        info: RequestInfo | None = None,
-    ) -> None:
-        super().__init__(row, payload, info)
-        self._done = threading.Event()
-
-    def wait(self) -> Outcome | StoreError:
-        """Wait until it is decided what becomes of it."""
-        self._done.wait()
-        return self.outcome
-
-    def wake(self) -> None:
-        """End the wait."""
-        self._done.set()
-
-
-class AsyncPut(Put[RowType]):
-    """One whose request waits on an event loop."""
-
-    __slots__ = ("_future", "loop")
-
-    def __init__(
-        self,
-        row: RowType,
-        payload: UnisightsPayload | None = None,
-        info: RequestInfo | None = None,
-    ) -> None:
-        super().__init__(row, payload, info)
-        self.loop = asyncio.get_running_loop()
-        self._future: asyncio.Future[None] = self.loop.create_future()
-
-    async def wait(self) -> Outcome | StoreError:
-        """Wait until it is decided what becomes of it."""
-        await self._future
-        return self.outcome
-
-    def wake(self) -> None:
-        """End the wait; on its loop."""
-        if not self._future.done():  # Else, its request was cancelled.
-            self._future.set_result(None)
-
-
-NewPut = AsyncPut[NewRow] | SyncPut[NewRow]
-RejectedPut = AsyncPut[RejectedRow] | SyncPut[RejectedRow]
 
 
 @dataclass(slots=True)
@@ -412,16 +329,16 @@ class SpoolWriter:
         seen = self._seen(puts)
         for put in puts:
             if seen is not None and put.row.content_id in seen:
-                put.outcome = Outcome.DUPLICATE
+                put.outcome = Stored.DUPLICATE
             elif put.row.size <= room or is_empty:
                 room -= put.row.size
                 is_empty = False
-                put.outcome = Outcome.QUEUED
+                put.outcome = Stored.STORED
                 fitting.append(put)
                 if seen is not None:
                     seen.add(put.row.content_id)
             else:
-                put.outcome = Outcome.FULL
+                put.outcome = Stored.FULL
         owners = self._place(fitting)
         if not fitting:
             return []
@@ -446,8 +363,8 @@ class SpoolWriter:
     def _count(self, puts: Iterable[NewPut]) -> None:
         """Count what is safe now, whether its request still waits or not."""
         outcomes = [put.outcome for put in puts]
-        queued = outcomes.count(Outcome.QUEUED)
-        duplicate = outcomes.count(Outcome.DUPLICATE)
+        queued = outcomes.count(Stored.STORED)
+        duplicate = outcomes.count(Stored.DUPLICATE)
         if queued or duplicate:
             self._counters.add("accepted", queued + duplicate)
             self._counters.add("queued", queued)
@@ -462,7 +379,7 @@ class SpoolWriter:
             rows = [put.row for put in puts]
             self._spool.rejected.insert(rows, max_bytes=self._max_rejected_bytes)
         for put in puts:
-            put.outcome = Outcome.QUEUED
+            put.outcome = Stored.STORED
 
     def _place(self, puts: Iterable[NewPut]) -> list[int]:
         """Whose each new payload is: this process's, if its turn has come and there is room."""

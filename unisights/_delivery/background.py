@@ -1,0 +1,104 @@
+"""Background delivery: the handler runs after the response, from a queue in memory."""
+
+import logging
+
+from unisights._delivery.base import DeliveryContext, report_failure
+from unisights._delivery.detached import DetachedDelivery
+from unisights._delivery.duplicates import make_window
+from unisights._delivery.handler import MakeRequest
+from unisights._delivery.outcome import QUEUE_FULL, QUEUED, SHUTTING_DOWN, Outcome
+from unisights._delivery.work_queue import QueuedPayload, Submitted, WorkQueue
+from unisights.errors import UndeliveredError
+from unisights.request import RequestInfo
+from unisights.stats import Gauges
+from unisights.types import UnisightsPayload
+
+
+class BackgroundDelivery(DetachedDelivery):
+    """Queues the payload, responds, and runs the handler afterwards.
+
+    The handler's second argument is the `RequestInfo`: the framework's request does not outlive
+    its response.
+    """
+
+    def __init__(self, context: DeliveryContext) -> None:
+        super().__init__(context)
+        options = context.options
+        self._window = make_window(options.duplicate_window)
+        self._queue = WorkQueue(
+            self._run,
+            self._fail,
+            max_payloads=options.queue_size,
+            max_bytes=options.queue_bytes,
+            workers=options.max_concurrency,
+            drain_timeout=options.drain_timeout,
+        )
+
+    async def deliver(
+        self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
+    ) -> Outcome:
+        """Queue the payload."""
+        return self.deliver_sync(info, payload, make_request)
+
+    def deliver_sync(
+        self,
+        info: RequestInfo,
+        payload: UnisightsPayload,
+        make_request: MakeRequest,  # noqa: ARG002
+    ) -> Outcome:
+        """Queue the payload."""
+        self.handler.close_at_exit()
+        match self._submit(QueuedPayload(payload, info)):
+            case Submitted.QUEUED:
+                self._count("accepted")
+                self._count("queued")
+                return QUEUED
+            case Submitted.DUPLICATE:
+                self._count("accepted")
+                self._count("duplicate")
+                return QUEUED
+            case Submitted.FULL:
+                return QUEUE_FULL
+            case Submitted.CLOSED:
+                return SHUTTING_DOWN
+
+    def _submit(self, queued: QueuedPayload) -> Submitted:
+        window = self._window
+        if window is None:
+            return self._queue.submit(queued, holds_signals=self.holds_signals)
+        content_id = queued.payload.content_id
+        with window.lock:
+            if content_id in window:
+                return Submitted.DUPLICATE
+            submitted = self._queue.submit(queued, holds_signals=self.holds_signals)
+            if submitted is Submitted.QUEUED:
+                window.add(content_id)
+            return submitted
+
+    def gauges(self) -> Gauges:
+        """What waits in the queue or is being handled."""
+        return Gauges(*self._queue.held)
+
+    def hold_signals(self) -> None:
+        """Drain before the server hears of SIGTERM; for the main thread."""
+        self._queue.hold_signals()
+
+    def open(self) -> None:
+        """Take payloads, again if need be."""
+        self._queue.open()
+
+    def close(self) -> None:
+        """Handle what is waiting, for at most `drain_timeout`; then hand it to `on_error`."""
+        self._queue.close()
+
+    def _run(self, queued: QueuedPayload) -> None:
+        self.handler.call_sync(queued.payload, lambda: queued.info)
+        self._count("delivered")
+
+    def _fail(self, queued: QueuedPayload, error: Exception) -> None:
+        self._count("failed")
+        if isinstance(error, UndeliveredError):
+            self._log(logging.ERROR, "undelivered", "a payload was not handled: %s", error)
+        else:
+            self._log(logging.ERROR, "handler_failed", "the handler failed", error=error)
+        report_failure(self._context, queued.payload, error)

@@ -1,0 +1,50 @@
+"""An endpoint: a collector that decides about requests, and a delivery for what it accepts."""
+
+from collections.abc import Callable
+from typing import Any
+
+from unisights._delivery.base import DeliveryContext
+from unisights._delivery.factory import make_delivery
+from unisights._delivery.outcome import HANDLED, QUEUED, Outcome
+from unisights._http.responses import HTTPResponse
+from unisights.collector import Collector
+from unisights.config import DeliveryMode, UnisightsOptions
+from unisights.request import RequestInfo
+from unisights.types import UnisightsPayload
+
+MakeRequest = Callable[[bytes], Any]
+"""Makes the framework's request, the handler's second argument, given the body that was read."""
+
+
+class Endpoint:
+    """One endpoint of an app.
+
+    Args:
+        options: how events are received.
+        default: how payloads are delivered if the options do not say.
+
+    Attributes:
+        collector: what decides about requests; it counts.
+        delivery: what becomes of accepted payloads.
+    """
+
+    def __init__(self, options: UnisightsOptions, default: DeliveryMode) -> None:
+        self.collector = collector = Collector(options)
+        context = DeliveryContext(options, collector.counters, collector.log, collector.decode)
+        self.delivery = make_delivery(context, default)
+        collector.read_gauges = self.delivery.gauges
+
+    def respond(
+        self, info: RequestInfo, payload: UnisightsPayload, outcome: Outcome
+    ) -> HTTPResponse:
+        """Make the response to a payload that was given to the delivery."""
+        responses = self.collector.responses
+        if outcome is HANDLED:
+            return responses.received(info, payload)
+        if outcome is QUEUED:
+            return responses.queued(info, payload)
+        if outcome.refusal is not None:
+            response = responses.unavailable(info, outcome.message)
+            return self.collector.refuse(outcome.refusal, response)
+        assert outcome.error is not None  # noqa: S101  # narrows a type
+        return responses.handler_failed(info, outcome.error)
