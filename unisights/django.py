@@ -12,6 +12,7 @@ except ImportError as error:
 
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._http.body import declared_length
 from unisights._http.responses import HTTPResponse
 from unisights._http.wsgi import Read, body_reader, read_info, safe_reader
 from unisights.collector import Collector
@@ -70,8 +71,12 @@ def unisights_django_async(
             # Under ASGI, Django has the whole body before it calls a view: this does not block.
             return read_now(size)
 
+        info = _read_info(request)
         response = await endpoint.serve(
-            _read_info(request), read, lambda body: _rewind(request, body)
+            info,
+            read,
+            lambda body: _rewind(request, body),
+            length=None if isinstance(request, ASGIRequest) else declared_length(info),
         )
         return _to_response(response)
 

@@ -42,15 +42,23 @@ class AsyncEndpoint(Endpoint):
             await asyncio.to_thread(self.delivery.close)
             await self.delivery.close_handler()
 
-    async def serve(self, info: RequestInfo, read: Read, make_request: MakeRequest) -> HTTPResponse:
+    async def serve(
+        self,
+        info: RequestInfo,
+        read: Read,
+        make_request: MakeRequest,
+        *,
+        length: int | None = None,
+    ) -> HTTPResponse:
         """Serve a request.
 
         Args:
             info: the request.
             read: reads its body.
             make_request: makes the framework's request, given the body that was read.
+            length: how many bytes the body has, for hosts that do not tell where it ends.
         """
-        receiver = BodyReceiver(self.collector, info)
+        receiver = BodyReceiver(self.collector, info, length)
         while receiver.wanted and not receiver.is_draining:
             receiver.feed(await read(receiver.wanted))
         if receiver.response is not None:

@@ -2,7 +2,7 @@
 
 import time
 
-from unisights._http.body import CHUNK_SIZE, BodyBuffer, BodyTooLargeError, declared_length
+from unisights._http.body import CHUNK_SIZE, BodyBuffer, BodyTooLargeError
 from unisights.collector import Collector
 from unisights.request import RequestInfo
 
@@ -18,6 +18,11 @@ class BodyReceiver:
     either a `response`, or the `buffer` holds the whole body. The rest of a refused body is read
     and dropped, so that its sender gets to read the response.
 
+    Args:
+        collector: what decides about the request.
+        info: the request.
+        length: how many bytes the body has, for hosts that do not tell where it ends.
+
     Attributes:
         wanted: how many bytes to read next, at most; 0 at the end.
         buffer: the body so far; None if the request was refused before its body.
@@ -26,25 +31,25 @@ class BodyReceiver:
     """
 
     __slots__ = (
-        *("_collector", "_deadline", "_declared", "_info", "_left"),
+        *("_collector", "_deadline", "_info", "_left", "_length"),
         *("buffer", "is_draining", "response", "wanted"),
     )
 
-    def __init__(self, collector: Collector, info: RequestInfo) -> None:
+    def __init__(self, collector: Collector, info: RequestInfo, length: int | None = None) -> None:
         self._collector = collector
         self._info = info
-        self._declared = declared_length(info)
+        self._length = length
         self.is_draining = False
         self.buffer: BodyBuffer | None = None
         self.response = collector.screen(info)
         if self.response is None:
             self.buffer = collector.buffer(info)
-            self.wanted = self._next_piece(self._declared)
+            self.wanted = self._next_piece(length)
         elif "expect" in info.headers:
             # This sender asks before it sends its body: the response comes first.
             self.wanted = 0
         else:
-            self._drain(self._declared)
+            self._drain(length)
 
     def feed(self, chunk: bytes | None) -> None:
         """Take what was read: nothing at the end of the body, None if the client went away."""
@@ -52,7 +57,7 @@ class BodyReceiver:
             self._drop(chunk)
         elif chunk:
             self._add(chunk)
-        elif chunk is None or self._declared is not None:
+        elif chunk is None or self._length is not None:
             self.wanted = 0
             self.response = self._collector.cut_body(self._info)
         else:
@@ -66,7 +71,7 @@ class BodyReceiver:
             self.response = self._collector.too_large(self._info)
             self._drain(None)
         else:
-            left = None if self._declared is None else self._declared - self.buffer.size
+            left = None if self._length is None else self._length - self.buffer.size
             self.wanted = self._next_piece(left)
 
     def _drain(self, left: int | None) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from unisights._endpoint.base import Endpoint, MakeRequest
 from unisights._endpoint.receiving import BodyReceiver
+from unisights._http.body import declared_length
 from unisights._http.responses import HTTPResponse
 from unisights.collector import Decision
 from unisights.request import RequestInfo
@@ -23,7 +24,7 @@ class SyncEndpoint(Endpoint):
             read: reads its body.
             make_request: makes the framework's request, given the body that was read.
         """
-        receiver = BodyReceiver(self.collector, info)
+        receiver = BodyReceiver(self.collector, info, declared_length(info))
         while receiver.wanted:
             receiver.feed(read(receiver.wanted))
         if receiver.response is not None:
