@@ -95,6 +95,13 @@ def test_rejections_have_the_reasons_shown() -> None:
     assert set(spans(reasons)) == set(typing.get_args(rejection.RejectionReason))
 
 
+def test_layers_are_those_of_the_package() -> None:
+    """The layers have every module and private package of `unisights/`, and no other."""
+    shown = [name for row in rows("Layer") for name in spans(row[0])]
+    there = {path.stem for path in (ROOT / "unisights").iterdir()}
+    assert sorted(shown) == sorted(there - {"__init__", "__main__", "__pycache__", "py"})
+
+
 def test_log_events_are_those_of_the_source() -> None:
     """The table lists the events that the package's source logs, and no others."""
     called = re.compile(r"log\(\s*logging\.[A-Z]+,\s*\"(\w+)\"")
