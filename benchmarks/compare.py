@@ -8,40 +8,32 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
 
-from benchmarks import load
-from benchmarks.imports import time_import
-from benchmarks.load import LoadEffort
-from benchmarks.serving import ADAPTERS, SERVER_CORE, pinned, serving
+from benchmarks import ROOT, bodies, load
+from benchmarks.contestants import ADAPTERS
+from benchmarks.importing import time_import
+from benchmarks.serving import SERVER_CORE, pinned, serving
 from benchmarks.timing import Case, Effort, interleave
-from tests.support import ROOT
 
 OLD, NEW = "old", "new"
 
 
-def compare(base: str, effort: Effort, imports: int, load_effort: LoadEffort | None) -> list[Case]:
+def compare(base: str, effort: Effort, imports: int, load_effort: Effort) -> list[Case]:
     """The working tree beside a revision: decoding, refusing, importing, and under load."""
     with package_at(base) as old:
         trees = {OLD: old, NEW: ROOT}
-        cases = _compare_functions(trees, effort)
-        times = {
-            name: partial(time_import, "import unisights", tree) for name, tree in trees.items()
-        }
-        for run in times.values():
-            run()  # compiles what was not
-        cases.append(Case("import unisights", "s", OLD, interleave(times, imports)))
-        if load_effort is not None:
+        cases = compare_functions(trees, effort) + _compare_imports(trees, imports)
+        if load.is_available():
             cases += _compare_servers(trees, load_effort)
     return cases
 
 
 @contextlib.contextmanager
 def package_at(revision: str) -> Iterator[Path]:
-    """A directory that holds the package, and nothing else, as it was at a revision."""
+    """A directory that holds the package as it was at a revision, and nothing else."""
     with tempfile.TemporaryDirectory() as directory:
         archive = subprocess.run(
             ["git", "archive", revision, "unisights"], cwd=ROOT, capture_output=True, check=False
@@ -53,70 +45,48 @@ def package_at(revision: str) -> Iterator[Path]:
         yield Path(directory)
 
 
-def _compare_functions(trees: dict[str, Path], effort: Effort) -> list[Case]:
-    with contextlib.ExitStack() as stack:
-        probes = {name: stack.enter_context(Probe(tree)) for name, tree in trees.items()}
-        cases = []
-        for case in probes[NEW].cases:
-            # Both make as many calls, so that both have the same share of the clock's error.
-            count = probes[OLD].ask(case=case, seconds=effort.batch)
-            probes[NEW].ask(case=case, seconds=effort.batch)
-            runs: dict[str, Callable[[], float]] = {
-                name: partial(probe.ask, case=case, count=count) for name, probe in probes.items()
-            }
-            cases.append(Case(case, "s", OLD, interleave(runs, effort.rounds)))
-    return cases
+def compare_functions(trees: Mapping[str, Path], effort: Effort) -> list[Case]:
+    """What needs no server, in a process of its own for each tree and round."""
+    runs = {name: partial(probe, tree, effort.seconds) for name, tree in trees.items()}
+    times = interleave(runs, effort.rounds)
+    return [
+        Case(name, "s", OLD, {tree: [run[name] for run in ran] for tree, ran in times.items()})
+        for name in times[NEW][0]
+    ]
 
 
-def _compare_servers(trees: dict[str, Path], effort: LoadEffort) -> list[Case]:
+def probe(tree: Path, seconds: float) -> dict[str, float]:
+    """Let a process time one tree's package; by case: how long it takes, in seconds."""
+    finished = subprocess.run(
+        [*pinned(SERVER_CORE), sys.executable, "-m", "benchmarks.probe", str(seconds)],
+        # The working directory comes before everything else that modules come from.
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    printed = json.loads(finished.stdout)
+    if Path(printed["package"]).parent.parent != tree:
+        raise RuntimeError(f"the package was not imported from {tree}: {printed['package']}")
+    times: dict[str, float] = printed["times"]
+    return times
+
+
+def _compare_imports(trees: Mapping[str, Path], rounds: int) -> list[Case]:
+    runs = {name: partial(time_import, "import unisights", tree) for name, tree in trees.items()}
+    for run in runs.values():
+        run()  # compiles what was not
+    return [Case("import unisights", "s", OLD, interleave(runs, rounds))]
+
+
+def _compare_servers(trees: Mapping[str, Path], effort: Effort) -> list[Case]:
     cases = []
-    for name, body in load.bodies().items():
-        for app in ADAPTERS:
-            with contextlib.ExitStack() as stack:
-                servers = {
-                    revision: stack.enter_context(serving(app, body, package=tree))
-                    for revision, tree in trees.items()
-                }
-                cases += load.measure_servers(f"{app.name}, {name}", servers, body, effort)
+    for app in ADAPTERS:
+        with contextlib.ExitStack() as stack:
+            servers = {
+                revision: stack.enter_context(serving(app, package=tree))
+                for revision, tree in trees.items()
+            }
+            cases += load.measure_servers(app.name, servers, bodies.under_load(), effort)
     return cases
-
-
-class Probe:
-    """A process that times one tree's package."""
-
-    def __init__(self, tree: Path) -> None:
-        self._tree = tree
-
-    def __enter__(self) -> Self:
-        self._child = subprocess.Popen(
-            [*pinned(SERVER_CORE), sys.executable, "-m", "benchmarks.probe"],
-            # The working directory comes before everything else that modules come from.
-            cwd=self._tree,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        told = self._read()
-        if Path(told["package"]).parent.parent != self._tree:
-            raise RuntimeError(f"the package was to come from {self._tree}: {told['package']}")
-        self.cases: list[str] = told["cases"]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._child.kill()
-        self._child.communicate()
-
-    def ask(self, **told: Any) -> Any:
-        """Let it time something."""
-        assert self._child.stdin is not None
-        self._child.stdin.write(json.dumps(told) + "\n")
-        self._child.stdin.flush()
-        return self._read()
-
-    def _read(self) -> Any:
-        assert self._child.stdout is not None
-        line = self._child.stdout.readline()
-        if not line:
-            raise RuntimeError("a revision could not be timed: see above")
-        return json.loads(line)

@@ -1,40 +1,47 @@
-"""Whether cost grows as the work grows: what is measured elsewhere, for each byte."""
+"""Whether cost grows no faster than the body: time and memory for each byte, by its length."""
 
-from benchmarks.decoders import OURS
-from benchmarks.results import Results
-from benchmarks.timing import Case
+import gc
+import tracemalloc
+from collections.abc import Callable, Sequence
+from functools import partial
 
-TYPICAL = "100 events"
-LARGEST = "10,000 events"
-TIME = "time for each byte"
-HELD = "memory held for each byte"
+from benchmarks import bodies
+from benchmarks.timing import Case, Effort, time_functions
+from unisights import decode_unisights_payload
 
 
-def growth(results: Results) -> list[Case]:
-    """Our figures divided by the length of the body, for one body after another."""
-    decode, memory, refuse = (
-        results.sections.get(section, []) for section in ("decode", "memory", "refuse")
-    )
-    held = [case for case in memory if case.name.startswith("held, ")]
-    cases = [
-        *_by_size(TIME, "s", decode),
-        *_by_size(HELD, "B", held),
+def measure_growth(effort: Effort, sizes: Sequence[int] = bodies.SIZES) -> list[Case]:
+    """What decoding takes, and what its result holds, for bodies of more and more events."""
+    measured = {bodies.in_words(events): bodies.with_events(events) for events in sizes}
+    functions = {name: partial(decode_unisights_payload, body) for name, body in measured.items()}
+    times = time_functions(functions, effort)
+    held = {name: [float(_held_by(function))] for name, function in functions.items()}
+    return [
+        Case(
+            what,
+            unit,
+            bodies.TYPICAL,
+            {
+                name: [value / len(body) for value in samples[name]]
+                for name, body in measured.items()
+            },
+        )
+        for what, unit, samples in (
+            ("time for each byte", "s", times),
+            ("memory held for each byte", "B", held),
+        )
     ]
-    if len(refuse) > 1:
-        small, *_, large = refuse
-        cases += [
-            Case(
-                name, "s", small.name, {each.name: _per_byte(each, name) for each in (small, large)}
-            )
-            for name in small.samples
-        ]
-    return cases
 
 
-def _by_size(name: str, unit: str, cases: list[Case]) -> list[Case]:
-    samples = {case.name.removeprefix("held, "): _per_byte(case, OURS) for case in cases}
-    return [Case(name, unit, TYPICAL, samples)] if TYPICAL in samples else []
-
-
-def _per_byte(case: Case, contestant: str) -> list[float]:
-    return [value / case.facts["bytes"] for value in case.samples[contestant]]
+def _held_by(make: Callable[[], object]) -> int:
+    """The memory of what a function returns, in bytes."""
+    make()  # what is kept for the next call is not the result's
+    gc.collect()
+    tracemalloc.start()
+    try:
+        made = make()
+        held, _ = tracemalloc.get_traced_memory()
+        del made
+    finally:
+        tracemalloc.stop()
+    return held

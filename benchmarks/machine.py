@@ -1,4 +1,4 @@
-"""Where a run was made, and with what."""
+"""Where a run was made: the machine, the versions, the day."""
 
 import datetime as dt
 import os
@@ -8,35 +8,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.support import ROOT
+from benchmarks import ROOT
 
-PACKAGES = [
+_PACKAGES = (
     *("msgspec", "orjson", "pydantic", "fastjsonschema", "jsonschema-rs", "uvicorn", "uvloop"),
     *("httptools", "gunicorn", "fastapi", "starlette", "flask", "django"),
-]
+)
 
 
-def describe() -> dict[str, Any]:
-    """The machine, the versions, and the time."""
-    return {
-        "taken": dt.datetime.now(dt.UTC).date().isoformat(),
-        "revision": _revision(),
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "kernel": f"{platform.system()} {platform.release()}",
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "packages": {name: version(name) for name in PACKAGES},
-        "load_average": round(os.getloadavg()[0], 1),
-    }
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
-
-
-def _revision() -> str:
+def describe_machine() -> dict[str, Any]:
+    """The machine, the versions, and the day."""
+    cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    processors = [line.partition(":")[2].strip() for line in cpuinfo if "model name" in line]
     described = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         cwd=ROOT,
@@ -44,4 +27,13 @@ def _revision() -> str:
         text=True,
         check=False,
     )
-    return described.stdout.strip() or version("unisights")
+    return {
+        "taken": dt.datetime.now(dt.UTC).date().isoformat(),
+        "revision": described.stdout.strip() or version("unisights"),
+        "processor": processors[0] if processors else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "packages": {name: version(name) for name in _PACKAGES},
+        "load_average": round(os.getloadavg()[0], 1),
+    }

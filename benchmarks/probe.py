@@ -1,59 +1,54 @@
-"""Times one revision's package on demand: started by `compare`, told by its standard input.
+"""Times one revision's package, once: `compare` runs it in the directory that holds the package.
 
-Each line of input is a case and a number of calls, each line of output the seconds that one takes.
-The first line of output is the cases, and where the package came from.
+It prints one line of JSON: where the package came from, and the seconds that each case takes.
 """
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
 from functools import partial
 
 import unisights
-from benchmarks import corpus
-from benchmarks.decoding import accept, refuse, unlogged
-from benchmarks.timing import batch_size, time_batch
+from benchmarks import bodies, decrypting
+from benchmarks.decoding import decode_all
+from benchmarks.refusing import Endpoint, unlogged
+from benchmarks.timing import Effort, Loop, repeat, time_loops
 from unisights import decode_unisights_payload
-from unisights.encryption import decrypt, encrypt
 
-SIZE = 64 * 1024
+KIB = 1024
 
 
-def cases() -> dict[str, Callable[[], object]]:
+def main(seconds: float) -> None:
+    """Time everything; each case takes about so long."""
+    with contextlib.closing(Endpoint()) as endpoint, unlogged():
+        samples = time_loops(loops(endpoint), Effort(1, seconds))
+    times = {name: time for name, (time,) in samples.items()}
+    print(json.dumps({"package": unisights.__file__, "times": times}))
+
+
+def loops(endpoint: Endpoint) -> dict[str, Loop]:
     """What is timed: the same for both revisions."""
-    found: dict[str, Callable[[], object]] = {}
-    for events in corpus.SIZES:
-        body = corpus.mixed_body(events)
-        found[f"decode {corpus.in_words(events)}"] = partial(decode_unisights_payload, body)
-    hundred = corpus.mixed_body(100)
-    for name, body in {
-        "1 event of 2 kB": corpus.long_url_body(),
-        "100 events, encrypted": corpus.encrypted_body(hundred),
-    }.items():
-        found[f"decode {name}"] = partial(decode_unisights_payload, body)
-    found["to_dict, 100 events"] = decode_unisights_payload(hundred).data.to_dict
-    ciphertext, tag = encrypt(bytes(SIZE), site_id="a", bucket=1)
-    found["decrypt 64 KiB"] = partial(decrypt, ciphertext, tag, site_id="a", bucket=1)
-    for name, make in corpus.hard_to_accept().items():
-        found[f"64 KiB, {name}"] = partial(accept, make(SIZE))
-    for name, make in corpus.attacks().items():
-        found[f"64 KiB, {name}"] = partial(refuse, make(SIZE))
-    return found
-
-
-def main() -> None:
-    """Answer until the input ends."""
-    functions = cases()
-    print(json.dumps({"cases": list(functions), "package": unisights.__file__}), flush=True)
-    for line in sys.stdin:
-        told = json.loads(line)
-        function = functions[told["case"]]
-        if "seconds" in told:
-            print(batch_size(function, told["seconds"]), flush=True)
-        else:
-            print(time_batch(function, told["count"]), flush=True)
+    hundred = bodies.with_events(100)
+    decoded = {
+        **bodies.under_load(),
+        **{bodies.in_words(count): (bodies.with_events(count),) for count in bodies.SIZES},
+        "1 event of 2 kB": (bodies.long_url(),),
+        "100 events, encrypted": (bodies.encrypted(hundred),),
+    }
+    functions: dict[str, Callable[[], object]] = {
+        **{
+            f"decode {name}": partial(decode_all, decode_unisights_payload, mix)
+            for name, mix in decoded.items()
+        },
+        "to_dict, 100 events": decode_unisights_payload(hundred).data.to_dict,
+        "decrypt 64 KiB": decrypting.of_size(64 * KIB),
+    }
+    return {
+        **{name: repeat(function) for name, function in functions.items()},
+        **{f"64 KiB, {name}": loop for name, loop in endpoint.loops(64 * KIB).items()},
+    }
 
 
 if __name__ == "__main__":
-    with unlogged():
-        main()
+    main(float(sys.argv[1]))

@@ -1,25 +1,23 @@
-"""A run as text for a terminal."""
+"""A run as Markdown, which is easy to read on a terminal, too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from benchmarks.bars import BARS, Bar, worst_bars
+from benchmarks.bars import BARS, worst_bars
+from benchmarks.bodies import RECORDED
 from benchmarks.results import Results
-from benchmarks.timing import Case, Spread
+from benchmarks.timing import Case
 
 TITLES = {
     "decode": "From bytes to a payload",
-    "recordings": "The bodies recorded from the browser client",
+    "load": "Requests to servers",
+    "durable": "Durable beside inline delivery",
     "refuse": "Hostile bodies, beside an ordinary one of the same length",
-    "encode": "From a payload to JSON",
     "decrypt": "Decryption",
     "grow": "Growth",
     "memory": "Memory",
     "import": "Import",
-    "load": "End to end",
-    "durable": "Durable beside inline delivery",
     "compare": "Two revisions",
 }
-
 
 _SCALES = {
     "s": ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"), (1e-12, "ps")),
@@ -27,19 +25,60 @@ _SCALES = {
 }
 
 
+def summary(results: Results) -> str:
+    """The bars, and where they were measured."""
+    return "\n\n".join([_table(bar_rows(results)), _machine(results), *results.notes])
+
+
 def as_text(results: Results) -> str:
-    """Everything that a run has found: the bars, then each section, ratios first."""
-    parts = [machine_line(results)]
-    if all_bars(results):
-        parts.append(table(bar_rows(results)))
+    """The summary, and every case: the ratio, its quartiles, and the figure itself."""
+    parts = [summary(results)]
     for section, cases in results.sections.items():
-        parts.append(f"{TITLES[section]}\n{'=' * len(TITLES[section])}")
-        parts += section_as_text(cases)
-    return "\n\n".join([*parts, *results.notes])
+        parts.append(f"## {TITLES[section]}")
+        alike: dict[tuple[str, ...], list[Case]] = {}
+        for case in cases:
+            alike.setdefault((case.reference, *case.samples), []).append(case)
+        parts += [_table(_case_rows(group)) for group in alike.values()]
+    return "\n\n".join(parts)
 
 
-def machine_line(results: Results) -> str:
-    """Where it was measured, in a sentence."""
+def bar_rows(results: Results) -> list[Sequence[str]]:
+    """A row for each bar that was measured, behind the heads of the columns."""
+    rows: list[Sequence[str]] = [("figure", "measured", RECORDED, "bar", "goal", "result")]
+    for bar in (*BARS, *worst_bars(results)):
+        value = bar.value(results)
+        if value is None:
+            continue
+        recorded = bar.value(results, RECORDED) if "{}" in bar.case else None
+        measured = (f"{_number(each)} {bar.unit}" if each else "" for each in (value, recorded))
+        limits = (f"{bar.sign} {_number(each)}" if each else "" for each in (bar.limit, bar.goal))
+        rows.append((bar.what, *measured, *limits, bar.result(value)))
+    return rows
+
+
+def _case_rows(cases: Sequence[Case]) -> list[Sequence[str]]:
+    """Cases of the same contestants as one table, its longer side downwards."""
+    first = cases[0]
+    names = [name for name in first.samples if name != first.reference or len(first.samples) == 1]
+    columns = [[_cell(case, name) for name in names] for case in cases]
+    heads = [case.name for case in cases]
+    if len(cases) > len(names):
+        return [
+            (f"× {first.reference}", *names),
+            *zip(heads, *zip(*columns, strict=True), strict=True),
+        ]
+    return [(f"× {first.reference}", *heads), *zip(names, *columns, strict=True)]
+
+
+def _cell(case: Case, name: str) -> str:
+    own = _quantity(case.median(name), case.unit)
+    if name == case.reference:
+        return own
+    low, high = case.quartiles(name)
+    return f"{_number(case.ratio(name))} ({_number(low)}–{_number(high)}): {own}"
+
+
+def _machine(results: Results) -> str:
     at = results.machine
     return (
         f"Measured on {at['taken']}: {at['cores']} cores of {at['processor']}, {at['kernel']}, "
@@ -49,104 +88,20 @@ def machine_line(results: Results) -> str:
     )
 
 
-def all_bars(results: Results) -> list[tuple[Bar, float]]:
-    """Each bar whose figure was measured, and the figure."""
-    measured = ((bar, bar.value(results)) for bar in [*BARS, *worst_bars(results)])
-    return [(bar, value) for bar, value in measured if value is not None]
-
-
-def verdict(bar: Bar, value: float) -> str:
-    """Whether the bar is met, and the one after it."""
-    if not bar.is_met(value, bar.bar):
-        return "NOT MET"
-    if bar.then is not None and bar.is_met(value, bar.then):
-        return "met, and the next"
-    return "met"
-
-
-def bar_rows(results: Results) -> list[tuple[str, ...]]:
-    """The bars as the rows of a table, the heads of its columns first."""
-    rows = [("figure", "measured", "by processor time", "bar", "then", "verdict")]
-    for bar, value in all_bars(results):
-        by_time = bar.by_processor_time(results)
-        rows.append(
-            (
-                bar.what,
-                f"{number(value)} {bar.unit}",
-                f"{number(by_time)} {bar.unit}" if by_time else "",
-                f"{bar.sign} {number(bar.bar)} {bar.unit}",
-                f"{bar.sign} {number(bar.then)} {bar.unit}" if bar.then else "",
-                verdict(bar, value),
-            )
-        )
-    return rows
-
-
-def section_as_text(cases: Sequence[Case]) -> Iterator[str]:
-    """Each case as a table; the cases of the same two contestants, as one."""
-    alike: dict[tuple[str, ...], list[Case]] = {}
-    for case in cases:
-        alike.setdefault(tuple(case.samples), []).append(case)
-    for names, group in alike.items():
-        if len(names) == 2:  # a pair
-            yield pairs_as_text(group)
-        else:
-            yield from map(case_as_text, group)
-
-
-def case_as_text(case: Case) -> str:
-    """A case: by contestant the ratio, its quartiles, the figure, its quartiles."""
-    facts = ", ".join(f"{value:,} {name}" for name, value in case.facts.items())
-    heading = f"{case.name} ({facts})" if facts else case.name
-    rows = [(heading, f"× {case.reference}", "quartiles", case.unit, "quartiles")]
-    for name in case.samples:
-        ratio, own = case.ratio(name), case.spread(name)
-        rows.append((name, *_spread(ratio), *_spread(own, case.unit)))
-    if len(case.samples[case.reference]) == 1:
-        return table([(name, ratio, own) for name, ratio, _, own, _ in rows])
-    return table(rows)
-
-
-def pairs_as_text(cases: Sequence[Case]) -> str:
-    """Cases of the same two contestants: a row for each."""
-    reference = cases[0].reference
-    (other,) = set(cases[0].samples) - {reference}
-    rows = [(other, f"× {reference}", "quartiles", other, reference)]
-    for case in cases:
-        absolute = [quantity(case.spread(name).median, case.unit) for name in (other, reference)]
-        rows.append((case.name, *_spread(case.ratio(other)), *absolute))
-    return table(rows)
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns, the first one to the left."""
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown; its first row is the heads of its columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        first, *others = (
-            cell.ljust(width) if not index else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join((first, *others)).rstrip())
-    return "\n".join(lines)
+    lines = [rows[0], ["-" * width for width in widths], *rows[1:]]
+    return "\n".join(f"| {' | '.join(map(str.ljust, cells, widths))} |" for cells in lines)
 
 
-def number(value: float) -> str:
+def _number(value: float) -> str:
     """A number of three digits."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if value else "0"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def quantity(value: float, unit: str) -> str:
-    """A number with its unit; seconds as what people say."""
+def _quantity(value: float, unit: str) -> str:
+    """A number with its unit, which is scaled."""
     scales = _SCALES.get(unit, ((1, unit),))
     scale, name = next((pair for pair in scales if value >= pair[0]), scales[-1])
-    return f"{number(value / scale)} {name}"
-
-
-def _spread(spread: Spread, unit: str = "") -> tuple[str, str]:
-    if not unit:
-        return f"{spread.median:.2f}", f"{spread.low:.2f}–{spread.high:.2f}"
-    ends = f"{quantity(spread.low, unit)}–{quantity(spread.high, unit)}"
-    return quantity(spread.median, unit), ends
+    return f"{_number(value / scale)} {name}"

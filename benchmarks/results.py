@@ -1,4 +1,4 @@
-"""What a run has found, and the file that it is kept in."""
+"""What a run has measured, kept as JSON."""
 
 import dataclasses
 import json
@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks import ROOT
+from benchmarks.machine import describe_machine
 from benchmarks.timing import Case
 
-DIRECTORY = Path(__file__).parent / "results"
+DIRECTORY = ROOT / "benchmarks" / "results"
 FULL = DIRECTORY / "full.json"
 QUICK = DIRECTORY / "quick.json"
 COMPARED = DIRECTORY / "compared.json"
@@ -24,17 +26,17 @@ class Results:
         notes: what a reader must know, such as what was left out.
     """
 
-    machine: dict[str, Any]
+    machine: dict[str, Any] = field(default_factory=describe_machine)
     sections: dict[str, list[Case]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def case(self, section: str, name: str) -> Case | None:
         """A case by its name, if it was measured."""
-        found = (case for case in self.sections.get(section, []) if case.name == name)
-        return next(found, None)
+        cases = (case for case in self.sections.get(section, []) if case.name == name)
+        return next(cases, None)
 
     def write(self, path: Path) -> None:
-        """Keep them as JSON."""
+        """Write them as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(_rounded(dataclasses.asdict(self)), indent=1, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
@@ -43,7 +45,11 @@ class Results:
 def read(path: Path) -> Results:
     """Read what `write` has written."""
     kept = json.loads(path.read_text(encoding="utf-8"))
-    sections = {name: [Case(**case) for case in cases] for name, cases in kept["sections"].items()}
+    names = [each.name for each in dataclasses.fields(Case)]
+    sections = {
+        section: [Case(**{name: case[name] for name in names}) for case in cases]
+        for section, cases in kept["sections"].items()
+    }
     return Results(kept["machine"], sections, kept["notes"])
 
 

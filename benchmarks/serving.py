@@ -1,80 +1,26 @@
-"""The servers under load: which app runs on which, and one process of each."""
+"""Runs an app on its server, on loopback, for as long as it is measured."""
 
 import contextlib
+import http.client
 import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.processes import PYTHON, post, process, read_until, wait_for
-from tests.support import ROOT
-
-_UVICORN = "uvicorn --port 0 --loop uvloop --http httptools --no-access-log"
-_GUNICORN = "gunicorn --bind 127.0.0.1:0 -k gthread --threads 4"
+from benchmarks import ROOT, bodies
+from benchmarks.contestants import App
 
 SERVER_CORE = 1
 LOAD_CORE = 0
 
-
-@dataclass(frozen=True)
-class App:
-    """One endpoint of an app, and the server that it runs on.
-
-    Attributes:
-        name: the contestant's name.
-        target: its module in `benchmarks.apps`, and the app in it.
-        path: where the endpoint is.
-        status: what it answers if all is well.
-        is_async: whether it is an ASGI app, for uvicorn; else it is one of WSGI, for gunicorn.
-        is_factory: whether the target is a function that makes it.
-    """
-
-    name: str
-    target: str
-    path: str
-    status: int = 200
-    is_async: bool = True
-    is_factory: bool = False
-
-    @property
-    def command(self) -> str:
-        """The server's command line behind `python -m`."""
-        server = _UVICORN if self.is_async else _GUNICORN
-        return f"{server} {'--factory ' if self.is_factory else ''}benchmarks.apps.{self.target}"
-
-
-BARE_READ = App("bare ASGI, body read", "bare:read", "/")
-BARE_PARSE = App("bare ASGI + orjson.loads", "bare:parse", "/")
-ASGI = App("unisights_asgi", "bare:endpoint", "/events")
-FASTAPI_READ = App("FastAPI, body read", "fastapi_app:reading", "/events")
-FASTAPI_MODEL = App("FastAPI, pydantic parameter", "fastapi_app:validating", "/events")
-FASTAPI = App("unisights_fastapi", "fastapi_app:receiving", "/events")
-FLASK_READ = App("Flask, body read", "flask_app:app", "/read", is_async=False)
-FLASK = App("unisights_flask, inline", "flask_app:app", "/events", is_async=False)
-FLASK_BACKGROUND = App(
-    "unisights_flask, background", "flask_app:background", "/events", status=202, is_async=False
-)
-DJANGO_READ = App("Django, body read", "django_app:app", "/read", is_async=False)
-DJANGO = App("unisights_django", "django_app:app", "/events", is_async=False)
-DJANGO_ASYNC_READ = App("Django async, body read", "django_async_app:app", "/read")
-DJANGO_ASYNC = App("unisights_django_async", "django_async_app:app", "/events")
-
-INLINE = App("inline", "durable_app:inline", "/events", is_factory=True)
-DURABLE = App("durable, process", "durable_app:process", "/events", 202, is_factory=True)
-DURABLE_POWER = App("durable, power", "durable_app:power", "/events", 202, is_factory=True)
-
-GROUPS: dict[str, tuple[App, ...]] = {
-    "ASGI": (BARE_PARSE, BARE_READ, ASGI, FASTAPI_READ, FASTAPI_MODEL, FASTAPI),
-    "Flask": (FLASK_READ, FLASK, FLASK_BACKGROUND),
-    "Django": (DJANGO_READ, DJANGO),
-    "Django async": (DJANGO_ASYNC_READ, DJANGO_ASYNC),
-}
-"""Who is compared with whom; the first one is the reference."""
-
-ADAPTERS = (ASGI, FASTAPI, FLASK, FLASK_BACKGROUND, DJANGO, DJANGO_ASYNC)
+_START_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -83,70 +29,98 @@ class Server:
 
     Attributes:
         app: what it serves.
-        pid: its first process; its group is all of them.
+        pid: its first process; all its processes are in that one's group.
         port: where it listens, on loopback.
-        directory: where it may leave files; it ends with the server.
     """
 
     app: App
     pid: int
     port: int
-    directory: Path
 
     @property
     def url(self) -> str:
         """Where the endpoint is."""
         return f"http://127.0.0.1:{self.port}{self.app.path}"
 
+    def post(self, body: bytes) -> int:
+        """Post a body once; return the status."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_START_SECONDS)
+        with contextlib.closing(connection):
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", self.app.path, body, headers)
+            response = connection.getresponse()
+            response.read()
+            return response.status
+
     def processes(self) -> list[int]:
         """Its processes."""
-        return list(self._processor_times())
-
-    def processor_time(self) -> float:
-        """How long its processes have run on a processor so far, in seconds."""
-        return sum(self._processor_times().values())
-
-    def _processor_times(self) -> dict[int, float]:
-        """The same, of each process that is alive."""
-        times = {}
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                fields = stat.read_text(errors="replace").rpartition(")")[2].split()
-                state, group, ticks = fields[0], int(fields[2]), int(fields[11]) + int(fields[12])
-                if group == self.pid and state not in {"Z", "X"}:
-                    times[int(stat.parent.name)] = ticks / os.sysconf("SC_CLK_TCK")
-        return times
+        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        return [pid for pid in pids if _group(pid) == self.pid]
 
 
 @contextlib.contextmanager
-def serving(app: App, body: bytes, *, package: Path | None = None) -> Iterator[Server]:
+def serving(app: App, *, package: Path = ROOT) -> Iterator[Server]:
     """Run an app on its server, on a processor of its own, until this ends.
 
     Args:
         app: the app.
-        body: what it is tried out with.
-        package: a directory to import the package from, instead of this tree.
+        package: the directory to import the package from.
     """
-    with tempfile.TemporaryDirectory() as runtime:
-        # gunicorn puts a socket of its own into the runtime directory.
-        places = {"XDG_RUNTIME_DIR": runtime, "BENCHMARK_DIRECTORY": runtime}
-        env = {"PYTHONPATH": str(ROOT), **places}
-        command = [*pinned(SERVER_CORE), PYTHON, "-m", *app.command.split()]
-        # Servers put the working directory before everything else that modules come from.
-        with process(command, cwd=package or ROOT, env=env) as child:
-            started = read_until(child.stdout, "http://127.0.0.1:")
-            port = int(re.findall(r"http://127\.0\.0\.1:(\d+)", started)[-1])
-            wait_for(lambda: _serves(port, app, body), f"the start of {app.name}")
-            yield Server(app, child.pid, port, Path(runtime))
+    with tempfile.TemporaryDirectory() as directory:
+        child = subprocess.Popen(
+            [*pinned(SERVER_CORE), sys.executable, "-um", *app.command],
+            # Servers put the working directory before everything else that modules come from.
+            cwd=package,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                # gunicorn puts a socket of its own into the runtime directory.
+                "XDG_RUNTIME_DIR": directory,
+                "BENCHMARK_DIRECTORY": directory,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            server = Server(app, child.pid, _read_port(child))
+            _wait_until_it_serves(server)
+            yield server
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.communicate()
 
 
 def pinned(core: int) -> list[str]:
-    """What to put before a command so that it runs on that processor alone, if it can be said."""
+    """What to put before a command so that it runs on that processor alone, where possible."""
     has_both = {LOAD_CORE, SERVER_CORE} <= os.sched_getaffinity(0)
     return ["taskset", "-c", str(core)] if has_both and shutil.which("taskset") else []
 
 
-def _serves(port: int, app: App, body: bytes) -> bool:
-    with contextlib.suppress(OSError):
-        return post(port, body, app.path)[0] == app.status
-    return False
+def _group(pid: int) -> int | None:
+    with contextlib.suppress(ProcessLookupError):
+        return os.getpgid(pid)
+    return None
+
+
+def _read_port(child: subprocess.Popen[str]) -> int:
+    printed = ""
+    for line in child.stdout or ():
+        printed += line
+        if ports := re.findall(r"http://127\.0\.0\.1:(\d+)", line):
+            return int(ports[-1])
+    raise RuntimeError(f"the server did not start:\n{printed}")
+
+
+def _wait_until_it_serves(server: Server) -> None:
+    status, body = 0, bodies.with_events(1)
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            status = server.post(body)
+            if status == server.app.status:
+                return
+        time.sleep(0.02)
+    raise RuntimeError(f"{server.app.name} responded {status}, not {server.app.status}")

@@ -1,7 +1,7 @@
-"""Timing side by side: rounds in which everyone runs once, in turn.
+"""Timing side by side: rounds in which every contestant runs once, in turn.
 
-Functions are timed by the processor's clock: nothing here waits, and what else the machine does
-meanwhile must not count.
+Functions are timed by the processor's clock: nothing here waits, and other programs on the machine
+must not count.
 """
 
 import gc
@@ -9,11 +9,16 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 Samples = dict[str, list[float]]
 """By contestant: what was measured, one value for each round."""
+
+Loop = Callable[[int], object]
+"""Does the thing that is timed so many times."""
 
 
 @dataclass(frozen=True)
@@ -22,20 +27,11 @@ class Effort:
 
     Attributes:
         rounds: how often each contestant runs.
-        batch: how long one run of a function that is called again and again takes, in seconds.
+        seconds: how long one run takes.
     """
 
     rounds: int
-    batch: float
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The middle of some values, and the quartiles on both sides of it."""
-
-    median: float
-    low: float
-    high: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -44,80 +40,92 @@ class Case:
 
     Attributes:
         name: the thing.
-        unit: what the samples count: "s", "requests/s" …
+        unit: what the samples count: "s", "B", "requests/s".
         reference: the contestant that the others are compared with.
         samples: what was measured.
-        facts: what else is known of the thing, such as its length.
     """
 
     name: str
     unit: str
     reference: str
     samples: Samples
-    facts: dict[str, Any] = field(default_factory=dict)
 
-    def spread(self, contestant: str) -> Spread:
+    def median(self, contestant: str) -> float:
         """A contestant's own figure."""
-        return spread(self.samples[contestant])
+        return statistics.median(self.samples[contestant])
 
-    def ratio(self, contestant: str, reference: str | None = None) -> Spread:
-        """A contestant's figure as a multiple of the reference's.
+    def ratio(self, contestant: str, reference: str | None = None) -> float:
+        """A contestant's figure as a multiple of the reference's: the median of the rounds' ratios.
 
         The ratio is taken within each round: what slows the machine down for a while slows both.
         """
-        pairs = zip(
-            self.samples[contestant], self.samples[reference or self.reference], strict=True
-        )
-        return spread([own / other for own, other in pairs])
+        return statistics.median(self._ratios(contestant, reference))
+
+    def quartiles(self, contestant: str) -> tuple[float, float]:
+        """The quartiles of the ratios to the reference."""
+        ratios = self._ratios(contestant)
+        if len(ratios) == 1:
+            return ratios[0], ratios[0]
+        low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        return low, high
+
+    def _ratios(self, contestant: str, reference: str | None = None) -> Sequence[float]:
+        others = self.samples[reference or self.reference]
+        return [own / other for own, other in zip(self.samples[contestant], others, strict=True)]
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """The median and the quartiles."""
-    if len(values) == 1:
-        return Spread(values[0], values[0], values[0])
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return Spread(median, low, high)
-
-
-def interleave(runs: Mapping[str, Callable[[], float]], rounds: int) -> Samples:
+def interleave(runs: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
     """Let each contestant run once in every round, each time another one first."""
     names = list(runs)
-    samples: Samples = {name: [] for name in names}
+    results: dict[str, list[T]] = {name: [] for name in names}
     for number in range(rounds):
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
-            samples[name].append(runs[name]())
-    return samples
+            results[name].append(runs[name]())
+    return results
 
 
 def time_functions(functions: Mapping[str, Callable[[], object]], effort: Effort) -> Samples:
-    """How long a call of each function takes, in seconds.
+    """How long a call of each function takes, in seconds."""
+    return time_loops({name: repeat(function) for name, function in functions.items()}, effort)
+
+
+def time_loops(loops: Mapping[str, Loop], effort: Effort) -> Samples:
+    """How long one of the things that each loop does takes, in seconds.
 
     The garbage collector is on, as in a server.
     """
     gc.collect()
-    runs = {name: _batch_of(function, effort.batch) for name, function in functions.items()}
+    runs = {name: _timed(loop, effort.seconds) for name, loop in loops.items()}
     return interleave(runs, effort.rounds)
 
 
-def time_batch(function: Callable[[], object], count: int) -> float:
-    """How long one of so many calls takes, in seconds."""
-    begin = time.process_time()
-    for _ in itertools.repeat(None, count):
-        function()
-    return (time.process_time() - begin) / count
+def repeat(function: Callable[[], object]) -> Loop:
+    """Call a function so many times."""
+
+    def loop(count: int) -> None:
+        for _ in itertools.repeat(None, count):
+            function()
+
+    return loop
 
 
-def batch_size(function: Callable[[], object], seconds: float) -> int:
-    """How many calls take about so long; it also warms the function up."""
+def _timed(loop: Loop, seconds: float) -> Callable[[], float]:
+    count = _count_within(loop, seconds)
+    return lambda: _time_once(loop, count)
+
+
+def _count_within(loop: Loop, seconds: float) -> int:
+    """How many times take about so long; this also warms the loop up."""
     count = 1
     while True:
-        taken = time_batch(function, count) * count
+        taken = _time_once(loop, count) * count
         if taken >= seconds / 4:
             return max(1, round(count * seconds / taken))
         count *= 4
 
 
-def _batch_of(function: Callable[[], object], seconds: float) -> Callable[[], float]:
-    count = batch_size(function, seconds)
-    return lambda: time_batch(function, count)
+def _time_once(loop: Loop, count: int) -> float:
+    begin = time.process_time()
+    loop(count)
+    return (time.process_time() - begin) / count

@@ -1,10 +1,19 @@
--- Posts one body again and again, and prints what came back as a line of JSON.
-function init(arguments)
-  local file = assert(io.open(arguments[1], "rb"))
-  wrk.method = "POST"
-  wrk.headers["Content-Type"] = "application/json"
-  wrk.body = file:read("*a")
-  file:close()
+-- Posts bodies in turn, and prints what came back as a line of JSON.
+local requests = {}
+local turn = 0
+
+function init(paths)
+  for index = 1, #paths do
+    local file = assert(io.open(paths[index], "rb"))
+    local headers = {["Content-Type"] = "application/json"}
+    requests[index] = wrk.format("POST", nil, headers, file:read("*a"))
+    file:close()
+  end
+end
+
+function request()
+  turn = turn % #requests + 1
+  return requests[turn]
 end
 
 function done(summary)

@@ -83,7 +83,6 @@ def seal(
 
 def decode_fast(body: bytes) -> UnisightsPayload | None:
     """What the fast path alone makes of a body; None if it refuses."""
-    # Not above: benchmarks import this module with other revisions of the package.
     from unisights._decoding.generated import decoder, lenient
     from unisights._decoding.slow_path import decode_fast as decode_with
 

@@ -1,18 +1,35 @@
-"""FastAPI with a handler that does nothing: inline, and durable with what is to be outlived."""
+"""FastAPI with a handler that does nothing: inline delivery, and durable delivery to a spool."""
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI
 
 from unisights import UnisightsOptions
-from unisights.config import Durability
 from unisights.fastapi import unisights_fastapi
 
 
-async def _handle(payload: Any, request: Any) -> None:
-    pass
+def make_inline() -> FastAPI:
+    """The handler runs before the response."""
+    return _app(UnisightsOptions(handler=_handle))
+
+
+def make_process() -> FastAPI:
+    """Stored before the response, so that a payload outlives the process."""
+    return _durable("process")
+
+
+def make_power() -> FastAPI:
+    """On the disk before the response, so that a payload outlives a power failure."""
+    return _durable("power")
+
+
+def _durable(durability: Literal["process", "power"]) -> FastAPI:
+    spool = Path(os.environ["BENCHMARK_DIRECTORY"], "benchmark.spool")
+    return _app(
+        UnisightsOptions(handler=_handle, delivery="durable", spool=spool, durability=durability)
+    )
 
 
 def _app(options: UnisightsOptions) -> FastAPI:
@@ -21,23 +38,5 @@ def _app(options: UnisightsOptions) -> FastAPI:
     return app
 
 
-def _durable(durability: Durability) -> FastAPI:
-    spool = Path(os.environ.get("BENCHMARK_DIRECTORY", "."), f"{durability}.spool")
-    return _app(
-        UnisightsOptions(handler=_handle, delivery="durable", spool=spool, durability=durability)
-    )
-
-
-def inline() -> FastAPI:
-    """The handler runs before the answer."""
-    return _app(UnisightsOptions(handler=_handle))
-
-
-def process() -> FastAPI:
-    """Stored before the answer, so that it outlives the process."""
-    return _durable("process")
-
-
-def power() -> FastAPI:
-    """On the disk before the answer, so that it outlives the host's power."""
-    return _durable("power")
+async def _handle(payload: Any, request: Any) -> None:
+    pass

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI, Request, Response
 
-from benchmarks.apps import ANSWER, HEADERS
+from benchmarks.apps import HEADERS, RESPONSE
 from benchmarks.peers.pydantic_models import Payload
 from unisights.fastapi import unisights_fastapi
 
@@ -15,13 +15,13 @@ receiving = FastAPI()
 async def read(request: Request) -> Response:
     """Read the body; do nothing with it."""
     await request.body()
-    return Response(ANSWER, headers=HEADERS)
+    return Response(RESPONSE, headers=HEADERS)
 
 
 @validating.post("/events")
 async def validate(payload: Payload) -> Response:  # noqa: ARG001  # FastAPI makes it
     """Let FastAPI parse and validate the body."""
-    return Response(ANSWER, headers=HEADERS)
+    return Response(RESPONSE, headers=HEADERS)
 
 
 receiving.include_router(unisights_fastapi())

@@ -2,7 +2,7 @@
 
 from flask import Flask, Response, request
 
-from benchmarks.apps import ANSWER, HEADERS
+from benchmarks.apps import HEADERS, RESPONSE
 from unisights import UnisightsOptions
 from unisights.flask import unisights_flask
 
@@ -13,7 +13,7 @@ app = Flask(__name__)
 def read() -> Response:
     """Read the body; do nothing with it."""
     request.get_data()
-    return Response(ANSWER, headers=HEADERS)
+    return Response(RESPONSE, headers=HEADERS)
 
 
 app.register_blueprint(unisights_flask(UnisightsOptions(delivery="inline")))

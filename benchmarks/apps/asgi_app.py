@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from benchmarks.apps import ANSWER, HEADERS
+from benchmarks.apps import HEADERS, RESPONSE
 from unisights.asgi import unisights_asgi
 
 _START = {
@@ -12,10 +12,10 @@ _START = {
     "status": 200,
     "headers": [
         *((name.encode(), value.encode()) for name, value in HEADERS.items()),
-        (b"content-length", str(len(ANSWER)).encode()),
+        (b"content-length", str(len(RESPONSE)).encode()),
     ],
 }
-_BODY = {"type": "http.response.body", "body": ANSWER}
+_BODY = {"type": "http.response.body", "body": RESPONSE}
 
 
 async def read(scope: Any, receive: Any, send: Any) -> None:
