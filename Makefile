@@ -39,7 +39,7 @@ test-matrix: $(VENV)/.dev ## Run them on CPython 3.11, 3.12 and 3.13, oldest and
 bench: $(VENV)/.bench bench-deps ## Measure beside peers, in two minutes (ARGS="decode load" for some parts)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-bench-full: $(VENV)/.bench bench-deps ## The same with more rounds; `make bench ARGS=--last` prints its table
+bench-full: $(VENV)/.bench bench-deps ## The same with more rounds, kept (make bench ARGS=--last prints the bars)
 	@$(BIN)/python -m benchmarks --full $(ARGS)
 
 bench-compare: $(VENV)/.bench bench-deps ## Compare the working tree with BASE, measured in turn (BASE=v1.0.0)

@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command line asks for."""
     asked = _parser().parse_args(arguments)
     if asked.last:
-        print(report.summary(results.read(asked.json or results.FULL)))
+        print(report.as_text(results.read(asked.json or results.FULL), asked.parts))
         return
     efforts, path = (FULL, results.FULL) if asked.full else (QUICK, results.QUICK)
     if asked.compare:
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found, path = Results(sections={"compare": cases}, notes=notes), results.COMPARED
     else:
         found = measure(asked.parts or list(PARTS), efforts)
-    print(report.as_text(found))
+    print(report.as_text(found, found.sections))
     if asked.json or not asked.parts:  # A part alone must not take the place of a whole run.
         found.write(asked.json or path)
 
@@ -34,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--full", action="store_true", help="more rounds: ten minutes, not two")
     parser.add_argument("--compare", metavar="BASE", help="compare the package with a revision")
     parser.add_argument(
-        "--last", action="store_true", help="print the bars of the last full run; measure nothing"
+        "--last",
+        action="store_true",
+        help="print the last full run: bars, named parts",
     )
     parser.add_argument("--json", type=Path, help="where the results are kept")
     return parser

@@ -1,6 +1,6 @@
 """A run as Markdown, which is easy to read on a terminal, too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from benchmarks.bars import BARS, worst_bars
 from benchmarks.bodies import RECORDED
@@ -25,18 +25,13 @@ _SCALES = {
 }
 
 
-def summary(results: Results) -> str:
-    """The bars, and where they were measured."""
-    return "\n\n".join([_table(bar_rows(results)), _machine(results), *results.notes])
-
-
-def as_text(results: Results) -> str:
-    """The summary, and every case: the ratio, its quartiles, and the figure itself."""
-    parts = [summary(results)]
-    for section, cases in results.sections.items():
+def as_text(results: Results, sections: Iterable[str]) -> str:
+    """The bars, and the cases of some sections: the ratio, its quartiles, and the figure itself."""
+    parts = [_table(bar_rows(results)), _machine(results), *results.notes]
+    for section in sections:
         parts.append(f"## {TITLES[section]}")
         alike: dict[tuple[str, ...], list[Case]] = {}
-        for case in cases:
+        for case in results.sections[section]:
             alike.setdefault((case.reference, *case.samples), []).append(case)
         parts += [_table(_case_rows(group)) for group in alike.values()]
     return "\n\n".join(parts)

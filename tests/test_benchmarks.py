@@ -59,7 +59,7 @@ def test_a_run_can_be_kept(found: Results, tmp_path: Path) -> None:
 
 def test_a_run_is_reported(found: Results) -> None:
     """The report names every case, every contestant and the machine, in tables without gaps."""
-    text = report.as_text(found)
+    text = report.as_text(found, found.sections)
     assert found.machine["processor"] in text
     for case in (case for cases in found.sections.values() for case in cases):
         assert case.name in text
@@ -91,7 +91,7 @@ def test_a_bar_that_is_not_met_is_named() -> None:
 def test_without_wrk_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no load can be made, the report says what to install."""
     monkeypatch.setattr(load, "is_available", lambda: False)
-    assert "SKIPPED" in report.as_text(parts.measure(["load"], LEAST))
+    assert "SKIPPED" in report.as_text(parts.measure(["load"], LEAST), [])
 
 
 @pytest.mark.parametrize("name", decoders())
