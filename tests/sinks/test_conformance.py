@@ -200,9 +200,9 @@ from tests.support import make_body
 from unisights import decode_unisights_payload
 from unisights._runtime.calls import call_async
 from unisights._runtime.event_loop import shared_loop
-from unisights.sinks._urls import destination
+from unisights.sinks._schemes import sink_from_url
 
-sink = destination(sys.argv[1]).sink
+sink = sink_from_url(sys.argv[1])
 
 def store(label):
     payload = decode_unisights_payload(make_body(asset_id=label))

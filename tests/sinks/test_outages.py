@@ -20,7 +20,7 @@ from unisights.errors import SinkError
 from unisights.sinks import Batch, KafkaSink, PostgresSink, RedisStreamSink, Retry
 
 IMPATIENT = Retry(attempts=1, timeout=1.0)
-PATIENT = Retry(attempts=40, pause=0.1, max_pause=0.3, timeout=5.0)
+PATIENT = Retry(attempts=40, pause=0.15, max_pause=0.45, timeout=5.0)
 
 
 @dataclass(frozen=True)

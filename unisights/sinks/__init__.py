@@ -1,14 +1,19 @@
 """Handlers that store what was received: pass one as `handler`.
 
-Each is imported when it is first asked for, since most need a client library; a missing one is an
-ImportError that names the extra to install.
+Every sink has `open`, `close` and a `from_url` of its own. The names of this module are public.
+Modules that begin with an underscore are shared by the sinks; of the rest of the package, only the
+`unisights` command imports them.
+
+A sink is imported when its name is first used, because most need a client library. If the library
+is missing, the ImportError names the extra to install.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unisights.sinks._batching import Batch, Retry
+    from unisights.sinks._batch import Batch
+    from unisights.sinks._retry import Retry
     from unisights.sinks.jsonl import JSONLinesSink
     from unisights.sinks.kafka import KafkaSink
     from unisights.sinks.postgres import PostgresSink
@@ -25,21 +30,21 @@ __all__ = [
     "SQLiteSink",
 ]
 
-_HOMES = {
-    "Batch": "_batching",
+_MODULES = {
+    "Batch": "_batch",
     "JSONLinesSink": "jsonl",
     "KafkaSink": "kafka",
     "PostgresSink": "postgres",
     "RedisStreamSink": "redis",
-    "Retry": "_batching",
+    "Retry": "_retry",
     "SQLiteSink": "sqlite",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for."""
-    if name not in _HOMES:
+    """Import the class of this name."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"unisights.sinks.{_HOMES[name]}"), name)
+    found = getattr(import_module(f"unisights.sinks.{_MODULES[name]}"), name)
     globals()[name] = found
     return found

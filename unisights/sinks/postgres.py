@@ -1,8 +1,9 @@
 """A handler that stores into PostgreSQL."""
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
-from typing import Any, LiteralString
+from typing import Any, LiteralString, Self
 
 try:
     import psycopg
@@ -11,17 +12,20 @@ except ImportError as error:
     raise ImportError("PostgresSink needs psycopg: pip install 'unisights[postgres]'") from error
 
 from unisights.errors import ConfigurationError, SinkError
-from unisights.sinks._base import BatchingSink, Writer
-from unisights.sinks._batching import Batch, Retry, describe
+from unisights.sinks._batch import Batch
+from unisights.sinks._batching_sink import BatchingSink
 from unisights.sinks._records import encode
-from unisights.sinks._secrets import without_password
+from unisights.sinks._redaction import without_passwords
+from unisights.sinks._retry import Retry
+from unisights.sinks._urls import split_options
+from unisights.sinks._writer import Writer
 from unisights.types import Event, UnisightsPayload
 
 STORE_VERSION = 1
 """The version of the tables, kept in the table `store`."""
 
 Columns = tuple[tuple[Any, ...], list[tuple[Any, ...]]]
-"""A payload's row, and those of its events."""
+"""The row of a payload, and the rows of its events."""
 
 _PAYLOAD_COLUMNS: dict[LiteralString, LiteralString] = {
     "content_id": "text",
@@ -82,13 +86,13 @@ CREATE TABLE {schema}.events (
 );
 CREATE INDEX ON {schema}.events (payload_id);
 CREATE INDEX ON {schema}.events (type, client_time);
--- Of unchecked payloads, a session's id may be longer than a B-tree takes.
+-- The session id of an unchecked payload may be longer than a B-tree takes.
 CREATE INDEX ON {schema}.payloads USING hash (session_id);
 CREATE INDEX ON {schema}.events USING hash (session_id)
 """
 
-# One statement, so one transaction and one round trip. The events of a payload that was there
-# already find no new row to belong to.
+# One statement is one transaction and one round trip. The events of a payload that was stored
+# before are left out, because `stored` holds new rows only.
 _INSERT = """
 WITH stored AS (
     INSERT INTO {schema}.payloads ({payload_names})
@@ -104,30 +108,28 @@ JOIN stored USING (content_id)
 ORDER BY stored.id, position
 """
 
-# Classes and codes of errors that may pass: a failover, a deadlock, a full disk, a restart.
+# SQLSTATE classes and codes of transient errors: a failover, a deadlock, a full disk, a restart.
 _TRANSIENT = ("08", "40", "53", "55P03", "57", "25006", "58")
-_PERMANENT = ("28", "3D")
-
 _QUOTING = ("22", "23", "P0")
-"""Classes of errors whose messages may quote what was to be stored."""
+"""SQLSTATE classes of errors whose messages may quote what was to be stored."""
 
 
 class PostgresSink(BatchingSink[Columns]):
-    """Stores payloads into PostgreSQL: one row in `payloads` for each, one in `events` per event.
+    """Stores payloads in PostgreSQL: a row in `payloads` for each, one in `events` per event.
 
-    A batch is one transaction. A payload that was stored before, by its content, is left out with
-    all its events, so a batch may be sent again without harm. U+0000, which PostgreSQL cannot
-    hold in text, becomes U+FFFD; the column `raw` keeps the body byte for byte.
+    A batch is one transaction. A payload whose content was stored before is left out, with all its
+    events, so a batch may be sent again without harm. PostgreSQL cannot hold U+0000 in text: it
+    becomes U+FFFD. The column `raw` keeps the body byte for byte.
 
     Args:
         dsn: a `postgresql://` URL or a libpq connection string.
-        schema: where the tables are; made if it does not exist.
+        schema: the PostgreSQL schema of the tables; it is made if it does not exist.
         create_tables: make the tables if they do not exist.
         batch: the bounds of a batch.
-        retry: how often a batch is tried.
+        retry: how a batch is retried.
 
     Raises:
-        ConfigurationError: a value cannot work.
+        ConfigurationError: `dsn` or `schema` cannot be used.
         ImportError: psycopg is not installed.
     """
 
@@ -143,16 +145,34 @@ class PostgresSink(BatchingSink[Columns]):
         try:
             psycopg.conninfo.conninfo_to_dict(dsn)
         except psycopg.Error as error:
-            # The message may hold the string, and that a password.
+            # The message may quote the string, which may hold a password.
             raise ConfigurationError(
                 "PostgresSink: dsn must be a postgresql:// URL or a libpq connection string"
             ) from error
         if not schema or "\0" in schema:
             raise ConfigurationError("PostgresSink: schema must be a name")
-        super().__init__(f"{without_password(dsn)} schema {schema}", batch, retry)
+        super().__init__(f"{without_passwords(dsn)} schema {schema}", batch, retry)
         self._dsn = dsn
         self._schema = schema
         self._create_tables = create_tables
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Return the sink of a URL such as `postgresql://USER@HOST/DATABASE?schema=NAME`.
+
+        The query may have `schema`; libpq gets the rest of the URL.
+
+        Raises:
+            ConfigurationError: libpq cannot read the URL, or the schema has no name.
+        """
+        dsn, options = split_options(url, {"schema": str})
+        return cls(dsn, **options)
+
+    @property
+    def inspect_command(self) -> str:
+        """A shell command that shows how many events of each type were stored."""
+        query = f'SELECT type, count(*) FROM "{self._schema}".events GROUP BY type'  # noqa: S608  # shown
+        return f"psql {shlex.quote(without_passwords(self._dsn))} -c {shlex.quote(query)}"
 
     def _prepare(self, payload: UnisightsPayload) -> tuple[Columns, int]:
         identity = payload.content_id
@@ -202,7 +222,7 @@ class _TableWriter(Writer[Columns]):
 
     async def write(self, items: Sequence[Columns]) -> None:
         connection = await self._connected()
-        # The same payload may be in a batch twice.
+        # A batch may hold the same payload twice.
         unique = {row[0]: (row, events) for row, events in reversed(items)}
         rows = [row for row, _ in reversed(unique.values())]
         events = [event for _, batch in reversed(unique.values()) for event in batch]
@@ -214,7 +234,7 @@ class _TableWriter(Writer[Columns]):
             await connection.execute(self._insert, values)
         except BaseException as error:
             if connection.closed or not isinstance(error, psycopg.Error) or _is_transient(error):
-                # What state it is in, or which server it leads to, is not known: anew next time.
+                # The state of the connection is unknown: the next attempt makes a new one.
                 self._connection = None
                 await connection.close()
             raise
@@ -229,9 +249,9 @@ class _TableWriter(Writer[Columns]):
 
     def describe(self, error: Exception) -> str:
         if not isinstance(error, psycopg.Error) or error.sqlstate is None:
-            return describe(error)
-        # Details and context quote values; of data and constraints, and from triggers, so may
-        # the message itself.
+            return super().describe(error)
+        # Details and context quote values. For errors of data, of constraints and of triggers, the
+        # message may quote them, too.
         if error.sqlstate.startswith(_QUOTING):
             return f"{type(error).__name__} ({error.sqlstate})"
         return " ".join((error.diag.message_primary or type(error).__name__).split())
@@ -259,7 +279,7 @@ class _TableWriter(Writer[Columns]):
         if encoding != "UTF8":
             raise SinkError(f"the database's encoding must be UTF8, not {encoding}")
         async with connection.transaction():
-            # Several processes may come at once, and CREATE … IF NOT EXISTS is no lock.
+            # Several processes may do this at once, and CREATE … IF NOT EXISTS is no lock.
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('unisights store'))")
             found = await self._version(connection)
             if found is None and self._creates:
@@ -284,7 +304,7 @@ class _TableWriter(Writer[Columns]):
             "SELECT count(*) FROM pg_namespace WHERE nspname = %s", [self._schema_name]
         )
         if (await cursor.fetchone()) == (0,):
-            # IF NOT EXISTS would need the right to create schemas even where it exists.
+            # IF NOT EXISTS needs the right to create schemas even if the schema exists.
             await connection.execute(sql.SQL("CREATE SCHEMA {}").format(self._schema))
         tables = sql.SQL(_TABLES).format(
             schema=self._schema,
@@ -300,7 +320,7 @@ def _is_transient(error: BaseException) -> bool:
         return False
     if error.sqlstate is not None:
         return error.sqlstate.startswith(_TRANSIENT)
-    # Without a code it never came to a statement: there is no connection, or no longer.
+    # Without an SQLSTATE no server has answered: the connection failed.
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
 
 
@@ -314,7 +334,7 @@ def _definitions(columns: dict[LiteralString, LiteralString]) -> sql.Composed:
 
 
 def _arrays(columns: dict[LiteralString, LiteralString]) -> sql.Composed:
-    # In binary form nothing needs to be quoted; JSON has no binary form that clients could make.
+    # Binary form needs no quoting. Clients cannot make the binary form of jsonb.
     return sql.SQL(", ").join(
         sql.SQL("%b::text[]::jsonb[]" if kind == "jsonb" else "%b::{}[]").format(sql.SQL(kind))
         for kind in columns.values()
@@ -337,7 +357,7 @@ def _event_values(event: Event) -> tuple[str, str | None, int | None, str]:
 
 
 def _text(value: Any) -> str | None:
-    """A value as text; only unchecked payloads hold others than strings."""
+    """A value as text; what is no string, in an unchecked payload, becomes JSON."""
     if value is None:
         return None
     text = value if isinstance(value, str) else encode(value).decode()
@@ -345,7 +365,7 @@ def _text(value: Any) -> str | None:
 
 
 def _float(value: Any) -> float | None:
-    """A value as a number, or None if it is none that fits; `raw` has what came."""
+    """A value as a double, or None if a double cannot hold it; `raw` keeps what was received."""
     try:
         number = float(value) if isinstance(value, int | float) else math.nan
     except OverflowError:
@@ -354,13 +374,13 @@ def _float(value: Any) -> float | None:
 
 
 def _integer(value: Any) -> int | None:
-    """Likewise, a whole number."""
+    """A value as a bigint, or None if a bigint cannot hold it."""
     fits = isinstance(value, int) and -(2**63) <= value < 2**63
     return int(value) if fits else None
 
 
 def _json(value: Any) -> str:
-    """JSON that PostgreSQL takes: without U+0000."""
+    """A value as JSON that PostgreSQL takes: without U+0000."""
     text = encode(value).decode()
     return encode(_without_nul(value)).decode() if r"\u0000" in text else text
 
