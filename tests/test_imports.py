@@ -1,5 +1,6 @@
 """What importing the package costs, and what it needs."""
 
+import ast
 import subprocess
 
 import pytest
@@ -51,6 +52,25 @@ def test_whatever_is_named_is_there() -> None:
         "True",
         "module 'unisights' has no attribute 'nothing'",
     ], finished.stderr
+
+
+@pytest.mark.parametrize("package", ["unisights", "unisights.sinks"])
+def test_type_checkers_see_the_same_names(package: str) -> None:
+    """What a type checker takes to be in a package is there at run time, from the same module."""
+    path = ROOT / package.replace(".", "/") / "__init__.py"
+    (block,) = (
+        node
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    seen = {
+        name.name: node.module.removeprefix(f"{package}.")
+        for node in block.body
+        if isinstance(node, ast.ImportFrom) and node.module != package
+        for name in node.names
+    }
+    finished = _run(f"import {package} as package; print(package._MODULES)")
+    assert ast.literal_eval(finished.stdout) == seen, finished.stderr
 
 
 def test_the_generators_are_not_needed() -> None:

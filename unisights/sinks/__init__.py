@@ -12,39 +12,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unisights.sinks._batch import Batch
-    from unisights.sinks._retry import Retry
-    from unisights.sinks.jsonl import JSONLinesSink
-    from unisights.sinks.kafka import KafkaSink
-    from unisights.sinks.postgres import PostgresSink
-    from unisights.sinks.redis import RedisStreamSink
-    from unisights.sinks.sqlite import SQLiteSink
+    from unisights.sinks._batch import Batch as Batch
+    from unisights.sinks._retry import Retry as Retry
+    from unisights.sinks.jsonl import JSONLinesSink as JSONLinesSink
+    from unisights.sinks.kafka import KafkaSink as KafkaSink
+    from unisights.sinks.postgres import PostgresSink as PostgresSink
+    from unisights.sinks.redis import RedisStreamSink as RedisStreamSink
+    from unisights.sinks.sqlite import SQLiteSink as SQLiteSink
 
-__all__ = [
-    "Batch",
-    "JSONLinesSink",
-    "KafkaSink",
-    "PostgresSink",
-    "RedisStreamSink",
-    "Retry",
-    "SQLiteSink",
-]
+else:  # Type checkers would take any attribute to exist.
+    _MODULES = {
+        "Batch": "_batch",
+        "JSONLinesSink": "jsonl",
+        "KafkaSink": "kafka",
+        "PostgresSink": "postgres",
+        "RedisStreamSink": "redis",
+        "Retry": "_retry",
+        "SQLiteSink": "sqlite",
+    }
 
-_MODULES = {
-    "Batch": "_batch",
-    "JSONLinesSink": "jsonl",
-    "KafkaSink": "kafka",
-    "PostgresSink": "postgres",
-    "RedisStreamSink": "redis",
-    "Retry": "_retry",
-    "SQLiteSink": "sqlite",
-}
+    __all__ = list(_MODULES)
 
-
-def __getattr__(name: str) -> Any:
-    """Import the class of this name."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"unisights.sinks.{_MODULES[name]}"), name)
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> Any:
+        """Import the class of this name."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f"unisights.sinks.{_MODULES[name]}"), name)
+        globals()[name] = found
+        return found
