@@ -142,7 +142,7 @@ def test_json_lines_for_scripts(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_standard_input_is_read() -> None:
-    """`-` reads the standard input, and a reader that leaves early is no error of ours."""
+    """`-` reads the standard input; a reader of the output that leaves early causes no traceback."""
     command = [PYTHON, "-m", "unisights", "validate", "-"]
     finished = subprocess.run(
         command, input=make_body() + b"\n{}\n", capture_output=True, cwd=ROOT, check=False
@@ -217,7 +217,7 @@ def test_a_long_file_needs_no_memory(tmp_path: Path) -> None:
 
 
 def test_progress_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a long file is read, how far it is is said now and then."""
+    """While a long file is read, the progress is written."""
     monkeypatch.setattr("unisights._cli.validate.PROGRESS_SECONDS", 0.0)
     path = tmp_path / "long.ndjson"
     path.write_bytes((make_body() + b"\n") * 3)
@@ -227,7 +227,7 @@ def test_progress_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_progress_is_said_once_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is said in the first second, nor before another second has gone by."""
+    """The progress is written once a second, and not in the first second."""
     path = tmp_path / "long.ndjson"
     path.write_bytes(make_body() + b"\n" + b"[]\n" * 5)
     clock = iter([5.0, 5.9, 6.0, 6.9, 6.99, 7.0, 9.5])
@@ -244,7 +244,7 @@ def test_progress_is_said_once_a_second(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 class Sparing(io.BytesIO):
-    """A file of which no more than one payload may be read at once."""
+    """A file that fails if more than one payload is read at once."""
 
     most = 0
 
@@ -263,7 +263,7 @@ class Sparing(io.BytesIO):
 def test_of_a_large_payload_no_more_is_read(
     monkeypatch: pytest.MonkeyPatch, is_ndjson: bool
 ) -> None:
-    """A file is read in pieces that hold the largest payload, and just one byte more."""
+    """A file is read in pieces of the largest payload and one byte more."""
     monkeypatch.setattr("unisights._cli.validate.MAX_PAYLOAD", 10)
     monkeypatch.setattr(Sparing, "most", 11)
     lines = [b"{23456789}", b"{}", b"{23456789a}", b"{3456789}", b"x" * 40, b"[]", b"y" * 33]

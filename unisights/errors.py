@@ -79,4 +79,4 @@ class StoreError(SinkError):
 
 
 class DecryptionError(ValidationError):
-    """An encrypted payload cannot be decrypted, or does not match its envelope: refused with 422."""
+    """An encrypted payload cannot be decrypted or contradicts its envelope: refused with 422."""

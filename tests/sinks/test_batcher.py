@@ -60,7 +60,7 @@ async def _add(batcher: Batcher[int], items: Sequence[int], size: int = 1) -> li
 
 
 def test_batches_are_bounded() -> None:
-    """No batch has more payloads or bytes than it may; one that is too large goes alone."""
+    """No batch exceeds its bounds; a payload that is larger than them is a batch of its own."""
 
     async def main() -> None:
         by_count = StubWriter()
@@ -75,7 +75,7 @@ def test_batches_are_bounded() -> None:
 
 
 def test_what_comes_meanwhile_is_the_next_batch() -> None:
-    """While one batch is being stored, the next one gathers, without lingering."""
+    """While one batch is being written, the next one fills, without lingering."""
 
     async def main() -> None:
         writer = StubWriter()
@@ -128,7 +128,7 @@ def test_one_batch_that_fails_fails_its_callers_only() -> None:
 
 
 def test_a_bad_item_is_found() -> None:
-    """A batch that may be split is halved until what cannot be stored is alone."""
+    """A batch that may be split is halved until the bad item is alone."""
 
     async def main() -> None:
         writer = StubWriter(bad=5, splits=True)
@@ -140,7 +140,7 @@ def test_a_bad_item_is_found() -> None:
 
 
 def test_what_may_pass_is_tried_again() -> None:
-    """A lost connection is tried so many times, other errors once."""
+    """After a lost connection there are `attempts` attempts, after other errors only one."""
 
     async def main() -> None:
         lost = ConnectionError("lost")
@@ -158,7 +158,7 @@ def test_what_may_pass_is_tried_again() -> None:
 
 
 def test_a_try_takes_no_longer_than_it_may() -> None:
-    """A destination that does not answer is an error in the end."""
+    """An attempt that takes longer than `timeout` has failed."""
 
     async def main() -> None:
         writer = StubWriter()
@@ -171,7 +171,7 @@ def test_a_try_takes_no_longer_than_it_may() -> None:
 
 
 def test_waiting_is_bounded() -> None:
-    """Beyond so many waiting bytes, payloads fail at once; those that wait are stored."""
+    """Beyond `max_waiting_bytes`, payloads fail at once; those that wait are stored."""
 
     async def main() -> None:
         writer = StubWriter()
@@ -205,6 +205,6 @@ def test_pauses_are_the_backoff_of_the_package(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_a_wrong_bound_is_refused(make: Any) -> None:
-    """A bound that cannot be is refused when it is set."""
+    """A bound that is out of range is refused at construction."""
     with pytest.raises(ConfigurationError, match=r"Batch|Retry"):
         make()

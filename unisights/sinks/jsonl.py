@@ -1,4 +1,4 @@
-"""A handler that appends to NDJSON files, and rotates them."""
+"""A handler that appends to an NDJSON file, and rotates it."""
 
 import asyncio
 import contextlib

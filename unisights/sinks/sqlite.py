@@ -1,4 +1,4 @@
-"""A handler that stores into a SQLite file."""
+"""A handler that stores in a SQLite file."""
 
 import asyncio
 import os
@@ -71,7 +71,7 @@ _INSERT_PAYLOAD = (
 _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 Rows = tuple[tuple[Any, ...], list[tuple[Any, ...]]]
-"""A payload's row, and those of its events, without the payload's number."""
+"""The row of a payload, and the rows of its events without the number of that row."""
 
 
 class SQLiteSink(BatchingSink[Rows]):
