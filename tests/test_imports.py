@@ -25,7 +25,7 @@ def test_importing_loads_no_framework() -> None:
 
 
 def test_importing_costs_nothing() -> None:
-    """`import unisights` loads no dependency either; what is named in it comes when asked for."""
+    """`import unisights` loads no dependency; its names are imported when they are first used."""
     finished = _run(
         "import sys, unisights\n"
         "print('msgspec' in sys.modules, 'dataclasses' in sys.modules)\n"
@@ -36,7 +36,7 @@ def test_importing_costs_nothing() -> None:
 
 
 def test_whatever_is_named_is_there() -> None:
-    """Each public name is an attribute of the package, and listed by `dir`; others are not."""
+    """Each public name is an attribute of the package, and `dir` lists it; other names are not."""
     finished = _run(
         "import unisights\n"
         "named = {name: getattr(unisights, name) for name in unisights.__all__}\n"
@@ -56,7 +56,7 @@ def test_whatever_is_named_is_there() -> None:
 
 @pytest.mark.parametrize("package", ["unisights", "unisights.sinks"])
 def test_type_checkers_see_the_same_names(package: str) -> None:
-    """What a type checker takes to be in a package is there at run time, from the same module."""
+    """The names that type checkers see in a package exist at run time, from the same modules."""
     path = ROOT / package.replace(".", "/") / "__init__.py"
     (block,) = (
         node

@@ -142,7 +142,7 @@ def test_json_lines_for_scripts(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_standard_input_is_read() -> None:
-    """`-` reads the standard input; a reader of the output that leaves early causes no traceback."""
+    """`-` reads the standard input; an output that is closed early causes no traceback."""
     command = [PYTHON, "-m", "unisights", "validate", "-"]
     finished = subprocess.run(
         command, input=make_body() + b"\n{}\n", capture_output=True, cwd=ROOT, check=False
