@@ -89,7 +89,7 @@ def test_retry(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Dead letters wait again, some or all; an id of something else is a failure."""
     fill(path, 5, dead=4)
     assert main(["spool", "retry", "--id", "1", "--id", "2", str(path)]) == 0
-    assert capsys.readouterr().out == "2 dead letters will be tried again\n"
+    assert capsys.readouterr().out == "2 dead letters will be retried\n"
     assert query(path, "SELECT count(*) FROM dead") == [(2,)]
     assert main(["spool", "retry", "--id", "1", str(path)]) == 1
     assert "no dead letters" in capsys.readouterr().err

@@ -117,7 +117,7 @@ def retry(path: Path, ids: list[int] | None) -> int:
     """Make dead letters wait for delivery again; return the exit status."""
     with _opened(path) as spool, spool.transaction():
         count = spool.revive(ids)
-    print(f"{count} dead letter{'' if count == 1 else 's'} will be tried again")
+    print(f"{count} dead letter{'' if count == 1 else 's'} will be retried")
     if ids and count < len(set(ids)):
         raise StoreError(f"{len(set(ids)) - count} of the ids are no dead letters of {path}")
     return 0

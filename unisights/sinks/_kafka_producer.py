@@ -1,4 +1,4 @@
-"""A producer of confluent-kafka, and the thread that hears which messages were delivered."""
+"""A producer of confluent-kafka, and the thread that polls it for delivery reports."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from unisights._runtime.log import ThrottledLog, log
 from unisights.errors import SinkError
 
 POLL_SECONDS = 0.2
-"""How long one poll for deliveries lasts, and so how long the thread may take to end."""
+"""How long one poll lasts, and so how long the thread may take to end."""
 
 PRODUCER_FENCED = 90
 """A broker's error; the oldest supported client has no name for it."""
@@ -37,7 +37,7 @@ _throttled_log = ThrottledLog()
 
 
 class PolledProducer:
-    """A producer, and the thread that hears of its deliveries.
+    """A producer, and the thread that polls it for delivery reports.
 
     Args:
         location: the destination, for messages.
@@ -98,7 +98,7 @@ class PolledProducer:
                 self.client.flush(POLL_SECONDS)
         self._is_ending = True
         self._thread.join()
-        # The client may never tell of a message that was on its way; its caller must not hang.
+        # The client may never report a message that was on its way; its caller must not hang.
         with self._lock:
             pending, self._pending = self._pending, set()
         error = SinkError(f"{self._location}: closed before it was acknowledged")
@@ -106,18 +106,18 @@ class PolledProducer:
             self._resolve(acknowledged, error)
 
     def _poll(self) -> None:
-        """Hear of deliveries, in the thread."""
+        """Poll for delivery reports, in the thread."""
         while not self._is_ending:
             try:
                 self.client.poll(POLL_SECONDS)
             except KafkaException:
-                # This is how the client tells of a fatal error.
+                # The client reports a fatal error by raising it here.
                 self._discard(self)
             except Exception as error:  # noqa: BLE001  # the thread must outlive any error
                 log(
                     logging.ERROR,
                     "sink_failed",
-                    "%s: cannot hear of deliveries",
+                    "%s: cannot poll for delivery reports",
                     self._location,
                     error=error,
                     sink=self._location,
@@ -126,7 +126,7 @@ class PolledProducer:
     def _settle(
         self, acknowledged: asyncio.Future[None], error: KafkaError | None, _message: Message
     ) -> None:
-        """Hear how the delivery of a message ended."""
+        """Take the delivery report of a message."""
         with self._lock:
             self._pending.discard(acknowledged)
         if error is not None and _is_final(error):
