@@ -25,15 +25,15 @@ async def handle_event(payload: UnisightsPayload, request: RequestInfo) -> None:
 
 
 async def show_counts(request: Request) -> JSONResponse:
-    """What has been counted since the start."""
+    """The counts since the start."""
     return JSONResponse(counts)
 
 
-# Mounted at the parent path: below it, the endpoint answers on its own.
+# The app is mounted at /api, and serves /events below it.
 endpoint = unisights_asgi(UnisightsOptions(path="/events", handler=handle_event))
 
 app = Starlette(
     routes=[Route("/counts", show_counts), Mount("/api", app=endpoint)],
-    # A mounted app is not told of the end: this drains what waits in the background.
+    # Starlette does not tell a mounted app of the shutdown: the lifespan drains the queue.
     lifespan=endpoint.lifespan,
 )

@@ -4,7 +4,7 @@
     gunicorn django_example:application -w 1
     uvicorn django_example:asgi_application
 
-Endpoints: POST /api/events/ on either; the async one also answers under WSGI, and vice versa.
+Endpoints: POST /api/events/ and /api/async-events/; both work under WSGI and ASGI.
 Counts: /counts/ (of the one worker process).
 """
 
@@ -38,7 +38,7 @@ async def handle_event(payload: UnisightsPayload, request: HttpRequest) -> None:
 
 
 def show_counts(request: HttpRequest) -> JsonResponse:
-    """What has been counted since the start."""
+    """The counts since the start."""
     return JsonResponse(counts)
 
 

@@ -28,5 +28,5 @@ app.include_router(unisights_fastapi(options))
 
 @app.get("/counts")
 async def show_counts() -> dict[str, int]:
-    """What has been counted since the start."""
+    """The counts since the start."""
     return dict(counts)

@@ -1,4 +1,4 @@
-"""Flask: handle events in the background, after the answer.
+"""Flask: handle events in the background, after the response.
 
     pip install 'unisights[flask]' gunicorn
     gunicorn flask_example:app -w 1 --threads 4
@@ -19,12 +19,12 @@ counts: Counter[str] = Counter()
 
 
 async def handle_event(payload: UnisightsPayload, request: RequestInfo) -> None:
-    """Count a payload's events; runs on one long-lived event loop, beside the server's threads."""
+    """Count a payload's events. It runs on one event loop, beside the threads of the server."""
     counts.update(event.type for event in payload.data.events)
 
 
 def handle_failure(payload: UnisightsPayload, error: Exception) -> None:
-    """Keep what could not be handled: the browser does not send it again."""
+    """Log a payload that was not handled: the browser does not send it again."""
     logging.error("not handled (%s): %s", error, payload.raw.decode())
 
 
@@ -34,5 +34,5 @@ app.register_blueprint(unisights_flask(options))
 
 @app.get("/counts")
 def show_counts() -> dict[str, int]:
-    """What has been counted since the start."""
+    """The counts since the start."""
     return dict(counts)

@@ -1,4 +1,4 @@
-"""The examples: each is started as its docstring says, and posted to."""
+"""The examples: each is started as its docstring says, and receives a payload."""
 
 import http.client
 import json
@@ -65,7 +65,7 @@ def _is_up(port: int) -> bool:
 
 @pytest.mark.parametrize(("module", "command", "path", "counts"), COMMANDS, ids=str)
 def test_an_example_runs(module: str, command: str, path: str, counts: str) -> None:
-    """The command in the example's docstring starts it, and what is posted is counted."""
+    """The command in the example's docstring starts it, and it counts the posted events."""
     docstring = (EXAMPLES / f"{module}.py").read_text(encoding="utf-8").split('"""')[1]
     assert command in docstring
     program = command.split(maxsplit=1)[0]
@@ -85,7 +85,7 @@ def test_every_example_is_run() -> None:
 
 
 def test_the_dockerfile_fits_the_repository() -> None:
-    """What the image copies, installs and starts exists; it is not built, which needs an engine."""
+    """What the image copies, installs and starts exists. The image itself is not built."""
     text = (EXAMPLES / "Dockerfile").read_text(encoding="utf-8")
     for line in re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE):
         for source in line.split():

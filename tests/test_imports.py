@@ -1,5 +1,6 @@
 """What importing the package costs, and what it needs."""
 
+import ast
 import subprocess
 
 import pytest
@@ -24,7 +25,7 @@ def test_importing_loads_no_framework() -> None:
 
 
 def test_importing_costs_nothing() -> None:
-    """`import unisights` loads no dependency either; what is named in it comes when asked for."""
+    """`import unisights` loads no dependency; its names are imported when they are first used."""
     finished = _run(
         "import sys, unisights\n"
         "print('msgspec' in sys.modules, 'dataclasses' in sys.modules)\n"
@@ -35,7 +36,7 @@ def test_importing_costs_nothing() -> None:
 
 
 def test_whatever_is_named_is_there() -> None:
-    """Each public name is an attribute of the package, and listed by `dir`; others are not."""
+    """Each public name is an attribute of the package, and `dir` lists it; other names are not."""
     finished = _run(
         "import unisights\n"
         "named = {name: getattr(unisights, name) for name in unisights.__all__}\n"
@@ -51,6 +52,25 @@ def test_whatever_is_named_is_there() -> None:
         "True",
         "module 'unisights' has no attribute 'nothing'",
     ], finished.stderr
+
+
+@pytest.mark.parametrize("package", ["unisights", "unisights.sinks"])
+def test_type_checkers_see_the_same_names(package: str) -> None:
+    """The names that type checkers see in a package exist at run time, from the same modules."""
+    path = ROOT / package.replace(".", "/") / "__init__.py"
+    (block,) = (
+        node
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    seen = {
+        name.name: node.module.removeprefix(f"{package}.")
+        for node in block.body
+        if isinstance(node, ast.ImportFrom) and node.module != package
+        for name in node.names
+    }
+    finished = _run(f"import {package} as package; print(package._MODULES)")
+    assert ast.literal_eval(finished.stdout) == seen, finished.stderr
 
 
 def test_the_generators_are_not_needed() -> None:

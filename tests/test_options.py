@@ -1,4 +1,4 @@
-"""UnisightsOptions: a wrong value fails when it is given, and the message names it."""
+"""UnisightsOptions: a wrong value is refused at construction, and the message names its option."""
 
 from pathlib import Path
 from typing import Any
@@ -101,20 +101,20 @@ def test_a_wrong_value_is_refused(name: str, value: Any) -> None:
     ],
 )
 def test_a_right_value_is_taken(name: str, value: Any) -> None:
-    """What can work is taken as it is."""
+    """A value that can work is kept as it is."""
     assert getattr(UnisightsOptions(**{name: value}), name) == value
 
 
 @pytest.mark.parametrize("spool", ["events.spool", Path("events.spool")])
 def test_durable_delivery_needs_a_spool(spool: Any) -> None:
-    """Without one there is nowhere to keep what is acknowledged; a path of either kind will do."""
+    """Durable delivery without `spool` is refused; the path may be a str or a Path."""
     with pytest.raises(ConfigurationError, match="needs spool"):
         UnisightsOptions(delivery="durable")
     assert UnisightsOptions(delivery="durable", spool=spool).spool == spool
 
 
 def test_durable_delivery_needs_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows has none of the kind: the error says so when the options are made."""
+    """On a system without `fcntl`, such as Windows, the options are refused with a clear error."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match="locks that this system does not have"):
         UnisightsOptions(delivery="durable", spool="events.spool")
@@ -133,6 +133,6 @@ def test_the_defaults() -> None:
 
 
 def test_options_cannot_change() -> None:
-    """Options that a running endpoint uses cannot change under it."""
+    """The options of a running endpoint cannot be changed."""
     with pytest.raises(AttributeError):
         UnisightsOptions().path = "/other"  # type: ignore[misc]

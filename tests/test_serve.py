@@ -85,7 +85,7 @@ def test_the_printed_curl_line_works(tmp_path: Path) -> None:
 
 
 def test_every_recorded_body_is_stored(tmp_path: Path) -> None:
-    """All that the real client sends is taken by the real server, with all its events."""
+    """The real server accepts every recorded body, and stores it with all its events."""
     db = tmp_path / "events.sqlite3"
     with _serving(db) as (child, port, _):
         for name in CAPTURES:
@@ -147,7 +147,7 @@ def test_a_huge_stream_does_not_hurt(tmp_path: Path) -> None:
 
 
 def test_hostile_bodies_do_not_hurt(tmp_path: Path) -> None:
-    """After whatever a body can hold, the server still serves, and has printed no trace."""
+    """After hostile bodies of many kinds, the server still serves, and has printed no traceback."""
     with _serving(tmp_path / "events.sqlite3") as (child, port, _):
         for body in (
             b"",
@@ -168,7 +168,7 @@ def test_hostile_bodies_do_not_hurt(tmp_path: Path) -> None:
 
 
 def test_a_listed_origin(tmp_path: Path) -> None:
-    """--allow-origin lets in the pages that it names, and no others."""
+    """--allow-origin allows the origins that it names, and no others."""
     options = ("--allow-origin", "https://a.example", "--allow-origin", "https://b.example")
     with _serving(tmp_path / "events.sqlite3", *options) as (_, port, _):
         for origin, expected in (("https://b.example", 200), ("https://c.example", 403)):
@@ -225,7 +225,7 @@ def test_a_wrong_option_is_a_clear_error(
 
 
 def test_a_port_out_of_range_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    """A port that cannot be is refused by the command line, with status 2."""
+    """A port number that does not exist is wrong usage: status 2."""
     with pytest.raises(SystemExit) as stopped:
         main(["serve", "--port", "99999"])
     assert stopped.value.code == 2

@@ -1,4 +1,4 @@
-"""`unisights spool`: looking into a spool, and mending it."""
+"""`unisights spool`: inspecting and repairing a spool."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[Any]:
 
 
 def test_stat(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Says what is waiting, owned and dead, in payloads and bytes, and how commits were shared."""
+    """Prints what is waiting, owned and dead, in payloads and bytes, and the rows per commit."""
     fill(path, 5, dead=2)
     size = new_row("site-0").size
     assert main(["spool", "stat", "--format", "json", str(path)]) == 0
@@ -61,7 +61,7 @@ def test_stat_of_an_empty_spool(path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_export(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One JSON object a line: the body as text, the request, the identity, and why it failed."""
+    """One JSON object on each line: body as text, request, content id, and why it failed."""
     fill(path, 3, dead=1)
     assert main(["spool", "export", "--dead", str(path)]) == 0
     (dead,) = _lines(capsys)
@@ -86,10 +86,10 @@ def test_export(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_retry(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Dead letters wait again: some, or all; an id that is none is a failure."""
+    """Dead letters wait again, some or all; an id of something else is a failure."""
     fill(path, 5, dead=4)
     assert main(["spool", "retry", "--id", "1", "--id", "2", str(path)]) == 0
-    assert capsys.readouterr().out == "2 dead letters will be tried again\n"
+    assert capsys.readouterr().out == "2 dead letters will be retried\n"
     assert query(path, "SELECT count(*) FROM dead") == [(2,)]
     assert main(["spool", "retry", "--id", "1", str(path)]) == 1
     assert "no dead letters" in capsys.readouterr().err
@@ -120,7 +120,7 @@ def test_another_file_is_left_alone(
 
 
 def test_repairing_what_is_intact(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Says so and changes nothing."""
+    """The command says that the spool is intact, and changes nothing."""
     fill(path, 5, dead=1)
     before = path.read_bytes()
     assert main(["spool", "repair", str(path)]) == 0
@@ -129,7 +129,7 @@ def test_repairing_what_is_intact(path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_repairing_a_corrupt_spool(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What can be read is saved, to be delivered; the corrupt file is kept beside."""
+    """What can be read is saved and will be delivered; the corrupt file is kept beside it."""
     fill(path, 200, dead=3)
     content = bytearray(path.read_bytes())
     damaged = 4096 * (len(content) // 4096 // 2)
@@ -159,7 +159,7 @@ def test_repairing_a_corrupt_spool(path: Path, capsys: pytest.CaptureFixture[str
 def test_a_body_that_was_changed_is_not_delivered(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A payload is held against its content id, even where SQLite sees nothing wrong."""
+    """Each payload is compared with its content id, even if SQLite finds nothing wrong."""
     fill(path, 3)
     query(path, "UPDATE payloads SET raw = CAST('{}' AS BLOB) WHERE id = 2")
     assert main(["spool", "repair", str(path)]) == 1
@@ -167,7 +167,7 @@ def test_a_body_that_was_changed_is_not_delivered(
 
 
 def test_a_spool_without_its_first_page(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Even if nothing can be read, there is a spool that works, and the old file is kept."""
+    """If nothing can be read, a new spool works, and the old file is kept."""
     fill(path, 3)
     content = bytearray(path.read_bytes())
     content[:4096] = bytes(4096)
@@ -179,7 +179,7 @@ def test_a_spool_without_its_first_page(path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_a_spool_in_use_is_not_repaired(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It would go on writing into the file that was put aside."""
+    """Whoever uses it would go on writing to the old file, so the repair is refused."""
     fill(path, 1)
     _, lock = ProcessLocks(path).enter()
     assert main(["spool", "repair", str(path)]) == 1
@@ -188,7 +188,7 @@ def test_a_spool_in_use_is_not_repaired(path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_a_repaired_spool_is_its_owners(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Root may repair what a server's account uses; by a link to it, too."""
+    """A repair by root keeps the owner and mode of the file, also by way of a link."""
     fill(path, 3)
     query(path, "UPDATE payloads SET raw = CAST('{}' AS BLOB) WHERE id = 2")
     if os.geteuid() == 0:
@@ -206,7 +206,7 @@ def test_a_repaired_spool_is_its_owners(path: Path, capsys: pytest.CaptureFixtur
 def test_a_spool_in_use_by_another_name_is_not_repaired(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Who uses it is told by locks beside the file, not beside a link to it."""
+    """The process locks are beside the file, not beside a link to it."""
     fill(path, 1)
     (path.parent / "there").mkdir()
     link = path.parent / "there" / "link"
@@ -224,7 +224,7 @@ def test_a_full_disk_is_called_so(
     monkeypatch: pytest.MonkeyPatch,
     action: str,
 ) -> None:
-    """SQLite may speak of an I/O error; nothing is repaired, since nothing can be read."""
+    """SQLite reports an I/O error; the command says what it means, and repairs nothing."""
     fill(path, 3)
 
     def fail(*_given: Any, **_named: Any) -> Any:
@@ -237,7 +237,7 @@ def test_a_full_disk_is_called_so(
 
 
 def test_a_repair_that_fails_leaves_no_copy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no room for a new spool, half of one takes none; the old one stays."""
+    """Without room for a new spool, the unfinished one is removed, and the old one stays."""
     fill(path, 3)
     query(path, "UPDATE payloads SET raw = x'00' WHERE id = 1")
     before = path.read_bytes()

@@ -1,6 +1,15 @@
-"""Receives the unisights browser client's events inside your own web app.
+"""Receives the events of the unisights browser client inside your own web app.
 
-What is named here is imported when it is first asked for: importing the package costs nothing.
+There is an adapter for each framework: `fastapi`, `flask`, `django`, `asgi`. They share `config`,
+`collector`, `request`, `rejection`, `stats` and `errors`. The contract is in `types`, `validator`,
+`schema` and `encryption`. Handlers that store are in `sinks`; `testing` helps to test handlers.
+Of the private packages, `_endpoint` leads a request from its body to its response, `_http` reads
+requests and writes responses, `_decoding` makes payloads of bytes, `_delivery` calls the handler,
+`_spool` is the file of durable delivery, `_runtime` deals with threads, forks and logs, and `_cli`
+is the command.
+
+The names of this module are imported from their modules when they are first used, so that
+`import unisights` costs nothing.
 """
 
 from importlib import import_module
@@ -16,102 +25,69 @@ if TYPE_CHECKING:
     from unisights import stats as stats
     from unisights import types as types
     from unisights import validator as validator
-    from unisights.config import UnisightsOptions
-    from unisights.errors import (
-        ConfigurationError,
-        DecryptionError,
-        InvalidJSONError,
-        Problem,
-        UndeliveredError,
-        UnisightsError,
-        ValidationError,
-    )
-    from unisights.rejection import Rejection
-    from unisights.request import RequestInfo
-    from unisights.schema import SCHEMA_DIGEST, SCHEMA_VERSION
-    from unisights.stats import Stats
-    from unisights.types import (
-        ClickEvent,
-        CustomEvent,
-        ErrorEvent,
-        Event,
-        PageViewEvent,
-        UnisightsData,
-        UnisightsPayload,
-        WebVitalEvent,
-    )
-    from unisights.validator import decode_unisights_payload, validate_unisights_payload
+    from unisights.config import UnisightsOptions as UnisightsOptions
+    from unisights.errors import ConfigurationError as ConfigurationError
+    from unisights.errors import DecryptionError as DecryptionError
+    from unisights.errors import InvalidJSONError as InvalidJSONError
+    from unisights.errors import Problem as Problem
+    from unisights.errors import UndeliveredError as UndeliveredError
+    from unisights.errors import UnisightsError as UnisightsError
+    from unisights.errors import ValidationError as ValidationError
+    from unisights.rejection import Rejection as Rejection
+    from unisights.request import RequestInfo as RequestInfo
+    from unisights.schema import SCHEMA_DIGEST as SCHEMA_DIGEST
+    from unisights.schema import SCHEMA_VERSION as SCHEMA_VERSION
+    from unisights.stats import Stats as Stats
+    from unisights.types import ClickEvent as ClickEvent
+    from unisights.types import CustomEvent as CustomEvent
+    from unisights.types import ErrorEvent as ErrorEvent
+    from unisights.types import Event as Event
+    from unisights.types import PageViewEvent as PageViewEvent
+    from unisights.types import UnisightsData as UnisightsData
+    from unisights.types import UnisightsPayload as UnisightsPayload
+    from unisights.types import WebVitalEvent as WebVitalEvent
+    from unisights.validator import decode_unisights_payload as decode_unisights_payload
+    from unisights.validator import validate_unisights_payload as validate_unisights_payload
 
     __version__: str
 
-__all__ = [
-    "SCHEMA_DIGEST",
-    "SCHEMA_VERSION",
-    "ClickEvent",
-    "ConfigurationError",
-    "CustomEvent",
-    "DecryptionError",
-    "ErrorEvent",
-    "Event",
-    "InvalidJSONError",
-    "PageViewEvent",
-    "Problem",
-    "Rejection",
-    "RequestInfo",
-    "Stats",
-    "UndeliveredError",
-    "UnisightsData",
-    "UnisightsError",
-    "UnisightsOptions",
-    "UnisightsPayload",
-    "ValidationError",
-    "WebVitalEvent",
-    "__version__",
-    "decode_unisights_payload",
-    "validate_unisights_payload",
-]
+else:  # Type checkers would take any attribute to exist.
+    _MODULES = {
+        "UnisightsOptions": "config",
+        "ConfigurationError": "errors",
+        "DecryptionError": "errors",
+        "InvalidJSONError": "errors",
+        "Problem": "errors",
+        "UndeliveredError": "errors",
+        "UnisightsError": "errors",
+        "ValidationError": "errors",
+        "Rejection": "rejection",
+        "RequestInfo": "request",
+        "SCHEMA_DIGEST": "schema",
+        "SCHEMA_VERSION": "schema",
+        "Stats": "stats",
+        "ClickEvent": "types",
+        "CustomEvent": "types",
+        "ErrorEvent": "types",
+        "Event": "types",
+        "PageViewEvent": "types",
+        "UnisightsData": "types",
+        "UnisightsPayload": "types",
+        "WebVitalEvent": "types",
+        "decode_unisights_payload": "validator",
+        "validate_unisights_payload": "validator",
+    }
+    _SUBMODULES = {*_MODULES.values(), "encryption"}
 
-_HOMES = {
-    "config": ("UnisightsOptions",),
-    "errors": (
-        "ConfigurationError",
-        "DecryptionError",
-        "InvalidJSONError",
-        "Problem",
-        "UndeliveredError",
-        "UnisightsError",
-        "ValidationError",
-    ),
-    "rejection": ("Rejection",),
-    "request": ("RequestInfo",),
-    "schema": ("SCHEMA_DIGEST", "SCHEMA_VERSION"),
-    "stats": ("Stats",),
-    "types": (
-        "ClickEvent",
-        "CustomEvent",
-        "ErrorEvent",
-        "Event",
-        "PageViewEvent",
-        "UnisightsData",
-        "UnisightsPayload",
-        "WebVitalEvent",
-    ),
-    "validator": ("decode_unisights_payload", "validate_unisights_payload"),
-    "encryption": (),
-}
-"""The modules that need no framework, and what is named here of each."""
-
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-
-
-if not TYPE_CHECKING:  # They would take any name for one that is here.
+    __all__ = list(_MODULES)
+    __all__ += ["__version__"]
 
     def __getattr__(name: str) -> Any:
         """Import what is asked for."""
-        if name in _HOME_OF:
-            found = getattr(import_module(f"unisights.{_HOME_OF[name]}"), name)
-        elif name in _HOMES:
+        if name in _SUBMODULES:
             return import_module(f"unisights.{name}")
+        if name in _MODULES:
+            found = getattr(import_module(f"unisights.{_MODULES[name]}"), name)
         elif name == "__version__":
             found = import_module("importlib.metadata").version("unisights")
         else:
@@ -119,6 +95,5 @@ if not TYPE_CHECKING:  # They would take any name for one that is here.
         globals()[name] = found
         return found
 
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_HOMES})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__, *_SUBMODULES})

@@ -1,4 +1,4 @@
-"""`python -m unisights`: the `unisights` command."""
+"""The `unisights` command, as `python -m unisights`."""
 
 import sys
 

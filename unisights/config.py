@@ -13,22 +13,22 @@ from unisights.rejection import Rejection
 from unisights.types import UnisightsPayload
 
 Handler = Callable[[UnisightsPayload, Any], object]
-"""A function or other callable, sync or async, of the payload and the framework's request."""
+"""A callable, sync or async, that is called with a payload and the framework's request."""
 
 ErrorHandler = Callable[[UnisightsPayload, Exception], object]
-"""A function or other callable, sync or async, of a payload and why it was not handled."""
+"""A callable, sync or async, that is called with a payload and why it was not handled."""
 
 RejectHandler = Callable[[Rejection], object]
-"""A function or other callable, sync or async, of what was rejected."""
+"""A callable, sync or async, that is called with a rejection."""
 
 InvalidEvents = Literal["reject", "quarantine"]
-"""Whether an invalid event makes its body invalid, or is put aside."""
+"""Whether a body with an invalid event is refused, or the invalid event is quarantined."""
 
 DeliveryMode = Literal["inline", "background", "durable"]
-"""Whether the handler runs before the answer or after it, from memory or from a file."""
+"""When the handler runs: before the response; or after it, from memory or from a file."""
 
 Durability = Literal["process", "power"]
-"""What a payload in the spool outlives: the end of the process, or of the power too."""
+"""What a payload in the spool survives: the end of the process, or a power failure, too."""
 
 _MAX_SECONDS = 24 * 60 * 60
 
@@ -53,70 +53,77 @@ class UnisightsOptions:
     """How events are received; the same for every framework.
 
     Attributes:
-        path: the endpoint's path, beginning with a slash. Django takes it from the URLconf.
+        path: the endpoint's path; it begins with a slash. Django takes it from the URLconf instead.
         handler: what is called with each payload and the framework's request: a function, sync
             or async, a lambda, a partial, a bound method, or an object with `__call__`. Without
-            one, payloads are validated and acknowledged, and go nowhere.
-        validate_schema: refuse payloads whose values break the schema (types, bounds, patterns).
-            When off, the handler gets them as they came; a payload is then still refused if it
-            is not made of the objects, arrays and event types that the dataclasses need.
+            one, payloads are validated and acknowledged, and stored nowhere.
+        validate_schema: refuse payloads with values that break the schema (types, bounds,
+            patterns). When off, the handler gets the values as they were sent. Payloads are then
+            still refused if they lack the objects, arrays and event types that the dataclasses
+            are made of.
         validate_required_fields: refuse payloads that lack what the schema requires. When off,
             a missing value is None, and a missing object or list is empty.
-        max_payload_size: the greatest body that is taken, in bytes.
+        max_payload_size: the largest body that is accepted, in bytes.
         allow_origins: the origins whose pages may send events, as browsers write them:
-            `https://example.com`, no trailing slash. `["*"]` allows every origin. Requests
-            without an Origin header (servers, curl) pass in any case.
-        duplicate_window: a payload whose body is, byte for byte, that of one that was accepted
-            within so many seconds is dropped, counted, and answered as that one was. 0 is off:
-            senders other than browsers may mean to send the same twice. One counts as accepted
-            once it is safe: its handler has succeeded, or it is queued, or in the spool. Each
-            process remembers the last 65,536; with the spool, its processes together the last
-            1,000,000.
-        debug: say in a 500 answer why the handler failed, and log what payloads hold.
-        server_secret: the secret of server-side senders that encrypt with one. With it set,
-            encrypted payloads made without it are refused; plain ones are still taken.
-        invalid_events: what becomes of a body if nothing but events in it is invalid. `"reject"`:
-            it is refused; `"quarantine"`: the other events are accepted as if those were not
-            there, and the answer says how many were quarantined.
-        on_reject: what is called with a Rejection, for each body that is refused with 400 or 422
-            once it was read, and for each of which events were quarantined; before the answer.
-            Sync or async. What it raises is logged.
+            `https://example.com`, without a trailing slash. `["*"]` allows every origin. Requests
+            without an Origin header, such as those of servers and curl, are always allowed.
+        duplicate_window: for how many seconds the body of an accepted payload is remembered. A
+            payload with the same bytes is dropped within that time, counted, and answered as the
+            first one was. 0 is off, because senders other than browsers may mean to send the same
+            twice. A payload is accepted once its handler has succeeded, or it is queued, or it is
+            in the spool. Each process remembers the last 65,536 payloads; with a spool, all
+            processes together remember the last 1,000,000.
+        debug: say in a 500 response why the handler failed, and log what payloads hold.
+        server_secret: the secret that server-side senders encrypt with. When it is set, payloads
+            that were encrypted without it are refused; plain payloads are still accepted.
+        invalid_events: what is done with a body in which nothing but events is invalid.
+            `"reject"`: it is refused. `"quarantine"`: its valid events are accepted, the invalid
+            ones are quarantined, and the response says how many these were.
+        on_reject: what is called with a Rejection, sync or async, before the response: for each
+            body that is refused with 400 or 422 after it was read, and for each body with
+            quarantined events. What it raises is logged.
 
-        delivery: when the handler runs: `"inline"`, before the answer, which then is 200 or,
-            if it failed, 500; `"background"`, from a queue in memory, after an answer of 202; or
-            `"durable"`, from the spool, after an answer of 202 that comes once the payload is
-            in it. None means the framework's own default: background for Flask, inline for the
-            others.
-        on_error: what is called with a payload that was not handled, and the exception: the
-            handler's own, or UndeliveredError when the process ended before its turn came.
-            Sync or async. Such failures are logged in any case. With the spool: with what
-            becomes a dead letter, and with the dead letters that there is no room for any more.
-        queue_size: how many payloads may wait in the background; when it is full, 503. With the
-            spool: how many a process keeps in memory, the others being in the file alone.
-        queue_bytes: how many bytes, as received, may wait in the background; likewise.
-        max_concurrency: how many handlers may run at once in the background, in each process.
-        drain_timeout: how long the end of the process may be held up by waiting payloads, in
-            seconds; less than what the process is given to end (10 s by `docker stop`). With
-            the spool: by handlers that run.
+        delivery: when the handler runs. `"inline"`: before the response, which is 200, or 500 if
+            the handler failed. `"background"`: after the response, which is 202, from a queue in
+            memory. `"durable"`: after the response, which is 202 and is sent once the payload is
+            in the spool, from the spool. None is the framework's default: background for Flask,
+            inline for the others.
+        on_error: what is called, sync or async, with a payload that was not handled and the
+            exception: that of the handler, or UndeliveredError. With a spool it is called for
+            payloads that become dead letters, not for those that are retried, and again for dead
+            letters that are dropped because `dead_letter_bytes` is full. Failures are logged in
+            any case.
+        queue_size: how many payloads may be in the background queue; when it is full, the
+            response is 503. With a spool: how many waiting payloads each process holds in memory;
+            the others are in the file only.
+        queue_bytes: how many bytes of payloads, as received, may be in the background queue;
+            likewise.
+        max_concurrency: how many handlers may run at once in each process, in the background or
+            from the spool.
+        drain_timeout: how long the end of the process waits for payloads in the background
+            queue, or, with a spool, for running handlers, in seconds. After that, `on_error` may
+            take up to 5 s and the handler's `close` up to 10 s. So it has to be well below the
+            time that the process is given to end, such as 10 s by `docker stop`.
 
-        spool: the file that durable delivery keeps payloads in, on a local disk; one for each
-            handler, shared by all processes of the host that run it. It is made if need be.
-        durability: what an acknowledged payload outlives: `"process"`, the end of the process,
-            by SIGKILL too; `"power"`, also a crash of the host, at the cost of waiting for the
-            disk (fsync) before each answer.
-        spool_bytes: how many bytes of payloads and their requests may wait in the spool; when
-            it is full, 503.
+        spool: the file in which durable delivery keeps payloads, on a local disk. Each handler
+            needs a file of its own; all processes of the host with that handler share it. It is
+            made if it does not exist.
+        durability: what an acknowledged payload survives. `"process"`: the end of the process,
+            also by SIGKILL. `"power"`: a crash of the host, too; each response then waits for the
+            disk (fsync).
+        spool_bytes: how many bytes of payloads and their requests may wait in the spool; when it
+            is full, the response is 503.
         ordered: deliver the payloads of one session one after the other, in the order in which
-            they were stored; later ones wait while an earlier one is put off.
-        retry_delay: the bound of the wait after a payload's first failure, in seconds. It
-            doubles with each further one; the wait is a random part of it.
-        retry_max_delay: what that bound grows to at most, in seconds.
-        max_attempts: after so many failures a payload becomes a dead letter.
-        max_age: a payload that has waited longer is not tried any more, and becomes a dead
+            they were stored. Later payloads of the session wait while an earlier one is retried.
+        retry_delay: the greatest wait after a payload's first failure, in seconds. It doubles
+            with each further failure; the actual wait is a random part of it.
+        retry_max_delay: the greatest wait after any failure, in seconds.
+        max_attempts: the number of attempts after which a payload becomes a dead letter.
+        max_age: the age at which a payload that waits is not attempted again but becomes a dead
             letter, in seconds.
-        dead_letter_bytes: how many bytes of dead letters are kept; the oldest go first.
-        rejected_bytes: how many bytes of what was rejected are kept in the spool; likewise. The
-            latest is kept in any case.
+        dead_letter_bytes: how many bytes of dead letters are kept; the oldest are dropped first.
+        rejected_bytes: how many bytes of rejected records are kept in the spool; the oldest are
+            dropped first, and the newest is kept in any case.
 
     Raises:
         ConfigurationError: an option has a value that cannot work.
@@ -187,7 +194,7 @@ def _check_callable(name: str, value: object, *arguments: str) -> None:
     try:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
-        return  # Some callables of C have no signature to look at.
+        return  # Some callables that are written in C have no signature.
     try:
         signature.bind(*arguments)
     except TypeError:

@@ -1,29 +1,30 @@
-"""What can go wrong, as exceptions: all are `UnisightsError`."""
+"""The exceptions of the package; all are `UnisightsError`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 class UnisightsError(Exception):
-    """The base of every exception that unisights raises on purpose."""
+    """The base class of every exception that unisights raises on purpose."""
 
 
 class ConfigurationError(UnisightsError, ValueError):
-    """An option has a value that cannot work; the message names the option and the mend."""
+    """An option has a value that cannot work; the message says which, and what to write."""
 
 
 class InvalidJSONError(UnisightsError, ValueError):
-    """The bytes are not JSON that can be decoded: answered 400."""
+    """The body is not JSON that can be decoded: refused with 400."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a payload.
+    """One rule that a payload breaks, in words for people.
 
     Attributes:
-        pointer: where, as a JSON Pointer (RFC 6901); the empty string is the whole payload.
-        rule: the broken rule: a JSON Schema keyword (`required`, `type`, `minimum` …), or
-            `base64`, `tag`, `site_id`, `json` for what a schema cannot say.
+        pointer: the place in the payload, as a JSON Pointer (RFC 6901); the empty string is the
+            whole payload.
+        rule: the broken rule: a JSON Schema keyword (`required`, `type`, `minimum` …), or one of
+            `base64`, `tag`, `site_id` and `json`, which a schema cannot express.
         message: the place and the rule in words.
     """
 
@@ -33,22 +34,21 @@ class Problem:
 
     @property
     def event(self) -> int | None:
-        """The index in `data.events` of the event that it is in; None elsewhere."""
+        """The index in `data.events` of the event with this problem; None if it is in no event."""
         root, *steps = self.pointer.split("/", 4)
         is_inside = not root and steps[:2] == ["data", "events"] and len(steps) > 2
         return int(steps[2]) if is_inside and steps[2].isdecimal() else None
 
     def to_dict(self) -> dict[str, str]:
-        """Return the problem as the answer's JSON has it."""
+        """Return the problem as the JSON of a 422 response holds it."""
         return {"pointer": self.pointer, "rule": self.rule, "message": self.message}
 
 
 class ValidationError(UnisightsError, ValueError):
-    """The payload is JSON, but not a valid payload: answered 422.
+    """The body is JSON, but not a valid payload: refused with 422.
 
     Attributes:
-        problems: every problem, at least one; a payload with more than a thousand of them has
-            only the first thousand listed.
+        problems: every problem, at least one; of more than a thousand, the first thousand.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -64,7 +64,10 @@ class ValidationError(UnisightsError, ValueError):
 
 
 class UndeliveredError(UnisightsError):
-    """The process ended before a payload was handled; `on_error` gets the payload."""
+    """A payload was not handled, although its handler did not fail; `on_error` gets the payload.
+
+    The process ended before its turn, or its time or its room in the spool was used up.
+    """
 
 
 class SinkError(UnisightsError):
@@ -72,8 +75,8 @@ class SinkError(UnisightsError):
 
 
 class StoreError(SinkError):
-    """A file cannot be used, as a store or as the spool; the message says why."""
+    """A SQLite file cannot be used, as a sink or as a spool; the message says why."""
 
 
 class DecryptionError(ValidationError):
-    """An encrypted payload cannot be decrypted, or is not what it claims to be: answered 422."""
+    """An encrypted payload cannot be decrypted or contradicts its envelope: refused with 422."""

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for payloads: test your handler on all that it may be given.
+"""Hypothesis strategies for payloads: test your handler on whatever it may be given.
 
     from hypothesis import given
     from unisights.testing import payloads
@@ -7,14 +7,14 @@
     def test_my_handler(payload):
         handle_event(payload, None)
 
-They are made from the schema itself, so they know of every property it has.
+The strategies are made from the schema, so they cover every property that it has.
 """
 
 import json
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 try:
     from hypothesis import strategies as st
@@ -32,7 +32,7 @@ _DEFINITIONS: dict[str, Any] = json.loads(schema_text())["definitions"]
 _SESSION = _DEFINITIONS["UnisightsData"]["properties"]
 
 NUMBERS = [0, -0.0, 1.0, 0.5, 101.38, 5e-324, 1e308, 2**53 - 1, 2**53, 2**63, 2**64, 10**30]
-"""Numbers at which parsers and bounds differ."""
+"""Numbers that parsers treat differently, or that lie at a bound."""
 
 _LIKELY = {
     _SESSION["session_id"]["pattern"]: st.uuids().map(str) | st.uuids().map(str).map(str.upper),
@@ -40,7 +40,7 @@ _LIKELY = {
         ["https://example.com", "http://[::1]:1/?#", "file:///x", "about:blank", "HTTPS:x"]
     ),
 }
-"""For some patterns of the schema, strings that match it and that people would send."""
+"""For some patterns of the schema: strings that match and that real clients send."""
 
 _UNKNOWN = (
     st.none()
@@ -51,41 +51,41 @@ _UNKNOWN = (
 )
 """Values of properties that the schema does not name."""
 
+_EVENT_CLASSES = {event_class.type: event_class for event_class in get_args(Event)}
+
 
 def payloads(*, max_events: int = 4) -> st.SearchStrategy[UnisightsPayload]:
     """Typed payloads, as a handler gets them.
 
     Args:
-        max_events: how many events a payload has at most.
+        max_events: the greatest number of events in a payload.
     """
     return st.builds(
-        lambda obj, batch: UnisightsPayload(
-            data=UnisightsData.from_dict({**obj, "events": [event.to_dict() for event in batch]})
+        lambda session, batch: UnisightsPayload(
+            data=UnisightsData.from_dict({**session, "events": batch})
         ),
         objects("UnisightsData"),
-        st.lists(events(), max_size=max_events),
+        st.lists(objects("Event"), max_size=max_events),
     )
 
 
 def events() -> st.SearchStrategy[Event]:
-    """Typed events of all kinds."""
-    from unisights._decoding.generated.builder import UNION_Event  # noqa: PLC0415  # private, and only here
-
-    return objects("Event").map(lambda obj: UNION_Event[obj["type"]](obj))
+    """Typed events of all types."""
+    return objects("Event").map(lambda obj: _EVENT_CLASSES[obj["type"]].from_dict(obj))
 
 
 @cache
 def objects(definition: str) -> st.SearchStrategy[Any]:
-    """Parsed JSON that is valid by one of the schema's definitions, such as `UnisightsPayload`.
+    """Parsed JSON that is valid by a definition of the schema, such as `UnisightsPayload`.
 
     Args:
-        definition: the definition's name, which is the name of its class.
+        definition: the name of the definition. It is also the name of its class.
     """
     return st.deferred(lambda: _instances(_DEFINITIONS[definition]))
 
 
 def _instances(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Instances of a subschema, by the keywords that the schema uses."""
+    """Instances of a subschema; it knows the keywords that the schema uses."""
     if "$ref" in schema:
         return objects(schema["$ref"].removeprefix("#/definitions/"))
     if "oneOf" in schema:

@@ -8,11 +8,11 @@ from flask import Flask
 from unisights import UnisightsOptions
 from unisights.fastapi import unisights_fastapi
 from unisights.flask import unisights_flask
-from unisights.sinks._urls import destination
+from unisights.sinks._schemes import sink_from_url
 
 VARIABLE = "UNISIGHTS_TEST_SINK"
 
-options = UnisightsOptions(handler=destination(os.environ[VARIABLE]).sink)
+options = UnisightsOptions(handler=sink_from_url(os.environ[VARIABLE]))
 
 fastapi_app = FastAPI()
 fastapi_app.include_router(unisights_fastapi(options))

@@ -23,7 +23,7 @@ from unisights.sinks import (
 )
 
 IMPATIENT = Retry(attempts=1, timeout=2.0)
-"""One try, so that what fails fails soon."""
+"""One attempt, so that failures come soon."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Place:
     key: tuple[str, ...] = ()
 
     def distinct(self, stored: list[Stored]) -> list[Stored]:
-        """What is to be there of payloads that came one after the other."""
+        """What the place holds after these were stored one after the other."""
         if not self.key:
             return stored
         first = {operator.attrgetter(*self.key)(one): one for one in reversed(stored)}
@@ -64,7 +64,7 @@ class Place:
 
 
 def as_stored(payload: UnisightsPayload, place: Place) -> Stored:
-    """What the place is to hold for a payload."""
+    """What the place holds after a payload was stored."""
     data = payload.data.to_dict()
     shown = data if place.keeps_nul else without_nul(data)
     return Stored(
@@ -109,7 +109,7 @@ def store(sink: Any, payloads: Iterable[UnisightsPayload]) -> list[Any]:
 
 
 def new_name() -> str:
-    """A name that nothing has yet."""
+    """A name that is not in use."""
     return f"test_{uuid.uuid4().hex}"
 
 
@@ -164,7 +164,7 @@ def _event(kind: str, data: Any) -> dict[str, Any]:
 
 
 def jsonl_place(directory: Path) -> Place:
-    """A file of lines, and those that it was before."""
+    """A file of lines, and the full files that were renamed."""
     path = directory / "events.jsonl"
 
     def make(**options: Any) -> JSONLinesSink:

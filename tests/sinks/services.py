@@ -84,11 +84,11 @@ class Service:
         self._child = None
 
     def freeze(self) -> None:
-        """Have it answer nothing, without closing a connection."""
+        """Stop it from answering, without closing a connection."""
         self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Have it go on."""
+        """Let it answer again."""
         self._signal_all(signal.SIGCONT)
 
     def _signal_all(self, number: int) -> None:
@@ -117,7 +117,7 @@ def account(name: str | None) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _directory(user: str | None) -> Iterator[Path]:
-    """A directory that an account may use; those of pytest are closed to others."""
+    """A directory that an account may use; the directories of pytest are closed to it."""
     directory = Path(tempfile.mkdtemp(prefix="unisights-"))
     try:
         if user is not None:

@@ -77,7 +77,7 @@ def test_every_recorded_body_is_stored(place: Place) -> None:
 
 
 def test_any_valid_payload_is_stored(place: Place) -> None:
-    """Whatever is valid survives: U+0000, huge numbers, unknown properties, no events."""
+    """Any valid payload is stored: U+0000, huge numbers, unknown properties, no events."""
     received: list[UnisightsPayload] = []
 
     async def main() -> None:
@@ -112,7 +112,7 @@ def test_surrogates_and_nul_are_stored(place: Place) -> None:
 
 
 def test_a_payload_twice_has_one_identity(place: Place) -> None:
-    """What comes again has the same content id; where that is a key, it is there once."""
+    """A repeated payload has the same content id; where that is a key, it is stored once."""
     first, redelivered, received_again = (
         decode_unisights_payload(make_body(events=[click()])) for _ in range(3)
     )
@@ -126,7 +126,7 @@ def test_a_payload_twice_has_one_identity(place: Place) -> None:
 
 
 def test_a_payload_that_was_not_bytes(place: Place) -> None:
-    """A payload that was built, not received, is stored too, with an id of its content."""
+    """A payload that was built, not received, is stored with a content id of its own."""
     payload = UnisightsPayload.from_dict(make_payload(events=[click()]))
     assert payload.raw == b""
     store(place.make(), [payload])
@@ -144,7 +144,7 @@ def test_a_closed_sink_opens_again(place: Place) -> None:
 
 
 def test_closing_waits_for_what_is_under_way(place: Place) -> None:
-    """Whoever waits for a confirmation when the sink is closed gets it."""
+    """Callers that wait for a confirmation when the sink is closed get it."""
     sink = place.make()
 
     async def main() -> None:
@@ -177,7 +177,7 @@ def test_two_loops_share_a_sink(place: Place) -> None:
 
 
 def test_a_caller_that_is_cancelled_hurts_nobody(place: Place) -> None:
-    """A request that goes away takes no other's payload with it."""
+    """A caller that is cancelled does not affect the payloads of others."""
     sink = place.make()
 
     async def main() -> None:
@@ -200,9 +200,9 @@ from tests.support import make_body
 from unisights import decode_unisights_payload
 from unisights._runtime.calls import call_async
 from unisights._runtime.event_loop import shared_loop
-from unisights.sinks._urls import destination
+from unisights.sinks._schemes import sink_from_url
 
-sink = destination(sys.argv[1]).sink
+sink = sink_from_url(sys.argv[1])
 
 def store(label):
     payload = decode_unisights_payload(make_body(asset_id=label))
@@ -229,7 +229,7 @@ shared_loop().run(call_async(sink.close))
 
 
 def test_a_fork_leaves_the_parents_connection_alone(place: Place) -> None:
-    """Children that are forked from a process that has stored store too, and all of them end."""
+    """Forked children of a process that has stored can store, too, and end normally."""
     finished = subprocess.run(
         [PYTHON, "-c", FORKING, place.url],
         cwd=ROOT,

@@ -20,7 +20,7 @@ def _payloads(count: int) -> list[UnisightsPayload]:
 
 
 def test_full_files_are_kept_and_not_touched(jsonl_at: Place, tmp_path: Path) -> None:
-    """Full files are numbered from the oldest on; nothing is lost between them."""
+    """Full files are numbered, the oldest first; nothing is lost between them."""
     sink = jsonl_at.make(max_bytes=2000, batch=Batch(max_payloads=1))
     store(sink, _payloads(20))
     files = sorted(path.name for path in tmp_path.iterdir())
@@ -33,7 +33,7 @@ def test_full_files_are_kept_and_not_touched(jsonl_at: Place, tmp_path: Path) ->
 
 
 def test_the_oldest_full_files_are_deleted(jsonl_at: Place, tmp_path: Path) -> None:
-    """With `max_files`, so many full files are kept: the newest."""
+    """Only the newest `max_files` full files are kept."""
     sink = jsonl_at.make(max_bytes=1, max_files=3, batch=Batch(max_payloads=1))
     store(sink, _payloads(10))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -74,7 +74,7 @@ assert store(sink, [payload]) == [None]
 
 
 def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
-    """What does not fit is taken back and is an error; when there is room again, it goes on."""
+    """A line that does not fit is removed and its payload fails; with room again, it goes on."""
     path = tmp_path / "events.jsonl"
     finished = subprocess.run(
         [PYTHON, "-c", FULL_DISK, str(path)], cwd=ROOT, capture_output=True, text=True, check=False
@@ -124,6 +124,6 @@ def test_an_unusable_file_is_a_clear_error(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("options", [{"max_bytes": 0}, {"max_files": 0}])
 def test_a_wrong_option_is_refused(tmp_path: Path, options: dict[str, int]) -> None:
-    """A bound that cannot be is refused when the sink is made."""
+    """A bound that is out of range is refused when the sink is made."""
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         JSONLinesSink(tmp_path / "x", **options)

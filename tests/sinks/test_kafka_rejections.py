@@ -1,4 +1,4 @@
-"""KafkaSink's topic for what was refused or quarantined."""
+"""The topic of KafkaSink for rejections."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ def make(kafka: Service) -> Iterator[Callable[..., KafkaSink]]:
 
 @pytest.mark.parametrize("name", ["asgi", "flask"])
 def test_bad_events_have_a_topic(kafka: Service, make: Any, name: str) -> None:
-    """Once answered, the good events are in the one topic, and the record is in the other."""
+    """When the response is sent, the good events are in one topic and the record in the other."""
     topic = new_name()
     sink = make(rejected_topic=topic)
     (adapter,) = (adapter for adapter in ADAPTERS if adapter.name == name)
@@ -64,13 +64,13 @@ def test_bad_events_have_a_topic(kafka: Service, make: Any, name: str) -> None:
 
 
 def test_opening_looks_for_both_topics(make: Any) -> None:
-    """A topic that cannot be there is an error at the start, not when something is lost."""
+    """A topic that cannot exist is an error of `open`, not of the first rejection."""
     sink = make(rejected_topic="no such topic!", timeout=3)
     with pytest.raises(SinkError):
         asyncio.run(sink.open())
 
 
 def test_without_a_topic_there_is_no_reject(make: Any) -> None:
-    """The error says what is missing."""
+    """`reject` without a `rejected_topic` raises an error that names the option."""
     with pytest.raises(ConfigurationError, match="rejected_topic"):
         asyncio.run(make().reject(None))

@@ -20,7 +20,7 @@ from unisights.errors import SinkError
 from unisights.sinks import Batch, KafkaSink, PostgresSink, RedisStreamSink, Retry
 
 IMPATIENT = Retry(attempts=1, timeout=1.0)
-PATIENT = Retry(attempts=40, pause=0.1, max_pause=0.3, timeout=5.0)
+PATIENT = Retry(attempts=40, pause=0.15, max_pause=0.45, timeout=5.0)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _payload(label: str) -> UnisightsPayload:
 
 
 def test_a_destination_that_is_down(kind: Kind, service: Service) -> None:
-    """It is an error that names the destination, of `open` and of each payload, and soon."""
+    """`open` and each payload soon raise an error that names the destination."""
     place = kind.place(service.port)
     service.stop()
     sink = place.make(retry=IMPATIENT)
@@ -82,7 +82,7 @@ def test_a_destination_that_is_down(kind: Kind, service: Service) -> None:
 
 
 def test_a_destination_that_comes_back(kind: Kind, service: Service) -> None:
-    """After a restart the same sink stores again; what failed meanwhile was said to have failed."""
+    """After a restart the same sink stores again; payloads in between raise an error."""
     place = kind.place(service.port)
     sink = place.make(retry=IMPATIENT)
 
@@ -129,7 +129,7 @@ def test_a_short_outage_is_not_noticed(kind: Kind, service: Service) -> None:
 
 
 def test_a_destination_that_hangs(kind: Kind, service: Service) -> None:
-    """One that does not answer is an error when the time is over; the loop is not blocked."""
+    """A payload fails when the time is over, and the event loop is never blocked."""
     place = kind.place(service.port)
     sink = place.make(retry=IMPATIENT)
 
@@ -163,7 +163,7 @@ def test_a_destination_that_hangs(kind: Kind, service: Service) -> None:
 
 
 def test_a_blocked_table_is_waited_for(postgres_at: Place) -> None:
-    """A PostgreSQL that is slow is tried again, and nothing is there twice."""
+    """After a timeout the batch is retried, and nothing is stored twice."""
     import psycopg
 
     store(postgres_at.make(), [_payload("first")])
@@ -204,7 +204,7 @@ async def _open_and_close(sink: Any) -> None:
 
 
 def test_a_key_of_another_type(redis_at: Place, redis: Service) -> None:
-    """A Redis key that holds no stream is a clear error, of `open` and of each payload."""
+    """With a key that holds no stream, `open` and each payload raise a clear error."""
     import redis as client
 
     stream = redis_at.url.rpartition("=")[2]
@@ -219,7 +219,7 @@ def test_a_key_of_another_type(redis_at: Place, redis: Service) -> None:
 
 
 def test_a_redis_that_is_full() -> None:
-    """Without memory left, Redis refuses, and so does the sink, until there is room again."""
+    """Payloads fail while Redis has no memory left, and are stored when it has."""
     import redis as client
 
     with services.redis() as service:
@@ -272,7 +272,7 @@ def test_a_message_that_is_too_large(kafka_at: Place) -> None:
     ids=["postgres-url", "postgres-words", "redis", "kafka"],
 )
 def test_messages_hold_no_password(sink: Callable[[int], Any]) -> None:
-    """What a sink says of its destination does not hold the password."""
+    """The error messages of a sink hold no password."""
     made = sink(1)
     with pytest.raises(SinkError) as raised:
         asyncio.run(_open_and_close(made))

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from tests.sinks.places import Place
 from tests.support import CAPTURES, ROOT, capture
 from unisights._cli.main import main
 from unisights.errors import ConfigurationError
-from unisights.sinks._urls import destination
+from unisights.sinks import JSONLinesSink, KafkaSink, PostgresSink, RedisStreamSink, SQLiteSink
+from unisights.sinks._schemes import sink_from_url
 
 
 def test_serve_stores_to_each_sink(place: Place) -> None:
@@ -109,9 +111,59 @@ def test_importing_loads_no_client() -> None:
 def test_paths_are_relative_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three slashes and a name are a file here; a fourth begins at the root."""
     monkeypatch.chdir(tmp_path)
-    for scheme in ("sqlite", "jsonl"):
-        assert destination(f"{scheme}:///x").shown == str(tmp_path / "x")
-        assert destination(f"{scheme}:////tmp/x").shown == "/tmp/x"  # noqa: S108  # never made
-        assert destination(f"{scheme}:x").shown == str(tmp_path / "x")
+    for scheme, sink in (("sqlite", SQLiteSink), ("jsonl", JSONLinesSink)):
+        for make in (sink_from_url, sink.from_url):
+            assert make(f"{scheme}:///x").location == str(tmp_path / "x")
+            assert make(f"{scheme}:////tmp/x").location == "/tmp/x"  # noqa: S108  # never made
+            assert make(f"{scheme}:x").location == str(tmp_path / "x")
     with pytest.raises(ConfigurationError):
-        destination("sqlite://")
+        sink_from_url("sqlite://")
+
+
+@pytest.mark.parametrize(
+    ("sink", "url", "form"),
+    [
+        (SQLiteSink, "jsonl:x", "must be sqlite:///FILE"),
+        (JSONLinesSink, "sqlite:x", "must be jsonl:///FILE"),
+        (JSONLinesSink, "jsonl:x?fsync=maybe", "fsync cannot be 'maybe'"),
+        (PostgresSink, "kafka://h:9092/x", "dsn must be a postgresql:// URL"),
+        (RedisStreamSink, "kafka://h:9092/x", "redis://"),
+        (KafkaSink, "redis://me:hush@h/0", "must be kafka://HOST:9092/TOPIC"),
+    ],
+)
+def test_each_sink_says_which_url_it_takes(sink: Any, url: str, form: str) -> None:
+    """The URL of another sink is refused with the form that is wanted, without its password."""
+    with pytest.raises(ConfigurationError, match=re.escape(form)) as raised:
+        sink.from_url(url)
+    assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "command"),
+    [
+        (
+            "postgresql://me:hush@h/x?schema=shop&connect_timeout=3",
+            "postgresql://me:***@h/x?connect_timeout=3 schema shop",
+            (
+                "psql 'postgresql://me:***@h/x?connect_timeout=3' -c "
+                """'SELECT type, count(*) FROM "shop".events GROUP BY type'"""
+            ),
+        ),
+        (
+            "redis://:hush@h/0?maxlen=5&approximate=0",
+            "redis://:***@h/0 stream unisights",
+            "redis-cli -u 'redis://:***@h/0' XREVRANGE unisights + - COUNT 1",
+        ),
+        ("kafka://h:1,i:2/t", "kafka://h:1,i:2/t", "kcat -C -b h:1,i:2 -t t -o -1 -c 1"),
+        ("jsonl:////a b", "/a b", "tail '/a b'"),
+        (
+            "sqlite:////a",
+            "/a",
+            "sqlite3 /a 'SELECT type, count(*) FROM events GROUP BY type'",
+        ),
+    ],
+)
+def test_what_a_person_is_shown(url: str, location: str, command: str) -> None:
+    """A sink says where it stores and how to look there, without passwords."""
+    sink = sink_from_url(url)
+    assert (sink.location, sink.inspect_command) == (location, command)

@@ -1,4 +1,8 @@
-"""The `unisights` command."""
+"""The arguments of the `unisights` command, and which subcommand they call.
+
+`serve` and `spool` are imported when they are called: the server and SQLite take a while to import,
+and the other subcommands do not need them.
+"""
 
 import argparse
 import logging
@@ -9,12 +13,16 @@ from pathlib import Path
 from typing import get_args
 
 from unisights import __version__
-from unisights._cli.serve import serve
 from unisights._cli.validate import Format, validate_files
 from unisights.config import InvalidEvents, UnisightsOptions
 from unisights.errors import ConfigurationError, UnisightsError
 from unisights.schema import SCHEMA_DIGEST, SCHEMA_VERSION, schema_text
-from unisights.sinks._urls import FORMS, destination, sqlite_destination
+from unisights.sinks._schemes import URL_FORMS, sink_from_url
+
+SECRET_VARIABLE = "UNISIGHTS_SERVER_SECRET"  # noqa: S105  # its name, not its value
+"""The environment variable of the secret that encrypted payloads were made with."""
+
+_Commands = argparse._SubParsersAction  # noqa: SLF001  # argparse has no public name for its type
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,12 +38,60 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"unisights: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # Whoever read the output has seen enough; there is nobody left to tell.
+        # The reader of the output has left, such as `head`. Python would write the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="unisights", description="Receive and validate events of the unisights browser client."
+    )
+    parser.add_argument("--version", action="version", version=f"unisights {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_validate(commands)
+    _add_schema(commands)
+    _add_spool(commands)
+    return parser
+
+
+def _add_serve(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="receive events and store them, in a SQLite file or elsewhere",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", default=8000, type=_port, help="port to listen on; 0: a free one")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--db", default=Path("unisights.sqlite3"), type=Path, help="SQLite file")
+    where.add_argument("--sink", metavar="URL", help=f"store elsewhere: {URL_FORMS}")
+    parser.add_argument("--path", default="/events", help="path of the endpoint")
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        metavar="ORIGIN",
+        help="origin whose pages may send, such as https://example.com; may be given several "
+        "times; every origin, if not given",
+    )
+    parser.add_argument(
+        "--max-payload-size", default=1024 * 1024, type=int, help="greatest body, in bytes"
+    )
+    parser.add_argument("--debug", action="store_true", help="log what payloads hold")
+    parser.set_defaults(run=_serve)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
+    return int(text)
+
+
 def _serve(options: argparse.Namespace) -> int:
+    from unisights._cli.serve import serve  # noqa: PLC0415
+    from unisights.sinks import SQLiteSink  # noqa: PLC0415
+
     logging.basicConfig(level=logging.INFO if options.debug else logging.WARNING)
     served = UnisightsOptions(
         path=options.path,
@@ -43,16 +99,36 @@ def _serve(options: argparse.Namespace) -> int:
         allow_origins=options.allow_origin or ["*"],
         debug=options.debug,
     )
-    to = destination(options.sink) if options.sink else sqlite_destination(options.db)
-    serve(served, host=options.host, port=options.port, to=to)
+    sink = sink_from_url(options.sink) if options.sink else SQLiteSink(options.db)
+    serve(served, sink, host=options.host, port=options.port)
     return 0
+
+
+def _add_validate(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "validate",
+        help="validate files of payloads, JSON or NDJSON",
+        description="Writes a line for each problem: FILE:LINE: POINTER: MESSAGE. LINE is the line "
+        "on which the payload begins: of NDJSON, its own line. POINTER is a JSON Pointer to the "
+        "place in the payload. Exits with 0 if everything is valid, 1 if something is not, 2 if "
+        "something could not be read. Payloads encrypted with a server secret need it in the "
+        f"environment, as {SECRET_VARIABLE}.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a file; -: standard input")
+    parser.add_argument(
+        "--format",
+        choices=get_args(Format),
+        default="text",
+        help="json: an object on each line, with file, line, pointer, rule and message",
+    )
+    parser.set_defaults(run=_validate)
 
 
 def _validate(options: argparse.Namespace) -> int:
     totals = validate_files(
         options.files,
         output_format=options.format,
-        server_secret=os.environ.get("UNISIGHTS_SERVER_SECRET") or None,
+        server_secret=_server_secret(),
         progress=sys.stderr if sys.stderr.isatty() else None,
     )
     if options.format == "text":
@@ -61,14 +137,64 @@ def _validate(options: argparse.Namespace) -> int:
     return totals.exit_status
 
 
+def _server_secret() -> str | None:
+    return os.environ.get(SECRET_VARIABLE) or None
+
+
+def _add_schema(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("schema", help="print the JSON Schema of payloads")
+    parser.add_argument(
+        "--only", choices=["version", "digest"], help="print its version or SHA-256 instead"
+    )
+    parser.set_defaults(run=_schema)
+
+
 def _schema(options: argparse.Namespace) -> int:
     shown = {"version": SCHEMA_VERSION, "digest": SCHEMA_DIGEST}
     print(shown[options.only] if options.only else schema_text(), end="\n" if options.only else "")
     return 0
 
 
+def _add_spool(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    spool = commands.add_parser("spool", help="inspect or repair a spool of durable delivery")
+    actions = spool.add_subparsers(dest="action", required=True, metavar="ACTION")
+    stat = actions.add_parser("stat", help="print how much is waiting, and for how long")
+    stat.add_argument("--format", choices=get_args(Format), default="text")
+    listing = actions.add_parser("list", help="print a line for each record")
+    exporting = actions.add_parser("export", help="write records to standard output, as NDJSON")
+    for action in (listing, exporting):
+        action.add_argument("--waiting", action="store_true", help="only payloads that are waiting")
+        action.add_argument("--dead", action="store_true", help="only dead letters")
+        action.add_argument("--rejected", action="store_true", help="only rejected records")
+    retrying = actions.add_parser("retry", help="deliver dead letters again")
+    replaying = actions.add_parser(
+        "replay",
+        help="validate rejected records again, and deliver those that are valid now",
+        description="Validates by the schema of this version of unisights. Payloads encrypted with "
+        f"a server secret need it in the environment, as {SECRET_VARIABLE}.",
+    )
+    replaying.add_argument(
+        "--invalid-events",
+        choices=get_args(InvalidEvents),
+        default="reject",
+        help="quarantine: of refused bodies, deliver the events that are valid",
+    )
+    for action in (retrying, replaying):
+        action.add_argument(
+            "--id", action="append", type=int, help="only this record; may be given several times"
+        )
+    repairing = actions.add_parser(
+        "repair",
+        help="check the file; if it is corrupt, save what can be read",
+        description="Stop what uses the spool first. Exits with 0 if nothing was lost, 1 if "
+        "something could not be read. The corrupt file is kept beside the new one.",
+    )
+    for action in (stat, listing, exporting, retrying, replaying, repairing):
+        action.add_argument("file", type=Path, metavar="FILE", help="the spool")
+    spool.set_defaults(run=_spool)
+
+
 def _spool(options: argparse.Namespace) -> int:
-    # SQLite takes a while to import, and the other commands can do without.
     from unisights._cli import spool  # noqa: PLC0415
 
     match options.action:
@@ -85,109 +211,8 @@ def _spool(options: argparse.Namespace) -> int:
             return spool.replay(
                 options.file,
                 options.id,
-                server_secret=os.environ.get("UNISIGHTS_SERVER_SECRET") or None,
+                server_secret=_server_secret(),
                 quarantines=options.invalid_events == "quarantine",
             )
         case _:
             return spool.repair(options.file)
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
-    return int(text)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="unisights", description="Receive and validate events of the unisights browser client."
-    )
-    parser.add_argument("--version", action="version", version=f"unisights {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    serving = commands.add_parser(
-        "serve",
-        help="receive events and store them, in a SQLite file or elsewhere",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    serving.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    serving.add_argument(
-        "--port", default=8000, type=_port, help="port to listen on; 0: a free one"
-    )
-    where = serving.add_mutually_exclusive_group()
-    where.add_argument("--db", default=Path("unisights.sqlite3"), type=Path, help="SQLite file")
-    where.add_argument("--sink", metavar="URL", help=f"store elsewhere: {FORMS}")
-    serving.add_argument("--path", default="/events", help="path of the endpoint")
-    serving.add_argument(
-        "--allow-origin",
-        action="append",
-        metavar="ORIGIN",
-        help="origin whose pages may send, such as https://example.com; may be given several "
-        "times; every origin, if not given",
-    )
-    serving.add_argument(
-        "--max-payload-size", default=1024 * 1024, type=int, help="greatest body, in bytes"
-    )
-    serving.add_argument("--debug", action="store_true", help="log what payloads hold")
-    serving.set_defaults(run=_serve)
-
-    validating = commands.add_parser(
-        "validate",
-        help="validate files of payloads, JSON or NDJSON",
-        description="Writes a line for each problem: FILE:LINE: POINTER: MESSAGE. Exits 0 if "
-        "everything is valid, 1 if something is not, 2 if something could not be read. Payloads "
-        "encrypted with a server secret need it in the environment, as UNISIGHTS_SERVER_SECRET.",
-    )
-    validating.add_argument("files", nargs="+", metavar="FILE", help="a file; -: standard input")
-    validating.add_argument(
-        "--format", choices=get_args(Format), default="text", help="json: one object a line"
-    )
-    validating.set_defaults(run=_validate)
-
-    describing = commands.add_parser("schema", help="print the JSON Schema of payloads")
-    describing.add_argument(
-        "--only", choices=["version", "digest"], help="print its version or SHA-256 instead"
-    )
-    describing.set_defaults(run=_schema)
-    _add_spool(commands)
-    return parser
-
-
-def _add_spool(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    spooling = commands.add_parser(
-        "spool", help="look into a spool of durable delivery, or mend it"
-    )
-    actions = spooling.add_subparsers(dest="action", required=True, metavar="ACTION")
-    stat = actions.add_parser("stat", help="say how much is waiting, and for how long")
-    stat.add_argument("--format", choices=get_args(Format), default="text")
-    listing = actions.add_parser("list", help="print a line for each record")
-    exporting = actions.add_parser("export", help="write records to standard output, as NDJSON")
-    for action in (listing, exporting):
-        action.add_argument("--waiting", action="store_true", help="only what is waiting")
-        action.add_argument("--dead", action="store_true", help="only dead letters")
-        action.add_argument("--rejected", action="store_true", help="only what was rejected")
-    retrying = actions.add_parser("retry", help="let dead letters be tried again")
-    replaying = actions.add_parser(
-        "replay",
-        help="judge what was rejected again, and deliver what is valid by now",
-        description="Judges by the schema of this version of unisights. Payloads encrypted with a "
-        "server secret need it in the environment, as UNISIGHTS_SERVER_SECRET.",
-    )
-    replaying.add_argument(
-        "--invalid-events",
-        choices=get_args(InvalidEvents),
-        default="reject",
-        help="quarantine: of refused bodies, deliver the events that are valid",
-    )
-    for action in (retrying, replaying):
-        action.add_argument(
-            "--id", action="append", type=int, help="only this one; may be given several times"
-        )
-    repairing = actions.add_parser(
-        "repair",
-        help="check the file, and save what can be read if it is corrupt",
-        description="Stop what uses the spool first. Exits 0 if nothing was lost, 1 if something "
-        "could not be read. The corrupt file is kept beside the new one.",
-    )
-    for action in (stat, listing, exporting, retrying, replaying, repairing):
-        action.add_argument("file", type=Path, metavar="FILE", help="the spool")
-    spooling.set_defaults(run=_spool)

@@ -1,4 +1,4 @@
-"""`unisights serve`: a collector of its own, on uvicorn, that stores to a sink."""
+"""`unisights serve`: an endpoint of its own, on uvicorn, that stores to a sink."""
 
 import asyncio
 import signal
@@ -9,15 +9,14 @@ from typing import Any
 
 import msgspec
 
-from unisights._runtime.calls import call_async
 from unisights.asgi import unisights_asgi
 from unisights.config import UnisightsOptions
 from unisights.errors import UnisightsError
-from unisights.sinks._urls import Destination
+from unisights.sinks._sink import Sink
 from unisights.types import UnisightsPayload
 
 DRAIN_SECONDS = 10
-"""How long requests that are under way may take to end once the server was told to stop."""
+"""How long requests under way may take to end once the server was told to stop."""
 
 
 class ServeError(UnisightsError):
@@ -26,38 +25,38 @@ class ServeError(UnisightsError):
 
 @dataclass
 class CountingHandler:
-    """Stores payloads and counts what was stored, for the closing line."""
+    """Stores payloads to a sink, and counts what was stored."""
 
-    sink: Any
+    sink: Sink
     payloads: int = 0
     events: int = 0
 
     async def __call__(self, payload: UnisightsPayload, request: Any) -> None:
         """Store a payload."""
-        await call_async(self.sink, payload, request)
+        await self.sink(payload, request)
         self.payloads += 1
         self.events += len(payload.data.events)
 
     async def open(self) -> None:
         """Open the sink."""
-        await call_async(self.sink.open)
+        await self.sink.open()
 
     async def close(self) -> None:
         """Close the sink."""
-        await call_async(self.sink.close)
+        await self.sink.close()
 
 
-def serve(options: UnisightsOptions, *, host: str, port: int, to: Destination) -> None:
-    """Receive events until SIGINT or SIGTERM, then end what is under way and close the sink.
+def serve(options: UnisightsOptions, sink: Sink, *, host: str, port: int) -> None:
+    """Receive events until SIGINT or SIGTERM; then end the requests under way and close the sink.
 
     Args:
         options: how events are received; the handler is set here.
+        sink: where the events are stored.
         host: the address to listen on.
         port: the port to listen on; 0 takes a free one.
-        to: where the events go.
 
     Raises:
-        ServeError: uvicorn is missing, or the address is not to be had.
+        ServeError: uvicorn is missing, or the server cannot listen on the address.
         SinkError: the sink cannot be used.
     """
     try:
@@ -65,9 +64,10 @@ def serve(options: UnisightsOptions, *, host: str, port: int, to: Destination) -
     except ImportError as error:
         raise ServeError("`serve` needs uvicorn: pip install 'unisights[serve]'") from error
 
-    handler = CountingHandler(to.sink)
-    # Better now than at the first event. What this loop has opened is of no use to the server's.
-    asyncio.run(_probe(handler))
+    # A sink that cannot be used is an error now, not at the first event. The server runs on another
+    # event loop, which connects by itself.
+    asyncio.run(_check(sink))
+    handler = CountingHandler(sink)
     app = unisights_asgi(replace(options, handler=handler))
     listener = _listen(host, port)
     config = uvicorn.Config(
@@ -77,20 +77,21 @@ def serve(options: UnisightsOptions, *, host: str, port: int, to: Destination) -
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    _print_banner(options, host, listener.getsockname()[1], to)
-    # uvicorn drains on these signals, then hands them on to whoever had them before.
+    _print_banner(options, sink, host, listener.getsockname()[1])
+    # On these signals uvicorn drains, and then calls the signal handlers that were there before:
+    # these do nothing, so that the closing line is printed.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run(sockets=[listener])
     stored = f"{_count(handler.payloads, 'payload')} with {_count(handler.events, 'event')}"
-    print(f"\nStopped. {stored} went to {to.shown}.")
+    print(f"\nStopped. {stored} went to {sink.location}.")
 
 
-async def _probe(handler: CountingHandler) -> None:
+async def _check(sink: Sink) -> None:
     try:
-        await handler.open()
+        await sink.open()
     finally:
-        await handler.close()
+        await sink.close()
 
 
 def _count(number: int, noun: str) -> str:
@@ -106,9 +107,21 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ServeError(f"cannot listen on {host} port {port}: {reason}; try --port") from error
 
 
-def _print_banner(options: UnisightsOptions, host: str, port: int, to: Destination) -> None:
-    shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{port}{options.path}"
+def _print_banner(options: UnisightsOptions, sink: Sink, host: str, port: int) -> None:
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}{options.path}"
+    print(
+        f"Receiving events at  {url}\n"
+        f"Storing them in      {sink.location}\n"
+        f"Origins              {', '.join(options.allow_origins)}\n\n"
+        f"Send one:   curl -i {url} -H 'Content-Type: application/json' -d '{_example_body()}'\n"
+        f"Look:       {sink.inspect_command}\n"
+        f"Stop:       Ctrl-C",
+        flush=True,
+    )
+
+
+def _example_body() -> str:
+    """A payload of one event that happens now, as JSON."""
     now = time.time_ns() // 1_000_000
     page = "https://example.com/"
     body = {
@@ -121,13 +134,4 @@ def _print_banner(options: UnisightsOptions, host: str, port: int, to: Destinati
             ],
         }
     }
-    json = msgspec.json.encode(body).decode()
-    print(
-        f"Receiving events at  {url}\n"
-        f"Storing them in      {to.shown}\n"
-        f"Origins              {', '.join(options.allow_origins)}\n\n"
-        f"Send one:   curl -i {url} -H 'Content-Type: application/json' -d '{json}'\n"
-        f"Look:       {to.look}\n"
-        f"Stop:       Ctrl-C",
-        flush=True,
-    )
+    return msgspec.json.encode(body).decode()

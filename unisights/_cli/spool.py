@@ -1,4 +1,4 @@
-"""What is behind `unisights spool`."""
+"""`unisights spool`: prints, exports, retries, replays and repairs what a spool holds."""
 
 import contextlib
 import sys
@@ -57,7 +57,7 @@ def export(path: Path, states: list[State]) -> int:
         for state in states:
             for record in _records(spool, state):
                 body = describe_body(record.pop("raw"))
-                # What is stored as JSON is written as it is.
+                # These are stored as JSON already.
                 for key in ("problems", "quarantined", "request"):
                     if key in record:
                         record[key] = msgspec.Raw((record[key] or "[]").encode())
@@ -67,7 +67,7 @@ def export(path: Path, states: list[State]) -> int:
 
 
 def print_list(path: Path, states: list[State]) -> int:
-    """Print a line for each record: what it is and what is wrong; return the exit status."""
+    """Print a line for each record, with why it is there; return the exit status."""
     with _opened(path) as spool:
         for state in states:
             for record in _records(spool, state):
@@ -97,7 +97,7 @@ def _records(spool: Spool, state: State) -> Iterator[dict[str, Any]]:
 
 
 def _why(record: dict[str, Any]) -> str:
-    """Why a record is where it is, in a line."""
+    """Why a payload failed or a body was rejected, on one line."""
     reason: str = record["reason"] or "-"
     if "problems" not in record:
         return reason
@@ -109,15 +109,15 @@ def _why(record: dict[str, Any]) -> str:
 
 
 def _printable(text: str) -> str:
-    """Text that a terminal can be given, on one line: senders decide on parts of it."""
+    """Escape what a terminal might obey: parts of the text come from senders."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def retry(path: Path, ids: list[int] | None) -> int:
-    """Let dead letters wait again; return the exit status."""
+    """Make dead letters wait for delivery again; return the exit status."""
     with _opened(path) as spool, spool.transaction():
         count = spool.revive(ids)
-    print(f"{count} dead letter{'' if count == 1 else 's'} will be tried again")
+    print(f"{count} dead letter{'' if count == 1 else 's'} will be retried")
     if ids and count < len(set(ids)):
         raise StoreError(f"{len(set(ids)) - count} of the ids are no dead letters of {path}")
     return 0
@@ -126,7 +126,7 @@ def retry(path: Path, ids: list[int] | None) -> int:
 def replay(
     path: Path, ids: list[int] | None, *, server_secret: str | None, quarantines: bool
 ) -> int:
-    """Judge rejected records again; return the exit status."""
+    """Validate rejected records again, and deliver what is valid; return the exit status."""
     with _opened(path) as spool:
         if ids is not None:
             missing = set(ids) - {row_id for row_id, _ in spool.rejected.read(ids)}
@@ -139,7 +139,7 @@ def replay(
 
 
 def repair(path: Path) -> int:
-    """Repair a spool if need be; return the exit status: 1 if something could not be saved."""
+    """Repair a spool if it is corrupt; return the exit status: 1 if something was lost."""
     done = repair_spool(path.resolve())
     if done.was_intact:
         print(f"{path} is intact: {done.saved} records")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, TextIO
 
-from unisights._cli.positions import lines_of
 from unisights.errors import InvalidJSONError, Problem, ValidationError
 from unisights.validator import decode_unisights_payload
 
@@ -18,6 +17,7 @@ MAX_PAYLOAD = 64 * 1024 * 1024
 """The largest single payload that is read, in bytes; files may be of any size."""
 
 PROGRESS_SECONDS = 1.0
+"""How much time passes between two messages of progress."""
 
 _NDJSON_SUFFIXES = {".ndjson", ".jsonl"}
 
@@ -48,56 +48,31 @@ def validate_files(
     """Validate payloads in files, and write a line for each problem.
 
     Args:
-        names: files of one JSON payload each, or of NDJSON, one payload a line; `-` is the
+        names: files of one JSON payload each, or of NDJSON, one payload on each line; `-` is the
             standard input.
-        output_format: `text`, as `FILE:LINE: POINTER: MESSAGE`, or `json`, one object a line.
+        output_format: `text`, as `FILE:LINE: POINTER: MESSAGE`, or `json`, one object on each
+            line. LINE is the line on which the payload begins, POINTER the place in the payload.
         server_secret: the secret that encrypted payloads were made with, if any.
-        out: where the lines go; the standard output, if not given.
-        progress: where to say now and then how far it is; nowhere, if not given.
+        out: where the lines are written; None: the standard output.
+        progress: where the progress is written, once a second; None: nowhere.
     """
     totals = Totals()
     out = out or sys.stdout
     meter = _Meter(progress)
     for name in names:
         try:
-            with _opened(name) as stream:
-                for line, body in _payloads(stream, is_ndjson=_is_ndjson_name(name)):
-                    totals.payloads += 1
-                    meter.show(totals)
-                    _validate(name, line, body, server_secret, totals, out, output_format)
+            for line, body in _read(name):
+                totals.payloads += 1
+                meter.show(totals)
+                problems = _problems(body, server_secret)
+                totals.invalid += bool(problems)
+                totals.problems += len(problems)
+                for problem in problems:
+                    print(_shown(name, line, problem, output_format), file=out)
         except OSError as error:
             totals.unreadable += 1
             print(f"unisights: {name}: {error.strerror or error}", file=sys.stderr)
     return totals
-
-
-def _validate(  # noqa: PLR0917  # private, and called in one place
-    name: str,
-    line: int,
-    body: bytes,
-    server_secret: str | None,
-    totals: Totals,
-    out: TextIO,
-    output_format: Format,
-) -> None:
-    problems = _problems(body, server_secret)
-    totals.invalid += bool(problems)
-    totals.problems += len(problems)
-    lines = _lines(body, problems)
-    for problem in problems:
-        place = line + lines.get(problem.pointer, 1) - 1
-        if output_format == "json":
-            record = {"file": name, "line": place, **problem.to_dict()}
-            print(json.dumps(record, ensure_ascii=False), file=out)
-        else:
-            print(f"{name}:{place}: {problem.pointer or '/'}: {problem.message}", file=out)
-
-
-def _lines(body: bytes, problems: tuple[Problem, ...]) -> dict[str, int]:
-    """Where in a payload of several lines its problems are."""
-    if not problems or b"\n" not in body.strip() or problems[0].rule == "json":
-        return {}
-    return lines_of(body.decode("utf-8-sig"), [problem.pointer for problem in problems])
 
 
 def _problems(body: bytes, server_secret: str | None) -> tuple[Problem, ...]:
@@ -112,20 +87,30 @@ def _problems(body: bytes, server_secret: str | None) -> tuple[Problem, ...]:
     return ()
 
 
+def _shown(name: str, line: int, problem: Problem, output_format: Format) -> str:
+    if output_format == "json":
+        record = {"file": name, "line": line, **problem.to_dict()}
+        return json.dumps(record, ensure_ascii=False)
+    return f"{name}:{line}: {problem.pointer or '/'}: {problem.message}"
+
+
+def _read(name: str) -> Iterator[tuple[int, bytes]]:
+    """Yield each payload of a file, with the line on which it begins."""
+    with _opened(name) as stream:
+        is_ndjson = Path(name).suffix.lower() in _NDJSON_SUFFIXES
+        yield from _payloads(stream, is_ndjson=is_ndjson)
+
+
 def _opened(name: str) -> BinaryIO:
     if name == "-":
         return open(sys.stdin.fileno(), "rb", closefd=False)
     return Path(name).open("rb")
 
 
-def _is_ndjson_name(name: str) -> bool:
-    return Path(name).suffix.lower() in _NDJSON_SUFFIXES
-
-
 def _payloads(stream: BinaryIO, *, is_ndjson: bool) -> Iterator[tuple[int, bytes]]:
-    """Yield each payload with its line; holds one of them at a time.
+    """Yield each payload with its line; only one of them is in memory at a time.
 
-    Without a telling name, a file whose first line is a whole JSON object is NDJSON.
+    If the file's name does not tell, it is NDJSON if its first line is a whole JSON object.
     """
     number = 0
     while first := stream.readline(MAX_PAYLOAD + 1):
@@ -140,15 +125,15 @@ def _payloads(stream: BinaryIO, *, is_ndjson: bool) -> Iterator[tuple[int, bytes
         rest = stream.read(MAX_PAYLOAD + 1)
         yield number, first + rest
         return
-    yield number, _without_the_rest(first, stream)
+    yield number, _skip_rest(first, stream)
     while body := stream.readline(MAX_PAYLOAD + 1):
         number += 1
         if body.strip():
-            yield number, _without_the_rest(body, stream)
+            yield number, _skip_rest(body, stream)
 
 
-def _without_the_rest(line: bytes, stream: BinaryIO) -> bytes:
-    """Skip what is left of a line that is too long to be read."""
+def _skip_rest(line: bytes, stream: BinaryIO) -> bytes:
+    """Return a line; of one that is too long, skip what was not read of it."""
     piece = line
     while len(piece) > MAX_PAYLOAD and not piece.endswith(b"\n"):
         piece = stream.readline(MAX_PAYLOAD + 1)
@@ -156,7 +141,7 @@ def _without_the_rest(line: bytes, stream: BinaryIO) -> bytes:
 
 
 class _Meter:
-    """Says now and then how far it is."""
+    """Writes the progress, once a second."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream

@@ -1,45 +1,42 @@
 """Handlers that store what was received: pass one as `handler`.
 
-Each is imported when it is first asked for, since most need a client library; a missing one is an
-ImportError that names the extra to install.
+Every sink has `open`, `close` and a `from_url` of its own. The names of this module are public.
+Modules that begin with an underscore are shared by the sinks; of the rest of the package, only the
+`unisights` command imports them.
+
+A sink is imported when its name is first used, because most need a client library. If the library
+is missing, the ImportError names the extra to install.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unisights.sinks._batching import Batch, Retry
-    from unisights.sinks.jsonl import JSONLinesSink
-    from unisights.sinks.kafka import KafkaSink
-    from unisights.sinks.postgres import PostgresSink
-    from unisights.sinks.redis import RedisStreamSink
-    from unisights.sinks.sqlite import SQLiteSink
+    from unisights.sinks._batch import Batch as Batch
+    from unisights.sinks._retry import Retry as Retry
+    from unisights.sinks.jsonl import JSONLinesSink as JSONLinesSink
+    from unisights.sinks.kafka import KafkaSink as KafkaSink
+    from unisights.sinks.postgres import PostgresSink as PostgresSink
+    from unisights.sinks.redis import RedisStreamSink as RedisStreamSink
+    from unisights.sinks.sqlite import SQLiteSink as SQLiteSink
 
-__all__ = [
-    "Batch",
-    "JSONLinesSink",
-    "KafkaSink",
-    "PostgresSink",
-    "RedisStreamSink",
-    "Retry",
-    "SQLiteSink",
-]
+else:  # Type checkers would take any attribute to exist.
+    _MODULES = {
+        "Batch": "_batch",
+        "JSONLinesSink": "jsonl",
+        "KafkaSink": "kafka",
+        "PostgresSink": "postgres",
+        "RedisStreamSink": "redis",
+        "Retry": "_retry",
+        "SQLiteSink": "sqlite",
+    }
 
-_HOMES = {
-    "Batch": "_batching",
-    "JSONLinesSink": "jsonl",
-    "KafkaSink": "kafka",
-    "PostgresSink": "postgres",
-    "RedisStreamSink": "redis",
-    "Retry": "_batching",
-    "SQLiteSink": "sqlite",
-}
+    __all__ = list(_MODULES)
 
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"unisights.sinks.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> Any:
+        """Import the class of this name."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f"unisights.sinks.{_MODULES[name]}"), name)
+        globals()[name] = found
+        return found

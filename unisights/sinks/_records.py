@@ -1,4 +1,4 @@
-"""What a destination that takes messages holds for each payload: one layout for all of them."""
+"""The record of a payload: one layout for all destinations that take messages."""
 
 from typing import Any
 
@@ -8,15 +8,18 @@ from unisights.schema import SCHEMA_VERSION
 from unisights.types import UnisightsPayload
 
 encode = msgspec.json.Encoder().encode
+"""Encode as JSON, in bytes."""
 
 
 def make_record(payload: UnisightsPayload) -> dict[str, Any]:
-    """Return a payload as it is kept outside, ready for JSON; the keys are in a fixed order.
+    """Return the record of a payload, ready for JSON. Its keys are always in this order.
 
-    `content_id` tells a payload that came twice, `received_at` is the server's time in
-    milliseconds since the Unix epoch, `clock_skew` the visitor's clock less the server's in
-    milliseconds or null, `encrypted` says how it came, `schema_version` which schema it was read
-    by, and `data` is the session with its events.
+    - `content_id`: the hash of the body, the same for a payload that came twice.
+    - `received_at`: when it came by the server's clock, in milliseconds since the Unix epoch.
+    - `clock_skew`: the visitor's clock minus the server's, in milliseconds, or None.
+    - `encrypted`: whether it came encrypted.
+    - `schema_version`: the version of the schema that it was read by.
+    - `data`: the session with its events.
     """
     return {
         "content_id": payload.content_id,

@@ -1,12 +1,14 @@
-"""A handler that appends to NDJSON files, and rotates them."""
+"""A handler that appends to an NDJSON file, and rotates it."""
 
 import asyncio
 import contextlib
 import os
 import re
+import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 try:
     import fcntl
@@ -14,9 +16,12 @@ except ImportError as error:
     raise ImportError("JSONLinesSink needs a POSIX system: it locks files with flock") from error
 
 from unisights.errors import ConfigurationError, SinkError
-from unisights.sinks._base import BatchingSink, Writer
-from unisights.sinks._batching import Batch, Retry
+from unisights.sinks._batch import Batch
+from unisights.sinks._batching_sink import BatchingSink
 from unisights.sinks._records import encode, make_record
+from unisights.sinks._retry import Retry
+from unisights.sinks._urls import read_flag, read_path, split_options
+from unisights.sinks._writer import Writer
 from unisights.types import UnisightsPayload
 
 _NEWLINE = b"\n"
@@ -26,22 +31,21 @@ class JSONLinesSink(BatchingSink[bytes]):
     """Appends each payload as a line of JSON to a file; a full file is renamed, and a new one made.
 
     A line is `{"content_id", "received_at", "clock_skew", "encrypted", "schema_version", "data"}`.
-    A full file gets a number behind its name, `events.jsonl.1` being the oldest, and is never
-    changed again.
-    Several processes on one machine may share a file, and several sinks in one process: each
-    write and each rotation holds a lock on it. If a crash leaves half a line, the next write
-    begins a new one.
+    A full file gets a number behind its name and is never changed again; `events.jsonl.1` is the
+    oldest. Several processes on one machine may share a file, and so may several sinks in one
+    process: each write and each rotation locks the file. If a crash leaves half a line, the next
+    write begins a new line.
 
     Args:
-        path: the file; made if it does not exist.
-        max_bytes: the size from which on a file is full.
+        path: the file; it is made if it does not exist.
+        max_bytes: a file of this size or more is full.
         max_files: how many full files are kept; the oldest are deleted. None keeps all.
-        fsync: confirm only what the disk has confirmed, so that it survives a power failure;
-            without, it survives the end of the process.
+        fsync: confirm a payload when the disk has confirmed it, so that it survives a power
+            failure. When off, it survives the end of the process.
         batch: the bounds of what is written at once.
 
     Raises:
-        ConfigurationError: a value cannot work.
+        ConfigurationError: a value is out of range.
         ImportError: the system is not a POSIX one.
     """
 
@@ -60,9 +64,29 @@ class JSONLinesSink(BatchingSink[bytes]):
             raise ConfigurationError(
                 "JSONLinesSink: max_files must be a positive number, or None to keep all"
             )
-        # What a disk refuses it refuses again; and a thread that hangs cannot be given up.
-        super().__init__(str(path), batch, Retry(attempts=1, timeout=24 * 60 * 60))
-        self._file = _RotatingFile(Path(path), max_bytes, max_files, fsync=fsync)
+        # A disk that failed fails again, and a thread that hangs cannot be stopped.
+        retry = Retry(attempts=1, timeout=24 * 60 * 60)
+        super().__init__(str(Path(path).absolute()), batch, retry)
+        self._path = Path(path)
+        self._file = _RotatingFile(self._path, max_bytes, max_files, fsync=fsync)
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Return the sink of `jsonl:///FILE` or `jsonl:FILE`; a fourth slash begins at the root.
+
+        The query may have `max_bytes`, `max_files` and `fsync`, such as
+        `jsonl:events.jsonl?max_files=10&fsync=true`.
+
+        Raises:
+            ConfigurationError: the URL does not have this form, or a value is out of range.
+        """
+        base, options = split_options(url, {"max_bytes": int, "max_files": int, "fsync": read_flag})
+        return cls(read_path(base, "jsonl"), **options)
+
+    @property
+    def inspect_command(self) -> str:
+        """A shell command that shows what was stored."""
+        return f"tail {shlex.quote(str(self._path))}"
 
     def _prepare(self, payload: UnisightsPayload) -> tuple[bytes, int]:
         line = encode(make_record(payload)) + _NEWLINE
@@ -73,7 +97,7 @@ class JSONLinesSink(BatchingSink[bytes]):
 
 
 class _FileWriter(Writer[bytes]):
-    """Writes in a thread: disks block."""
+    """Writes in a thread, because disks block."""
 
     def __init__(self, file: "_RotatingFile") -> None:
         self._file = file
@@ -92,7 +116,7 @@ class _FileWriter(Writer[bytes]):
 
 
 class _RotatingFile:
-    """A file that is appended to under a lock, and renamed when it is full."""
+    """A file that is written under a lock, and renamed when it is full."""
 
     def __init__(self, path: Path, max_bytes: int, max_files: int | None, *, fsync: bool) -> None:
         self._path = path
@@ -114,7 +138,7 @@ class _RotatingFile:
             self._descriptor = None
 
     def append(self, lines: bytes) -> None:
-        """Append whole lines, all or none."""
+        """Append lines: all of them or none."""
         with self._lock, self._locked() as descriptor:
             size = os.fstat(descriptor).st_size
             is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != _NEWLINE
@@ -123,12 +147,12 @@ class _RotatingFile:
                 if self._fsync:
                     os.fsync(descriptor)
             except OSError:
-                # The disk may be full: half a line helps nobody.
+                # The disk may be full. Half a line would be of no use.
                 with contextlib.suppress(OSError):
                     os.ftruncate(descriptor, size)
                 raise
             if os.fstat(descriptor).st_size >= self._max_bytes:
-                # The lines are stored, whatever becomes of the renaming.
+                # The lines are stored, even if the file cannot be renamed.
                 with contextlib.suppress(OSError):
                     self._rotate()
 
@@ -136,7 +160,7 @@ class _RotatingFile:
     def _locked(self) -> Iterator[int]:
         """The open file, locked against all other writers."""
         while True:
-            descriptor = self._opened()
+            descriptor = self._open_descriptor()
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             try:
                 if self._is_current(descriptor):
@@ -144,12 +168,12 @@ class _RotatingFile:
                     return
             finally:
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
-            # Another process has renamed it meanwhile.
+            # Another process has renamed the file in the meantime.
             os.close(descriptor)
             self._descriptor = None
 
-    def _opened(self) -> int:
-        # A lock belongs to the open file, which a fork shares: a child needs its own.
+    def _open_descriptor(self) -> int:
+        # A fork shares the open file, and a lock belongs to the open file: a child opens its own.
         if self._descriptor is None or self._owner != os.getpid():
             try:
                 self._descriptor = os.open(
@@ -172,7 +196,7 @@ class _RotatingFile:
         full = dict(self._full_files())
         self._path.rename(self._path.with_name(f"{self._path.name}.{max(full, default=0) + 1}"))
         if self._max_files is not None:
-            # The one that was just renamed is not among them.
+            # `full` does not hold the file that was just renamed.
             for number in sorted(full, reverse=True)[self._max_files - 1 :]:
                 full[number].unlink(missing_ok=True)
         if self._fsync:
@@ -193,6 +217,7 @@ class _RotatingFile:
 
 
 def _write(descriptor: int, lines: bytes) -> None:
+    """Write all bytes; the system may take fewer at once."""
     left = memoryview(lines)
     while left:
         left = left[os.write(descriptor, left) :]

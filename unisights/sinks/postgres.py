@@ -1,8 +1,8 @@
-"""A handler that stores into PostgreSQL."""
+"""A handler that stores in PostgreSQL."""
 
-import math
-from collections.abc import Iterator, Sequence
-from typing import Any, LiteralString
+import shlex
+from collections.abc import Sequence
+from typing import Any, Self
 
 try:
     import psycopg
@@ -11,123 +11,45 @@ except ImportError as error:
     raise ImportError("PostgresSink needs psycopg: pip install 'unisights[postgres]'") from error
 
 from unisights.errors import ConfigurationError, SinkError
-from unisights.sinks._base import BatchingSink, Writer
-from unisights.sinks._batching import Batch, Retry, describe
-from unisights.sinks._records import encode
-from unisights.sinks._secrets import without_password
-from unisights.types import Event, UnisightsPayload
-
-STORE_VERSION = 1
-"""The version of the tables, kept in the table `store`."""
-
-Columns = tuple[tuple[Any, ...], list[tuple[Any, ...]]]
-"""A payload's row, and those of its events."""
-
-_PAYLOAD_COLUMNS: dict[LiteralString, LiteralString] = {
-    "content_id": "text",
-    "received_at": "bigint",
-    "client_time": "bigint",
-    "asset_id": "text",
-    "session_id": "text",
-    "page_url": "text",
-    "entry_page": "text",
-    "exit_page": "text",
-    "scroll_depth": "double precision",
-    "time_on_page": "double precision",
-    "utm_params": "jsonb",
-    "device_info": "jsonb",
-    "event_count": "integer",
-    "encrypted": "boolean",
-    "raw": "bytea",
-}
-
-_EVENT_COLUMNS: dict[LiteralString, LiteralString] = {
-    "position": "integer",
-    "type": "text",
-    "name": "text",
-    "client_time": "bigint",
-    "data": "jsonb",
-}
-
-_REQUIRED = {
-    "content_id",
-    "received_at",
-    "utm_params",
-    "device_info",
-    "event_count",
-    "encrypted",
-    "raw",
-    "position",
-    "type",
-    "data",
-}
-
-_TABLES = """
-CREATE TABLE {schema}.store (version integer NOT NULL);
-INSERT INTO {schema}.store VALUES ({version});
-CREATE TABLE {schema}.payloads (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    {payload_columns},
-    UNIQUE (content_id)
-);
-CREATE INDEX ON {schema}.payloads (received_at);
-CREATE TABLE {schema}.events (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    payload_id bigint NOT NULL REFERENCES {schema}.payloads (id) ON DELETE CASCADE,
-    {event_columns},
-    received_at bigint NOT NULL,
-    asset_id text,
-    session_id text,
-    page_url text
-);
-CREATE INDEX ON {schema}.events (payload_id);
-CREATE INDEX ON {schema}.events (type, client_time);
--- Of unchecked payloads, a session's id may be longer than a B-tree takes.
-CREATE INDEX ON {schema}.payloads USING hash (session_id);
-CREATE INDEX ON {schema}.events USING hash (session_id)
-"""
-
-# One statement, so one transaction and one round trip. The events of a payload that was there
-# already find no new row to belong to.
-_INSERT = """
-WITH stored AS (
-    INSERT INTO {schema}.payloads ({payload_names})
-    SELECT * FROM unnest({payload_arrays})
-    ON CONFLICT (content_id) DO NOTHING
-    RETURNING id, content_id, received_at, asset_id, session_id, page_url
+from unisights.sinks._batch import Batch
+from unisights.sinks._batching_sink import BatchingSink
+from unisights.sinks._postgres_tables import (
+    STORE_VERSION,
+    Rows,
+    create_statement,
+    insert_statement,
+    insert_values,
+    make_rows,
 )
-INSERT INTO {schema}.events
-    (payload_id, received_at, asset_id, session_id, page_url, {event_names})
-SELECT stored.id, received_at, asset_id, session_id, page_url, {event_names}
-FROM unnest({event_arrays}) AS event (content_id, {event_names})
-JOIN stored USING (content_id)
-ORDER BY stored.id, position
-"""
+from unisights.sinks._redaction import without_passwords
+from unisights.sinks._retry import Retry
+from unisights.sinks._urls import split_options
+from unisights.sinks._writer import Writer
+from unisights.types import UnisightsPayload
 
-# Classes and codes of errors that may pass: a failover, a deadlock, a full disk, a restart.
 _TRANSIENT = ("08", "40", "53", "55P03", "57", "25006", "58")
-_PERMANENT = ("28", "3D")
+"""SQLSTATE classes and codes of transient errors: failovers, deadlocks, full disks, restarts."""
 
 _QUOTING = ("22", "23", "P0")
-"""Classes of errors whose messages may quote what was to be stored."""
+"""SQLSTATE classes of errors whose messages may quote what was to be stored."""
 
 
-class PostgresSink(BatchingSink[Columns]):
-    """Stores payloads into PostgreSQL: one row in `payloads` for each, one in `events` per event.
+class PostgresSink(BatchingSink[Rows]):
+    """Stores payloads in PostgreSQL: a row in `payloads` for each, one in `events` per event.
 
-    A batch is one transaction. A payload that was stored before, by its content, is left out with
-    all its events, so a batch may be sent again without harm. U+0000, which PostgreSQL cannot
-    hold in text, becomes U+FFFD; the column `raw` keeps the body byte for byte.
+    A batch is one transaction. A payload whose content was stored before is left out, with all its
+    events, so a batch may be sent again without harm. PostgreSQL cannot hold U+0000 in text: it
+    becomes U+FFFD. The column `raw` keeps the body byte for byte.
 
     Args:
         dsn: a `postgresql://` URL or a libpq connection string.
-        schema: where the tables are; made if it does not exist.
+        schema: the PostgreSQL schema of the tables; it is made if it does not exist.
         create_tables: make the tables if they do not exist.
         batch: the bounds of a batch.
-        retry: how often a batch is tried.
+        retry: how a batch is retried.
 
     Raises:
-        ConfigurationError: a value cannot work.
+        ConfigurationError: `dsn` or `schema` cannot be used.
         ImportError: psycopg is not installed.
     """
 
@@ -143,44 +65,44 @@ class PostgresSink(BatchingSink[Columns]):
         try:
             psycopg.conninfo.conninfo_to_dict(dsn)
         except psycopg.Error as error:
-            # The message may hold the string, and that a password.
+            # The message may quote the string, which may hold a password.
             raise ConfigurationError(
                 "PostgresSink: dsn must be a postgresql:// URL or a libpq connection string"
             ) from error
         if not schema or "\0" in schema:
             raise ConfigurationError("PostgresSink: schema must be a name")
-        super().__init__(f"{without_password(dsn)} schema {schema}", batch, retry)
+        super().__init__(f"{without_passwords(dsn)} schema {schema}", batch, retry)
         self._dsn = dsn
         self._schema = schema
         self._create_tables = create_tables
 
-    def _prepare(self, payload: UnisightsPayload) -> tuple[Columns, int]:
-        identity = payload.content_id
-        events = [
-            (identity, position, *_event_values(event))
-            for position, event in enumerate(payload.data.events)
-        ]
-        data = payload.data
-        row = (
-            identity,
-            payload.received_at,
-            max((event[4] for event in events if event[4] is not None), default=None),
-            *(_text(value) for value in (data.asset_id, data.session_id, data.page_url)),
-            *(_text(value) for value in (data.entry_page, data.exit_page)),
-            *(_float(value) for value in (data.scroll_depth, data.time_on_page)),
-            _json(data.utm_params.to_dict()),
-            _json(data.device_info.to_dict()),
-            len(events),
-            payload.encrypted,
-            payload.raw,
-        )
-        return (row, events), len(payload.raw) + sum(len(event[5]) for event in events)
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Return the sink of a URL such as `postgresql://USER@HOST/DATABASE?schema=NAME`.
+
+        The query may have `schema`; libpq gets the rest of the URL.
+
+        Raises:
+            ConfigurationError: libpq cannot read the URL, or the schema has no name.
+        """
+        dsn, options = split_options(url, {"schema": str})
+        return cls(dsn, **options)
+
+    @property
+    def inspect_command(self) -> str:
+        """A shell command that shows how many events of each type were stored."""
+        query = f'SELECT type, count(*) FROM "{self._schema}".events GROUP BY type'  # noqa: S608  # shown
+        return f"psql {shlex.quote(without_passwords(self._dsn))} -c {shlex.quote(query)}"
+
+    def _prepare(self, payload: UnisightsPayload) -> tuple[Rows, int]:
+        row, events = make_rows(payload)
+        return (row, events), len(payload.raw) + sum(len(event[-1]) for event in events)
 
     def _make_writer(self) -> "_TableWriter":
         return _TableWriter(self._dsn, self._schema, creates=self._create_tables)
 
 
-class _TableWriter(Writer[Columns]):
+class _TableWriter(Writer[Rows]):
     splits = True
 
     def __init__(self, dsn: str, schema: str, *, creates: bool) -> None:
@@ -189,32 +111,18 @@ class _TableWriter(Writer[Columns]):
         self._schema_name = schema
         self._creates = creates
         self._connection: AsyncConnection[Any] | None = None
-        self._insert = sql.SQL(_INSERT).format(
-            schema=self._schema,
-            payload_names=sql.SQL(", ").join(map(sql.Identifier, _PAYLOAD_COLUMNS)),
-            payload_arrays=_arrays(_PAYLOAD_COLUMNS),
-            event_names=sql.SQL(", ").join(map(sql.Identifier, _EVENT_COLUMNS)),
-            event_arrays=_arrays({"content_id": "text", **_EVENT_COLUMNS}),
-        )
+        self._insert = insert_statement(self._schema)
 
     async def open(self) -> None:
         await self._connected()
 
-    async def write(self, items: Sequence[Columns]) -> None:
+    async def write(self, items: Sequence[Rows]) -> None:
         connection = await self._connected()
-        # The same payload may be in a batch twice.
-        unique = {row[0]: (row, events) for row, events in reversed(items)}
-        rows = [row for row, _ in reversed(unique.values())]
-        events = [event for _, batch in reversed(unique.values()) for event in batch]
-        values = [
-            *_columns(rows, len(_PAYLOAD_COLUMNS)),
-            *_columns(events, len(_EVENT_COLUMNS) + 1),
-        ]
         try:
-            await connection.execute(self._insert, values)
+            await connection.execute(self._insert, insert_values(items))
         except BaseException as error:
             if connection.closed or not isinstance(error, psycopg.Error) or _is_transient(error):
-                # What state it is in, or which server it leads to, is not known: anew next time.
+                # The state of the connection is unknown: the next attempt makes a new one.
                 self._connection = None
                 await connection.close()
             raise
@@ -229,9 +137,9 @@ class _TableWriter(Writer[Columns]):
 
     def describe(self, error: Exception) -> str:
         if not isinstance(error, psycopg.Error) or error.sqlstate is None:
-            return describe(error)
-        # Details and context quote values; of data and constraints, and from triggers, so may
-        # the message itself.
+            return super().describe(error)
+        # Details and context quote values. For errors of data, of constraints and of triggers, the
+        # message may quote them, too.
         if error.sqlstate.startswith(_QUOTING):
             return f"{type(error).__name__} ({error.sqlstate})"
         return " ".join((error.diag.message_primary or type(error).__name__).split())
@@ -259,7 +167,7 @@ class _TableWriter(Writer[Columns]):
         if encoding != "UTF8":
             raise SinkError(f"the database's encoding must be UTF8, not {encoding}")
         async with connection.transaction():
-            # Several processes may come at once, and CREATE … IF NOT EXISTS is no lock.
+            # Several processes may do this at once, and CREATE … IF NOT EXISTS is no lock.
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('unisights store'))")
             found = await self._version(connection)
             if found is None and self._creates:
@@ -284,15 +192,9 @@ class _TableWriter(Writer[Columns]):
             "SELECT count(*) FROM pg_namespace WHERE nspname = %s", [self._schema_name]
         )
         if (await cursor.fetchone()) == (0,):
-            # IF NOT EXISTS would need the right to create schemas even where it exists.
+            # IF NOT EXISTS needs the right to create schemas even if the schema exists.
             await connection.execute(sql.SQL("CREATE SCHEMA {}").format(self._schema))
-        tables = sql.SQL(_TABLES).format(
-            schema=self._schema,
-            version=sql.Literal(STORE_VERSION),
-            payload_columns=_definitions(_PAYLOAD_COLUMNS),
-            event_columns=_definitions(_EVENT_COLUMNS),
-        )
-        await connection.execute(tables)
+        await connection.execute(create_statement(self._schema))
 
 
 def _is_transient(error: BaseException) -> bool:
@@ -300,76 +202,5 @@ def _is_transient(error: BaseException) -> bool:
         return False
     if error.sqlstate is not None:
         return error.sqlstate.startswith(_TRANSIENT)
-    # Without a code it never came to a statement: there is no connection, or no longer.
+    # Without an SQLSTATE no server has answered: the connection failed.
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-
-
-def _definitions(columns: dict[LiteralString, LiteralString]) -> sql.Composed:
-    return sql.SQL(", ").join(
-        sql.SQL("{} {}{}").format(
-            sql.Identifier(name), sql.SQL(kind), sql.SQL(" NOT NULL" if name in _REQUIRED else "")
-        )
-        for name, kind in columns.items()
-    )
-
-
-def _arrays(columns: dict[LiteralString, LiteralString]) -> sql.Composed:
-    # In binary form nothing needs to be quoted; JSON has no binary form that clients could make.
-    return sql.SQL(", ").join(
-        sql.SQL("%b::text[]::jsonb[]" if kind == "jsonb" else "%b::{}[]").format(sql.SQL(kind))
-        for kind in columns.values()
-    )
-
-
-def _columns(rows: list[tuple[Any, ...]], width: int) -> Iterator[list[Any]]:
-    for index in range(width):
-        yield [row[index] for row in rows]
-
-
-def _event_values(event: Event) -> tuple[str, str | None, int | None, str]:
-    data = event.data
-    return (
-        event.type,
-        _text(getattr(data, "name", None)),
-        _integer(data.timestamp),
-        _json(data.to_dict()),
-    )
-
-
-def _text(value: Any) -> str | None:
-    """A value as text; only unchecked payloads hold others than strings."""
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else encode(value).decode()
-    return text.replace("\0", "\ufffd")
-
-
-def _float(value: Any) -> float | None:
-    """A value as a number, or None if it is none that fits; `raw` has what came."""
-    try:
-        number = float(value) if isinstance(value, int | float) else math.nan
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _integer(value: Any) -> int | None:
-    """Likewise, a whole number."""
-    fits = isinstance(value, int) and -(2**63) <= value < 2**63
-    return int(value) if fits else None
-
-
-def _json(value: Any) -> str:
-    """JSON that PostgreSQL takes: without U+0000."""
-    text = encode(value).decode()
-    return encode(_without_nul(value)).decode() if r"\u0000" in text else text
-
-
-def _without_nul(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd")
-    if isinstance(value, dict):
-        return {_without_nul(key): _without_nul(member) for key, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nul(item) for item in value]
-    return value

@@ -1,6 +1,8 @@
 """A handler that appends to a Redis stream."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 try:
     import redis.asyncio
@@ -12,10 +14,13 @@ except ImportError as error:
     raise ImportError("RedisStreamSink needs redis-py: pip install 'unisights[redis]'") from error
 
 from unisights.errors import ConfigurationError, SinkError
-from unisights.sinks._base import BatchingSink, Writer
-from unisights.sinks._batching import Batch, Retry, describe
+from unisights.sinks._batch import Batch
+from unisights.sinks._batching_sink import BatchingSink
 from unisights.sinks._records import encode, make_record
-from unisights.sinks._secrets import without_password
+from unisights.sinks._redaction import without_passwords
+from unisights.sinks._retry import Retry
+from unisights.sinks._urls import read_flag, split_options
+from unisights.sinks._writer import Writer
 from unisights.types import UnisightsPayload
 
 Fields = dict[FieldT, EncodableT]
@@ -25,12 +30,12 @@ _TRANSIENT = (
     exceptions.TimeoutError,
     TimeoutError,
     OSError,
-    # A replica was asked, or there is none to ask: after a failover, another one answers.
+    # A replica answered, or none is there: after a failover, another server answers.
     exceptions.ReadOnlyError,
     exceptions.MasterDownError,
     exceptions.TryAgainError,
     exceptions.ClusterDownError,
-    # Consumers may make room.
+    # Consumers may free memory.
     exceptions.OutOfMemoryError,
 )
 
@@ -40,23 +45,23 @@ class RedisStreamSink(BatchingSink[Fields]):
 
     An entry has the fields `content_id`, `received_at`, `clock_skew`, `encrypted`,
     `schema_version` and `data`: strings as they are, all others as JSON. The entries of a batch
-    are one transaction. If the answer to one is lost, it is sent again, so an entry may be there
-    twice, with the same `content_id`.
+    are one transaction. If the server's answer to a batch is lost, the batch is sent again, so an
+    entry may be stored twice, with the same `content_id`.
 
-    Redis confirms what it holds in memory. Whether that survives a crash is the server's setting,
-    `appendfsync`.
+    Redis confirms what it holds in memory. The server's setting `appendfsync` decides whether that
+    survives a crash.
 
     Args:
         url: `redis://`, `rediss://` or `unix://`, as redis-py takes it.
         stream: the stream's key.
         maxlen: how many entries the stream keeps; older ones are dropped, read or not. None keeps
-            all, and the server's memory is the limit.
-        approximate: let the server keep a few more, which is much cheaper for it.
+            all, up to the limit of the server's memory.
+        approximate: let the server keep a few more entries than `maxlen`, which costs it much less.
         batch: the bounds of a batch.
-        retry: how often a batch is tried.
+        retry: how a batch is retried.
 
     Raises:
-        ConfigurationError: a value cannot work.
+        ConfigurationError: a value is out of range, or redis-py refuses the URL.
         ImportError: redis-py is not installed.
     """
 
@@ -74,7 +79,7 @@ class RedisStreamSink(BatchingSink[Fields]):
             raise ConfigurationError("RedisStreamSink: stream must be a key")
         if maxlen is not None and maxlen < 1:
             raise ConfigurationError("RedisStreamSink: maxlen must be a positive number, or None")
-        super().__init__(f"{without_password(url)} stream {stream}", batch, retry)
+        super().__init__(f"{without_passwords(url)} stream {stream}", batch, retry)
         self._url = url
         self._stream = stream
         self._maxlen = maxlen
@@ -84,12 +89,35 @@ class RedisStreamSink(BatchingSink[Fields]):
         except ValueError as error:
             raise ConfigurationError(f"RedisStreamSink: {error}") from None
 
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Return the sink of a URL such as `redis://HOST/0?stream=KEY&maxlen=1000000`.
+
+        The query may have `stream`, `maxlen` and `approximate`; redis-py gets the rest of the URL.
+
+        Raises:
+            ConfigurationError: a value is out of range, or redis-py refuses the URL.
+        """
+        kinds: dict[str, Callable[[str], Any]] = {
+            "stream": str,
+            "maxlen": int,
+            "approximate": read_flag,
+        }
+        base, options = split_options(url, kinds)
+        return cls(base, **options)
+
+    @property
+    def inspect_command(self) -> str:
+        """A shell command that shows the newest entry of the stream."""
+        url, stream = shlex.quote(without_passwords(self._url)), shlex.quote(self._stream)
+        return f"redis-cli -u {url} XREVRANGE {stream} + - COUNT 1"
+
     def _new_client(self) -> redis.asyncio.Redis:
         return redis.asyncio.Redis.from_url(
             self._url,
-            # Retries are counted in one place.
+            # The batcher retries, not the client.
             retry=ClientRetry(NoBackoff(), 0),
-            # Sooner than the try is given up: then the client tidies up by itself.
+            # Shorter than the attempt may take: then the client itself closes the connection.
             socket_connect_timeout=self._retry.timeout * 0.8,
             socket_timeout=self._retry.timeout * 0.8,
             socket_keepalive=True,
@@ -113,7 +141,7 @@ class _StreamWriter(Writer[Fields]):
         client: redis.asyncio.Redis,
         stream: str,
         maxlen: int | None,
-        approximate: bool,  # noqa: FBT001  # the client's own word
+        approximate: bool,  # noqa: FBT001  # the client's own option
     ) -> None:
         self._client = client
         self._stream = stream
@@ -138,8 +166,8 @@ class _StreamWriter(Writer[Fields]):
         await self._client.aclose()
 
     def describe(self, error: Exception) -> str:
-        # The client quotes the command that failed, and that is the payload.
-        return describe(error).rpartition("of pipeline caused error: ")[2]
+        # The client quotes the command that failed, which holds the payload.
+        return super().describe(error).rpartition("of pipeline caused error: ")[2]
 
     def is_transient(self, error: Exception) -> bool:
         return isinstance(error, _TRANSIENT) and not isinstance(

@@ -1,16 +1,20 @@
-"""A handler that stores into a SQLite file."""
+"""A handler that stores in a SQLite file."""
 
 import asyncio
 import os
+import shlex
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from unisights.errors import StoreError
-from unisights.sinks._base import BatchingSink, Writer
-from unisights.sinks._batching import Batch, Retry
+from unisights.sinks._batch import Batch
+from unisights.sinks._batching_sink import BatchingSink
 from unisights.sinks._records import encode
+from unisights.sinks._retry import Retry
+from unisights.sinks._urls import read_path
+from unisights.sinks._writer import Writer
 from unisights.types import Event, UnisightsPayload
 
 STORE_VERSION = 2
@@ -21,7 +25,7 @@ CREATE TABLE payloads (
     id           INTEGER PRIMARY KEY,
     content_id   TEXT NOT NULL,     -- hash of the body: a payload that comes again has the same
     received_at  INTEGER NOT NULL,  -- server time, ms since the Unix epoch
-    clock_skew   INTEGER,           -- the visitor's clock against it, ms
+    clock_skew   INTEGER,           -- the visitor's clock minus the server's, ms
     client_time  INTEGER,           -- the newest event's timestamp, ms since the Unix epoch
     asset_id     TEXT,
     session_id   TEXT,
@@ -58,7 +62,7 @@ CREATE INDEX events_session ON events (session_id);
 """
 
 _BUSY_SECONDS = 5.0
-"""How long another process's transaction is waited for."""
+"""How long to wait for the transaction of another process."""
 
 _INSERT_PAYLOAD = (
     "INSERT INTO payloads VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -67,31 +71,44 @@ _INSERT_PAYLOAD = (
 _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 Rows = tuple[tuple[Any, ...], list[tuple[Any, ...]]]
-"""A payload's row, and those of its events, without the payload's number."""
+"""The row of a payload, and the rows of its events without the number of that row."""
 
 
 class SQLiteSink(BatchingSink[Rows]):
-    """Stores payloads into a SQLite file: a row in `payloads` for each, one in `events` per event.
+    """Stores payloads in a SQLite file: a row in `payloads` for each, one in `events` per event.
 
-    A batch is one transaction. A payload that is delivered again, from the spool for example, is
-    stored once: it has the same body and the same `received_at`. A body that was received twice is
-    two rows with the same `content_id`.
+    A batch is one transaction. A payload that is delivered twice, from the spool for example, is
+    stored once, as its body and its `received_at` are the same. A body that was received twice is
+    stored as two rows with the same `content_id`.
 
     The file is in WAL mode, so it can be queried while events come in. Several processes on one
-    machine may share a file, and several sinks in one process.
+    machine may share a file, and so may several sinks in one process.
 
     Args:
         path: the file; it is made if it does not exist.
-        batch: the bounds of what is stored at once.
-
-    Raises:
-        ConfigurationError: a value cannot work.
+        batch: the bounds of what is written at once.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, batch: Batch | None = None) -> None:
-        # SQLite waits for other processes itself; and a thread that hangs cannot be given up.
-        super().__init__(str(path), batch, Retry(attempts=1, timeout=24 * 60 * 60))
+        # SQLite itself waits for other processes, and a thread that hangs cannot be stopped.
+        retry = Retry(attempts=1, timeout=24 * 60 * 60)
+        super().__init__(str(Path(path).absolute()), batch, retry)
         self._path = Path(path)
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Return the sink of `sqlite:///FILE` or `sqlite:FILE`; a fourth slash begins at the root.
+
+        Raises:
+            ConfigurationError: the URL does not have this form.
+        """
+        return cls(read_path(url, "sqlite"))
+
+    @property
+    def inspect_command(self) -> str:
+        """A shell command that shows how many events of each type were stored."""
+        query = "SELECT type, count(*) FROM events GROUP BY type"
+        return f"sqlite3 {shlex.quote(str(self._path))} {shlex.quote(query)}"
 
     def _prepare(self, payload: UnisightsPayload) -> tuple[Rows, int]:
         data = payload.data
@@ -119,7 +136,7 @@ class SQLiteSink(BatchingSink[Rows]):
 
 
 class _FileWriter(Writer[Rows]):
-    """Writes in a thread: disks block."""
+    """Writes in a thread, because disks block."""
 
     splits = True
 
@@ -139,7 +156,7 @@ class _FileWriter(Writer[Rows]):
             await asyncio.to_thread(connection.close)
 
     def is_transient(self, error: Exception) -> bool:
-        # A full disk, a lock: nothing that smaller batches would mend.
+        # A full disk or a lock: smaller batches would fail, too.
         return isinstance(error, StoreError) or type(error) in {
             sqlite3.OperationalError,
             sqlite3.DatabaseError,
@@ -178,7 +195,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         raise StoreError(f"cannot use it: {error}") from error
-    except StoreError:
+    except StoreError:  # from `_make_tables`
         connection.close()
         raise
     return connection
@@ -214,7 +231,7 @@ def _event_row(payload: UnisightsPayload, position: int, event: Event) -> tuple[
 
 
 def _columns(*values: Any) -> list[Any]:
-    """Values as SQLite takes them; only unchecked payloads hold others than these types."""
+    """Values that SQLite takes; what has another type, in an unchecked payload, becomes JSON."""
     return [
         value
         if value is None

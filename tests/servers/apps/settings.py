@@ -13,7 +13,7 @@ from typing import Any
 
 from unisights import UnisightsOptions
 from unisights._decoding.identity import content_id
-from unisights.sinks._urls import destination
+from unisights.sinks._schemes import sink_from_url
 
 VARIABLE = "UNISIGHTS_TEST_SETTINGS"
 """The environment variable that holds, in JSON, a `Settings` and the records' directory."""
@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = json.loads(os.environ.get(VARIABLE, "{}"))
 def make_options() -> UnisightsOptions:
     """The options that the environment asks for."""
     if SETTINGS["handler"] == "sink":
-        handler = destination(SETTINGS["sink"]).sink
+        handler = sink_from_url(SETTINGS["sink"])
     else:
         handler = _HANDLERS[SETTINGS["handler"]]
     return UnisightsOptions(handler=handler, on_error=_on_error, **SETTINGS["options"])

@@ -1,4 +1,4 @@
-"""Addresses as they may be shown: without what opens the door."""
+"""Removing passwords from what is shown or logged."""
 
 import re
 
@@ -6,6 +6,6 @@ _PASSWORD = re.compile(r"(?<=://)([^@/?#]*):([^@/?#]*)@")
 _QUERY = re.compile(r"(?i)((?:^|[?&\s])(?:\w*password|\w*secret|\w*token)=)('[^']*'|[^&\s]*)")
 
 
-def without_password(url: str) -> str:
-    """A URL, or a libpq connection string, with asterisks for each password in it."""
+def without_passwords(url: str) -> str:
+    """Return a URL or a libpq connection string with `***` in place of each password."""
     return _QUERY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))

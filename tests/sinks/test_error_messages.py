@@ -1,4 +1,4 @@
-"""What sinks say of what they could not store: enough to mend it, and nothing of payloads."""
+"""The messages of failed sinks: they say what to repair, and quote nothing of payloads."""
 
 import logging
 import traceback
@@ -31,7 +31,7 @@ def _payload() -> Any:
 
 
 def _words(error: Any, caplog: pytest.LogCaptureFixture) -> str:
-    """All that a log may have of an error: its traceback with its causes, and what was logged."""
+    """Whatever a log may hold of an error: its traceback with its causes, and what was logged."""
     assert isinstance(error, SinkError)
     return "".join(traceback.format_exception(error)) + caplog.text
 
@@ -54,7 +54,7 @@ def test_postgresql_quotes_no_values(
     told: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Values in messages, details and contexts stay out; what is wrong is said."""
+    """The message says what is wrong, without the values of messages, details and contexts."""
     import psycopg
 
     dsn, _, schema = postgres_at.url.partition("?schema=")
@@ -73,7 +73,7 @@ def test_postgresql_quotes_no_values(
 def test_redis_quotes_no_commands(
     redis: Service, redis_at: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The client puts the command that failed into its message: it stays out."""
+    """The client quotes the failed command in its message; the sink leaves that out."""
     import redis as client
 
     url, _, stream = redis_at.url.partition("?stream=")

@@ -1,4 +1,4 @@
-"""The batcher by itself, with a destination that the test holds in its hand."""
+"""The batcher by itself, with a writer that the test controls."""
 
 import asyncio
 import itertools
@@ -9,20 +9,33 @@ import pytest
 
 from unisights.errors import ConfigurationError, SinkError
 from unisights.sinks import Batch, Retry
-from unisights.sinks._batching import Batcher
+from unisights.sinks._batcher import Batcher
+from unisights.sinks._writer import Writer
 
 
-class Destination:
-    """Notes the batches; raises for what it is told to."""
+class StubWriter(Writer[int]):
+    """Keeps the batches; raises the errors that it is told to, and for a bad item."""
 
-    def __init__(self, *errors: Exception | None, bad: int | None = None) -> None:
+    def __init__(
+        self, *errors: Exception | None, bad: int | None = None, splits: bool = False
+    ) -> None:
+        self.splits = splits
         self.batches: list[list[int]] = []
         self.errors = list(errors)
         self.bad = bad
         self.is_open = asyncio.Event()
         self.is_open.set()
 
-    async def store(self, items: Sequence[int]) -> None:
+    async def open(self) -> None:
+        await self.is_open.wait()
+
+    async def close(self) -> None:
+        self.is_open.set()
+
+    def is_transient(self, error: Exception) -> bool:
+        return isinstance(error, ConnectionError | TimeoutError)
+
+    async def write(self, items: Sequence[int]) -> None:
         await self.is_open.wait()
         error = self.errors.pop(0) if self.errors else None
         if error is not None:
@@ -32,15 +45,13 @@ class Destination:
         self.batches.append(list(items))
 
 
-def _batcher(destination: Destination, *, splits: bool = False, **options: Any) -> Batcher[int]:
-    return Batcher(
-        "there",
-        destination.store,
-        is_transient=lambda error: isinstance(error, ConnectionError | TimeoutError),
-        batch=options.get("batch", Batch()),
-        retry=options.get("retry", Retry(attempts=3, pause=0.001)),
-        splits=splits,
-    )
+def _batcher(
+    writer: Writer[int],
+    *,
+    batch: Batch = Batch(),  # noqa: B008  # it is frozen
+    retry: Retry = Retry(attempts=3, pause=0.001),  # noqa: B008
+) -> Batcher[int]:
+    return Batcher("there", writer, batch, retry)
 
 
 async def _add(batcher: Batcher[int], items: Sequence[int], size: int = 1) -> list[Any]:
@@ -49,13 +60,13 @@ async def _add(batcher: Batcher[int], items: Sequence[int], size: int = 1) -> li
 
 
 def test_batches_are_bounded() -> None:
-    """No batch has more payloads or bytes than it may; one that is too large goes alone."""
+    """No batch exceeds its bounds; a payload that is larger than them is a batch of its own."""
 
     async def main() -> None:
-        by_count = Destination()
+        by_count = StubWriter()
         await _add(_batcher(by_count, batch=Batch(max_payloads=4)), range(10))
         assert by_count.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-        by_size = Destination()
+        by_size = StubWriter()
         batcher = _batcher(by_size, batch=Batch(max_bytes=100))
         await asyncio.gather(*(batcher.add(size, size) for size in (40, 50, 60, 500, 10, 20)))
         assert by_size.batches == [[40, 50], [60], [500], [10, 20]]
@@ -64,19 +75,19 @@ def test_batches_are_bounded() -> None:
 
 
 def test_what_comes_meanwhile_is_the_next_batch() -> None:
-    """While one batch is being stored, the next one gathers, without lingering."""
+    """While one batch is being written, the next one fills, without lingering."""
 
     async def main() -> None:
-        destination = Destination()
-        batcher = _batcher(destination)
-        destination.is_open.clear()
+        writer = StubWriter()
+        batcher = _batcher(writer)
+        writer.is_open.clear()
         first = asyncio.ensure_future(batcher.add(0, 1))
         await asyncio.sleep(0.01)
         rest = asyncio.ensure_future(_add(batcher, range(1, 6)))
         await asyncio.sleep(0.01)
-        destination.is_open.set()
+        writer.is_open.set()
         await asyncio.gather(first, rest)
-        assert destination.batches == [[0], [1, 2, 3, 4, 5]]
+        assert writer.batches == [[0], [1, 2, 3, 4, 5]]
 
     asyncio.run(main())
 
@@ -85,14 +96,14 @@ def test_lingering_joins_what_comes_a_little_later() -> None:
     """With `linger`, a batch waits for more, but not when it is full."""
 
     async def main() -> None:
-        destination = Destination()
-        batcher = _batcher(destination, batch=Batch(linger=60, max_payloads=2))
+        writer = StubWriter()
+        batcher = _batcher(writer, batch=Batch(linger=60, max_payloads=2))
         first = asyncio.ensure_future(batcher.add(0, 1))
         await asyncio.sleep(0.05)
-        assert destination.batches == []
+        assert writer.batches == []
         await batcher.add(1, 1)
         await first
-        assert destination.batches == [[0, 1]]
+        assert writer.batches == [[0, 1]]
 
     asyncio.run(main())
 
@@ -101,8 +112,8 @@ def test_one_batch_that_fails_fails_its_callers_only() -> None:
     """The callers of the batches before and after it get their confirmation."""
 
     async def main() -> None:
-        destination = Destination(None, ValueError("no"), None)
-        ended = await _add(_batcher(destination, batch=Batch(max_payloads=2)), range(6))
+        writer = StubWriter(None, ValueError("no"), None)
+        ended = await _add(_batcher(writer, batch=Batch(max_payloads=2)), range(6))
         assert [str(error) if error else None for error in ended] == [
             None,
             None,
@@ -117,29 +128,29 @@ def test_one_batch_that_fails_fails_its_callers_only() -> None:
 
 
 def test_a_bad_item_is_found() -> None:
-    """A batch that may be split is halved until what cannot be stored is alone."""
+    """A batch that may be split is halved until the bad item is alone."""
 
     async def main() -> None:
-        destination = Destination(bad=5)
-        ended = await _add(_batcher(destination, splits=True), range(8))
+        writer = StubWriter(bad=5, splits=True)
+        ended = await _add(_batcher(writer), range(8))
         assert [error is not None for error in ended] == [number == 5 for number in range(8)]
-        assert sorted(itertools.chain(*destination.batches)) == [0, 1, 2, 3, 4, 6, 7]
+        assert sorted(itertools.chain(*writer.batches)) == [0, 1, 2, 3, 4, 6, 7]
 
     asyncio.run(main())
 
 
 def test_what_may_pass_is_tried_again() -> None:
-    """A lost connection is tried so many times, other errors once."""
+    """After a lost connection there are `attempts` attempts, after other errors only one."""
 
     async def main() -> None:
         lost = ConnectionError("lost")
-        passing = Destination(lost, lost)
+        passing = StubWriter(lost, lost)
         assert await _add(_batcher(passing), [1]) == [None]
-        lasting = Destination(lost, lost, lost)
+        lasting = StubWriter(lost, lost, lost)
         (error,) = await _add(_batcher(lasting), [1])
         assert str(error) == "there: lost"
         assert error.__cause__ is lost
-        wrong = Destination(ValueError("wrong"))
+        wrong = StubWriter(ValueError("wrong"))
         (error,) = await _add(_batcher(wrong), [1])
         assert str(error) == "there: wrong"
 
@@ -147,12 +158,12 @@ def test_what_may_pass_is_tried_again() -> None:
 
 
 def test_a_try_takes_no_longer_than_it_may() -> None:
-    """A destination that does not answer is an error in the end."""
+    """An attempt that takes longer than `timeout` has failed."""
 
     async def main() -> None:
-        destination = Destination()
-        destination.is_open.clear()
-        batcher = _batcher(destination, retry=Retry(attempts=2, pause=0, timeout=0.05))
+        writer = StubWriter()
+        writer.is_open.clear()
+        batcher = _batcher(writer, retry=Retry(attempts=2, pause=0, timeout=0.05))
         (error,) = await _add(batcher, [1])
         assert str(error) == "there: no answer in time"
 
@@ -160,27 +171,27 @@ def test_a_try_takes_no_longer_than_it_may() -> None:
 
 
 def test_waiting_is_bounded() -> None:
-    """Beyond so many waiting bytes, payloads fail at once; those that wait are stored."""
+    """Beyond `max_waiting_bytes`, payloads fail at once; those that wait are stored."""
 
     async def main() -> None:
-        destination = Destination()
-        destination.is_open.clear()
-        batcher = _batcher(destination, batch=Batch(max_payloads=1, max_waiting_bytes=150))
+        writer = StubWriter()
+        writer.is_open.clear()
+        batcher = _batcher(writer, batch=Batch(max_payloads=1, max_waiting_bytes=150))
         waiting = asyncio.ensure_future(_add(batcher, range(3), size=50))
         await asyncio.sleep(0.01)
         with pytest.raises(SinkError, match="100 bytes are waiting"):
             await batcher.add(9, 60)
-        destination.is_open.set()
+        writer.is_open.set()
         assert await waiting == [None] * 3
 
     asyncio.run(main())
 
 
-def test_pauses_grow_up_to_a_limit() -> None:
-    """Each pause is between half of its length and all of it."""
+def test_pauses_are_the_backoff_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound of the pauses doubles from `pause` up to `max_pause`."""
+    monkeypatch.setattr("random.uniform", lambda least, most: most)
     retry = Retry(pause=1, max_pause=5)
-    for attempt, longest in enumerate([1, 2, 4, 5, 5], start=1):
-        assert longest / 2 <= retry.pause_after(attempt) <= longest
+    assert [retry.pause_after(attempt) for attempt in range(1, 6)] == [1, 2, 4, 5, 5]
 
 
 @pytest.mark.parametrize(
@@ -194,6 +205,6 @@ def test_pauses_grow_up_to_a_limit() -> None:
     ],
 )
 def test_a_wrong_bound_is_refused(make: Any) -> None:
-    """A bound that cannot be is refused when it is set."""
+    """A bound that is out of range is refused at construction."""
     with pytest.raises(ConfigurationError, match=r"Batch|Retry"):
         make()

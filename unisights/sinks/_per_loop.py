@@ -1,4 +1,4 @@
-"""What is bound to an event loop: made on the loop of first use, in each process."""
+"""One object for each event loop, as connections cannot be shared between loops."""
 
 import asyncio
 import contextlib
@@ -11,11 +11,11 @@ Bound = TypeVar("Bound")
 
 
 class PerLoop(Generic[Bound]):
-    """One object for each event loop that asks for it.
+    """Holds one object for each event loop that asks for it, in this process.
 
     Args:
-        make: makes one, on its loop.
-        close: closes one, on its loop.
+        make: makes an object; called on the loop that it is for.
+        close: closes an object; awaited on the loop that it was made for.
     """
 
     def __init__(
@@ -27,12 +27,12 @@ class PerLoop(Generic[Bound]):
         forget_in_children(self)
 
     def forget(self) -> None:
-        """Begin anew, in a forked child."""
+        """Start without any object, in a forked child: those of the parent stay the parent's."""
         abandon(self._bound)
         self._bound = {}
 
     def get(self) -> Bound:
-        """The running loop's own."""
+        """The object of the running loop; it is made if there is none."""
         loop = asyncio.get_running_loop()
         if (bound := self._bound.get(loop)) is None:
             for other in [known for known in list(self._bound) if known.is_closed()]:
@@ -41,17 +41,21 @@ class PerLoop(Generic[Bound]):
         return bound
 
     async def close(self) -> None:
-        """Close all, each on its loop; those whose loop does not run any more are dropped."""
+        """Close all objects, each on its own loop.
+
+        An object whose loop runs no more cannot be closed on it, and is dropped.
+        """
         here = asyncio.get_running_loop()
-        bound, self._bound = self._bound, {}
-        for loop, one in bound.items():
+        all_bound, self._bound = self._bound, {}
+        for loop, bound in all_bound.items():
             if loop is here:
-                await self._close(one)
+                await self._close(bound)
             elif loop.is_running():
-                closing = asyncio.run_coroutine_threadsafe(_await(self._close(one)), loop)
+                closing = asyncio.run_coroutine_threadsafe(_await(self._close(bound)), loop)
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wrap_future(closing)
 
 
 async def _await(awaitable: Awaitable[None]) -> None:
+    """Make a coroutine of an awaitable, which is what loops run."""
     await awaitable

@@ -1,0 +1,49 @@
+"""The base of the sinks that write batches through a connection."""
+
+from abc import abstractmethod
+from typing import Any, Generic
+
+from unisights.sinks._batch import Batch
+from unisights.sinks._batcher import Batcher
+from unisights.sinks._per_loop import PerLoop
+from unisights.sinks._retry import Retry
+from unisights.sinks._sink import Sink
+from unisights.sinks._writer import Item, Writer
+from unisights.types import UnisightsPayload
+
+
+class BatchingSink(Sink, Generic[Item]):
+    """A sink whose concurrent calls are written in batches, on one connection per event loop.
+
+    Args:
+        location: where it stores, for people: without passwords.
+        batch: the bounds of a batch.
+        retry: how a batch is retried.
+    """
+
+    def __init__(self, location: str, batch: Batch | None, retry: Retry | None) -> None:
+        self.location = location
+        self._batch = batch or Batch()
+        self._retry = retry or Retry()
+        self._batchers: PerLoop[Batcher[Item]] = PerLoop(self._make_batcher, Batcher.close)
+
+    async def __call__(self, payload: UnisightsPayload, _request: Any) -> None:
+        item, size = self._prepare(payload)
+        await self._batchers.get().add(item, size)
+
+    async def open(self) -> None:
+        await self._batchers.get().open()
+
+    async def close(self) -> None:
+        await self._batchers.close()
+
+    @abstractmethod
+    def _prepare(self, payload: UnisightsPayload) -> tuple[Item, int]:
+        """A payload in the form in which it is written, and its size in bytes."""
+
+    @abstractmethod
+    def _make_writer(self) -> Writer[Item]:
+        """A writer for the running loop."""
+
+    def _make_batcher(self) -> Batcher[Item]:
+        return Batcher(self.location, self._make_writer(), self._batch, self._retry)
