@@ -54,7 +54,7 @@ MEMBERS = {
 
 
 def form_of(obj: Any) -> str:
-    """The definition by which a body is judged."""
+    """The definition that a body is validated by."""
     if isinstance(obj, dict) and obj.get("encrypted") is True:
         has_envelope = obj.get("envelope") is not None
         return "EncryptedEnvelopePayload" if has_envelope else "EncryptedPayload"
@@ -124,7 +124,7 @@ def without_infinity(value: Any) -> Any:
     return NoDouble() if isinstance(value, float) and math.isinf(value) else value
 
 
-# The verdict.
+# The result.
 
 
 def escaped(part: object) -> str:

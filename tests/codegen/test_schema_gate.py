@@ -1,4 +1,4 @@
-"""The gate: a schema that some judge could not honour is refused, place and reason named."""
+"""The gate: a schema that some generator could not honour is refused, place and reason named."""
 
 import copy
 import json
@@ -234,7 +234,7 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
     "dash in a name": (setting(*DATA, "a-b", to=TEXT), f"#/{'/'.join(DATA)}/a-b", "name"),
     "private name": (setting(*DATA, "_a", to=TEXT), f"#/{'/'.join(DATA)}/_a", "name"),
     "method as a name": (setting(*DATA, "to_dict", to=TEXT), f"#/{'/'.join(DATA)}/to_dict", "name"),
-    "receipt as a name": (
+    "what the receiver adds as a name": (
         setting("definitions", "UnisightsPayload", "properties", "raw", to=TEXT),
         "#/definitions/UnisightsPayload/properties/raw",
         "",

@@ -31,7 +31,7 @@ def main() -> int:
     seed = arguments.seed or secrets.token_hex(4)
     print(f"SEED={seed}")
     outcomes = {
-        "the judges": _judge(arguments.cases, seed),
+        "the judges": _try_judges(arguments.cases, seed),
         "the edges, led by coverage, bytes": _guide(arguments.seconds // 2, seed),
         "the edges, led by coverage, JSON": _guide(arguments.seconds // 2, seed, "--structured"),
         "the edges and the OpenAPI document": _try_properties(seed),
@@ -47,7 +47,7 @@ def main() -> int:
 # The judges.
 
 
-def _judge(cases: int, seed: str) -> bool:
+def _try_judges(cases: int, seed: str) -> bool:
     print(f"\nThe judges: {cases} cases", flush=True)
     package: Path | None = ROOT / "schema"
     if not Ajv.is_installed(ROOT / "schema"):
@@ -62,8 +62,8 @@ def _judge(cases: int, seed: str) -> bool:
         if time.monotonic() > told + 30:
             told = time.monotonic()
             print(f"{_count(total)} so far", flush=True)
-    for kind, verdict in sorted(total.counts):
-        print(f"{total.counts[kind, verdict]:>9}  {kind}: {verdict}")
+    for kind, result in sorted(total.counts):
+        print(f"{total.counts[kind, result]:>9}  {kind}: {result}")
     print(f"{_count(total)} in {time.monotonic() - started:.0f} s")
     return not total.disagreements
 

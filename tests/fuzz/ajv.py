@@ -1,4 +1,4 @@
-"""ajv as a judge: one Node process, fed batches of bodies over a pipe."""
+"""ajv as a judge: one Node process, fed bodies over a pipe."""
 
 import base64
 import json
@@ -40,10 +40,10 @@ class Ajv:
         self._process.communicate()
 
     def ask(self, bodies: Sequence[bytes]) -> None:
-        """Send bodies to be judged; only once what was asked before has been answered."""
+        """Send bodies to be validated; only once what was asked before has been answered."""
         assert self._process.stdin
-        batch = json.dumps([base64.b64encode(body).decode() for body in bodies])
-        self._process.stdin.write(f"{batch}\n")
+        chunk = json.dumps([base64.b64encode(body).decode() for body in bodies])
+        self._process.stdin.write(f"{chunk}\n")
         self._process.stdin.flush()
 
     def answers(self) -> list[Any]:

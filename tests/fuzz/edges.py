@@ -217,4 +217,4 @@ def _simple_statuses(sent: Sent) -> set[int]:
     if len(sent.body) > LIMIT:
         return {413}
     statuses = {"valid": {200}, "not JSON": {400}, "invalid": {422}, "too deep": {200, 400, 422}}
-    return statuses[expect(sent.body).verdict]
+    return statuses[expect(sent.body).result]

@@ -1,4 +1,8 @@
-"""All judges on one body: what each has to say, by the schema alone, and what it says instead."""
+"""All judges on one body: what each must say of it, by the schema alone, and what it says instead.
+
+The judges are the implementations that validate the same body: the referee (`jsonschema`), the
+validator of parsed JSON, the decoder of bytes, the fast path alone, and ajv in Node.
+"""
 
 import json
 import math
@@ -40,7 +44,7 @@ class Expected:
 
     Attributes:
         parsed: the body, if it is JSON; infinite where no double holds a number.
-        form: the definition by which it is judged; empty if it is not JSON.
+        form: the definition that it is validated by; empty if it is not JSON.
         wire_problems: what is wrong with it, by that definition alone.
         problems: what is wrong with it, numbers beyond doubles and the cipher's included.
         data: the decoded session, if nothing is wrong.
@@ -56,8 +60,8 @@ class Expected:
     is_deep: bool = False
 
     @property
-    def verdict(self) -> str:
-        """The verdict in words."""
+    def result(self) -> str:
+        """What the body is, in words."""
         if self.is_deep:
             return "too deep"
         if self.problems == UNREADABLE:
@@ -66,7 +70,7 @@ class Expected:
 
 
 def expect(body: bytes) -> Expected:
-    """Judge a body by the referee."""
+    """Return what a body is, by the referee."""
     if depth_of(body) > MAX_DEPTH:
         return Expected(is_deep=True)
     try:
@@ -169,9 +173,9 @@ def decode_by_schema(schema: dict[str, Any], value: Any) -> Any:
 
 
 def disagreements(body: bytes) -> tuple[list[str], str]:
-    """Ask the judges in Python: what is wrong with what they say, and the verdict in words."""
+    """Ask the judges in Python: what is wrong with what they say, and the result in words."""
     expected = expect(body)
-    verdict = expected.verdict
+    result = expected.result
     found = []
     try:
         if expected.form:
@@ -180,14 +184,14 @@ def disagreements(body: bytes) -> tuple[list[str], str]:
         opinion = _ask(decode_unisights_payload, body)
         fast = decode_fast(body)
         if expected.is_deep:
-            return [], verdict
+            return [], result
         found += _compare("the decoder", opinion, expected.problems, expected.data)
         if fast is not None:
-            verdict = "valid, by the fast path"
+            result = "valid, by the fast path"
             found += _compare("the fast path", (fast, NOTHING), expected.problems, expected.data)
     except Exception as error:  # noqa: BLE001  # no judge may fail in another way
         found.append(f"{type(error).__name__}: {error}")
-    return found, verdict
+    return found, result
 
 
 def disagreements_of_ajv(body: bytes, answer: Any) -> list[str]:
@@ -206,7 +210,7 @@ def disagreements_of_ajv(body: bytes, answer: Any) -> list[str]:
             f"ajv finds {sorted(problems)}, expected {sorted(expected.wire_problems or ())}"
         )
     if answer["valid"] is not (problems == set()):
-        found.append("ajv: the root schema and the definition give different verdicts")
+        found.append("ajv: the root schema and the definition give different results")
     return found
 
 
@@ -225,7 +229,7 @@ def _ask(judge: Any, argument: Any) -> Opinion:
 def _check_root(expected: Expected) -> list[str]:
     if REFEREE.is_valid(without_infinity(expected.parsed)) is (expected.wire_problems == NOTHING):
         return []
-    return ["the referee: the root schema and the definition give different verdicts"]
+    return ["the referee: the root schema and the definition give different results"]
 
 
 def _check_validator(expected: Expected) -> list[str]:

@@ -16,8 +16,8 @@ from tests.fuzz.corpus import BLOCK, cases
 from tests.fuzz.judges import disagreements, disagreements_of_ajv
 from tests.fuzz.minimise import as_vector, minimise
 
-BATCH = 100
-"""So many bodies go to Node at once: it judges while Python does."""
+CHUNK = 100
+"""So many bodies go to Node at once: it validates while Python does."""
 
 MAX_VECTORS = 5
 """So many disagreements of a block are minimised and shown; one defect makes many."""
@@ -28,7 +28,7 @@ class Outcome:
     """What came of cases.
 
     Attributes:
-        counts: how many there were, by kind and verdict.
+        counts: how many there were, by kind and result.
         disagreements: how many the judges disagreed on.
         vectors: some of those, as vectors.
     """
@@ -45,7 +45,7 @@ class Outcome:
 
 
 def run(seed: str, number: int, package: Path | None) -> Iterator[Outcome]:
-    """Judge that many cases, a block at a time, on all cores; without ajv if there is none."""
+    """Try that many cases, a block at a time, on all cores; without ajv if there is none."""
     blocks = [
         (f"{seed}/{start // BLOCK}", min(BLOCK, number - start))
         for start in range(0, number, BLOCK)
@@ -57,20 +57,20 @@ def run(seed: str, number: int, package: Path | None) -> Iterator[Outcome]:
 
 
 def run_block(block: str, number: int, package: Path | None) -> Outcome:
-    """Judge the cases of a block."""
+    """Try the cases of a block."""
     outcome = Outcome()
     with ExitStack() as stack:
         ajv = stack.enter_context(Ajv(package)) if package else None
         made = cases(block, number)
-        while batch := list(islice(made, BATCH)):
-            bodies = [body for _, body in batch]
+        while chunk := list(islice(made, CHUNK)):
+            bodies = [body for _, body in chunk]
             if ajv:
                 ajv.ask(bodies)
             opinions = [disagreements(body) for body in bodies]
             answers = ajv.answers() if ajv else None
-            for index, (kind, body) in enumerate(batch):
-                complaints, verdict = opinions[index]
-                outcome.counts[kind, verdict] += 1
+            for index, (kind, body) in enumerate(chunk):
+                complaints, result = opinions[index]
+                outcome.counts[kind, result] += 1
                 if answers is not None:
                     complaints = complaints + disagreements_of_ajv(body, answers[index])
                 if complaints:

@@ -32,16 +32,16 @@ def seed() -> str:
 
 
 def test_all_judges_agree(npm_face: Path, seed: str) -> None:
-    """On cases of every kind, all judges give the same verdict, problems and decoded session."""
+    """On cases of every kind, all judges give the same result, problems and decoded session."""
     outcome = run_block(seed, CASES, npm_face)
     assert outcome.disagreements == 0, "\n".join([f"the seed is {seed!r}", *outcome.vectors])
     kinds: Counter[str] = Counter()
-    for (kind, verdict), count in outcome.counts.items():
+    for (kind, result), count in outcome.counts.items():
         kinds[kind] += count
-        kinds[verdict] += count
+        kinds[result] += count
     assert kinds.total() == 2 * CASES
-    verdicts = {"valid", "valid, by the fast path", "invalid", "not JSON", "too deep"}
-    assert set(kinds) == set(KINDS) | verdicts
+    results = {"valid", "valid, by the fast path", "invalid", "not JSON", "too deep"}
+    assert set(kinds) == set(KINDS) | results
 
 
 def test_a_seed_makes_the_same_cases() -> None:
@@ -52,7 +52,7 @@ def test_a_seed_makes_the_same_cases() -> None:
 
 @pytest.mark.parametrize("vector", [v for v in VECTORS if "server_secret" not in v.case], ids=str)
 def test_the_referee_expects_what_the_vectors_say(vector: Vector) -> None:
-    """What cases are compared with is the contract: the vectors' verdicts, errors and sessions."""
+    """What cases are compared with is the contract: the vectors' results, errors and sessions."""
     expected = expect(vector.body)
     assert expected.problems == vector.errors
     if "decoded" in vector.case:
@@ -110,7 +110,7 @@ def test_ajvs_defects_are_found(npm_face: Path, tmp_path: Path) -> None:
 
 
 def test_disagreements_become_small_vectors() -> None:
-    """What is shown can be pasted into a file of vectors: the smallest body, with its verdict."""
+    """What is shown can be pasted into a file of vectors: the smallest body, with its result."""
     body = make_body(asset_id="x" * 50, page_url="not a url")
     smallest = minimise(body, lambda candidate: b"not a" in candidate)
     assert smallest == b"not a"

@@ -30,7 +30,7 @@ def test_npm_test_passes(npm_face: Path) -> None:
 
 
 def test_an_edited_schema_makes_the_types_stale(package: Path) -> None:
-    """Any change to the schema fails the check, which names the mend and changes nothing."""
+    """Any change to the schema fails the check, which says what to do and changes nothing."""
     path = package / "unisights.schema.json"
     text = path.read_text(encoding="utf-8")
     assert text.count("The visitor clicked or tapped.") == 1
@@ -44,7 +44,7 @@ def test_an_edited_schema_makes_the_types_stale(package: Path) -> None:
 
 
 def test_another_version_of_the_schema_is_the_packages_too(package: Path) -> None:
-    """The package's version follows the schema's: the check names both files, generating mends."""
+    """The package's version follows the schema's: the check names both files."""
     path = package / "unisights.schema.json"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace(f'"{SCHEMA_VERSION}"', '"99.0.1"', 1), encoding="utf-8")

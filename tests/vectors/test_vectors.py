@@ -1,4 +1,4 @@
-"""The vectors: sound and complete as data, and judged alike by every judge in Python."""
+"""The vectors: sound and complete as data, and how all implementations in Python take them."""
 
 import base64
 import hashlib
@@ -138,8 +138,8 @@ TELLS_APART = {
     ("EncryptedPayload", "envelope"),
     ("EncryptedEnvelopePayload", "encrypted"),
 }
-"""Properties that decide by which definition an object is judged: with another value there, it is
-by another. Files of their own cover them."""
+"""Properties that decide by which definition an object is validated: with another value there, it
+is by another. Files of their own cover them."""
 
 
 def objects_in(definition: str, obj: Any, pointer: str = "") -> Iterator[tuple[str, str, Any]]:
@@ -258,7 +258,7 @@ def test_the_cases_cover_the_schema() -> None:
         for key in schema.get("properties", ())
         for what in needed_of(definition, key)
         if (definition, key) not in TELLS_APART
-        # Without an envelope, a payload is judged by the other encrypted form.
+        # Without an envelope, a payload is validated by the other encrypted form.
         and (definition, key, what) != ("EncryptedEnvelopePayload", "envelope", "invalid: missing")
         and (definition, key, what) != ("EncryptedEnvelopePayload", "envelope", "invalid: null")
     }
@@ -284,11 +284,11 @@ def test_what_tells_objects_apart_is_covered() -> None:
     assert {rule for _, rule in errors} == SCHEMA_RULES | BEYOND_THE_SCHEMA
 
 
-# The judges.
+# The implementations.
 
 
-def judged(call: Any, argument: Any, vector: Vector) -> tuple[UnisightsPayload | None, Problems]:
-    """What a judge returns, and what it finds wrong."""
+def validated(call: Any, argument: Any, vector: Vector) -> tuple[UnisightsPayload | None, Problems]:
+    """What an implementation returns, and what it finds wrong."""
     try:
         return call(argument, server_secret=vector.case.get("server_secret")), set()
     except InvalidJSONError:
@@ -309,7 +309,7 @@ def assert_decoded(payload: UnisightsPayload | None, vector: Vector) -> None:
 
 @each(JSON_VECTORS)
 def test_the_referee_agrees(vector: Vector) -> None:
-    """`jsonschema` gives the verdict that the case gives, and breaks the same rules."""
+    """`jsonschema` gives the result that the case gives, and breaks the same rules."""
     found = problems_by_referee(form_of(vector.parsed), vector.parsed)
     assert REFEREE.is_valid(vector.parsed) is (found == set())
     if vector.encryption is None:
@@ -335,8 +335,8 @@ def test_unreadable_bodies_are_no_json(vector: Vector) -> None:
 
 @each(VECTORS)
 def test_the_decoder_agrees(vector: Vector) -> None:
-    """Decoding the bytes gives the case's verdict, its errors, and its session."""
-    payload, problems = judged(decode_unisights_payload, vector.body, vector)
+    """Decoding the bytes gives the case's result, its errors, and its session."""
+    payload, problems = validated(decode_unisights_payload, vector.body, vector)
     assert problems == vector.errors
     assert_decoded(payload, vector)
     if payload is not None:
@@ -346,8 +346,8 @@ def test_the_decoder_agrees(vector: Vector) -> None:
 
 @each(JSON_VECTORS)
 def test_the_validator_agrees(vector: Vector) -> None:
-    """Validating the parsed object gives the case's verdict, its errors, and its session."""
-    payload, problems = judged(validate_unisights_payload, vector.parsed, vector)
+    """Validating the parsed object gives the case's result, its errors, and its session."""
+    payload, problems = validated(validate_unisights_payload, vector.parsed, vector)
     assert problems == vector.errors
     assert_decoded(payload, vector)
 
@@ -395,6 +395,6 @@ def test_encryption_makes_no_difference() -> None:
     first, *others = sessions.values()
     assert {event["type"] for event in first["events"]} == set(MEMBERS)
     assert all(other == first for other in others)
-    plain, _ = judged(validate_unisights_payload, {"data": first}, ENCRYPTED[0])
+    plain, _ = validated(validate_unisights_payload, {"data": first}, ENCRYPTED[0])
     assert plain is not None
     assert plain.data.to_dict() == first
