@@ -4,8 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from codegen.document import SchemaError
 from codegen.render import render
-from codegen.schema import ROOT, SCHEMA_PATH, SchemaError, read_schema
+from codegen.schema import ROOT, SCHEMA_PATH, read_schema
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,7 +6,8 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegen.schema import ROOT, SCHEMA_PATH, Schema, SchemaError, read_schema
+from codegen.document import SchemaError
+from codegen.schema import ROOT, SCHEMA_PATH, Schema, read_schema
 
 DEFAULT = ("origin/main", "HEAD~1")
 """What is compared with if nothing is named: the first of these that there is."""

@@ -15,7 +15,7 @@ from enum import Enum
 from math import inf
 from typing import Any
 
-from codegen.schema import ANNOTATIONS, reference_name, resolve
+from codegen.document import ANNOTATIONS, reference_name, resolve
 
 
 class Effect(Enum):
@@ -46,7 +46,8 @@ class Change:
 Wire = dict[str, Any]
 """A subschema, references resolved."""
 
-Finding = tuple[Effect, str]
+Difference = tuple[Effect, str]
+"""What a difference in a keyword does, and the difference in words."""
 
 
 def compare(old: Wire, new: Wire) -> list[Change]:
@@ -195,7 +196,7 @@ def _other_kind(place: str, old: Wire, new: Wire) -> Change:
     return Change(place, Effect.UNCLASSIFIED, f"{_kind(new)} instead of {_kind(old)}")
 
 
-def _new_property(holder: Wire, *, is_required: bool) -> Finding:
+def _new_property(holder: Wire, *, is_required: bool) -> Difference:
     if is_required:
         return Effect.BREAKS_SENDERS, "a property that must be sent is new"
     if isinstance(holder.get("additionalProperties"), dict):
@@ -249,18 +250,18 @@ def _text(keyword: str, wire: Wire) -> str:
     return json.dumps(wire[keyword], sort_keys=True) if keyword in wire else "nothing"
 
 
-def _unknown(keyword: str, _old: Wire, _new: Wire) -> Iterator[Finding]:
+def _unknown(keyword: str, _old: Wire, _new: Wire) -> Iterator[Difference]:
     yield Effect.UNCLASSIFIED, f"what {keyword} means is not known here"
 
 
-def _words(keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
+def _words(keyword: str, old: Wire, new: Wire) -> Iterator[Difference]:
     if keyword in old and keyword in new:
         yield Effect.DOCUMENTATION, "is another"
     else:
         yield Effect.DOCUMENTATION, "is new" if keyword in new else "is gone"
 
 
-def _title(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
+def _title(_keyword: str, old: Wire, new: Wire) -> Iterator[Difference]:
     if "title" in old:
         what = f"TypeScript's type was {old['title']}, is {new.get('title', 'without a name')}"
         yield Effect.BREAKS_RECEIVERS, what
@@ -268,11 +269,11 @@ def _title(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
         yield Effect.ADDITION, "TypeScript's type has a name"
 
 
-def _identifier(_keyword: str, _old: Wire, _new: Wire) -> Iterator[Finding]:
+def _identifier(_keyword: str, _old: Wire, _new: Wire) -> Iterator[Difference]:
     yield Effect.BREAKS_RECEIVERS, "the schema is no longer found by its $id"
 
 
-def _type(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
+def _type(_keyword: str, old: Wire, new: Wire) -> Iterator[Difference]:
     was, now = _types(old), _types(new)
     if was == now:
         return
@@ -287,7 +288,7 @@ def _type(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
         yield Effect.ADDITION, f"also {' or '.join(sorted(now - was))}"
 
 
-def _decoding(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
+def _decoding(_keyword: str, old: Wire, new: Wire) -> Iterator[Difference]:
     if _decoded(old) == _decoded(new) and _clamp(old) == _clamp(new):
         yield Effect.DOCUMENTATION, "decodes to the same"
     else:
@@ -295,12 +296,12 @@ def _decoding(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
         yield Effect.CHANGES_DECODING, f"{now} instead of {was}"
 
 
-def _constant(keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
+def _constant(keyword: str, old: Wire, new: Wire) -> Iterator[Difference]:
     yield Effect.BREAKS_SENDERS, f"no longer {_text(keyword, old)}"
     yield Effect.BREAKS_RECEIVERS, f"is {_text(keyword, new)}"
 
 
-def _enum(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
+def _enum(_keyword: str, old: Wire, new: Wire) -> Iterator[Difference]:
     was, now = old.get("enum"), new.get("enum")
     if was is None:
         yield Effect.BREAKS_SENDERS, f"nothing but {', '.join(new['enum'])}"
@@ -317,7 +318,7 @@ _UNBOUND = {"minimum": -inf, "maximum": inf, "minLength": 0, "maxLength": inf}
 """What each bound is where it is not written."""
 
 
-def _bound(keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
+def _bound(keyword: str, old: Wire, new: Wire) -> Iterator[Difference]:
     was, now = (wire.get(keyword, _UNBOUND[keyword]) for wire in (old, new))
     if was == now:
         return
@@ -326,7 +327,7 @@ def _bound(keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
     yield Effect.BREAKS_SENDERS if tighter else Effect.ADDITION, what
 
 
-def _pattern(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
+def _pattern(_keyword: str, old: Wire, new: Wire) -> Iterator[Difference]:
     if "pattern" not in new:
         yield Effect.ADDITION, "any string"
     else:
@@ -334,7 +335,7 @@ def _pattern(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
         yield Effect.BREAKS_SENDERS, f"not known to take what was taken: {how}"
 
 
-def _additional(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
+def _additional(_keyword: str, old: Wire, new: Wire) -> Iterator[Difference]:
     was, now = (isinstance(wire.get("additionalProperties"), dict) for wire in (old, new))
     if now and not was:
         yield Effect.BREAKS_SENDERS, "of unnamed properties, only strings are taken"
@@ -347,7 +348,7 @@ def _additional(_keyword: str, old: Wire, new: Wire) -> Iterator[Finding]:
             yield change.effect, f"{change.place.lstrip('/')}: {change.what}"
 
 
-_RULES: dict[str, Callable[[str, Wire, Wire], Iterator[Finding]]] = {
+_RULES: dict[str, Callable[[str, Wire, Wire], Iterator[Difference]]] = {
     "title": _title,
     "description": _words,
     "examples": _words,

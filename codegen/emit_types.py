@@ -1,15 +1,18 @@
 """Emits `unisights/types.py`: the payload's dataclasses, by datamodel-code-generator.
 
 The generator is given a Python view of the schema, in which the decoded form is the form:
-timestamps are integers, what has a default is never null. A template adds to its classes the
-constraints that the byte decoder reads, and `to_dict` and `from_dict`; and it makes records
-(`unisights._decoding.structs`) of those that msgspec can decode as they are.
+timestamps are integers, what has a default is never null. Its template is ours
+(`templates/dataclass.jinja2`): it adds to the classes the constraints that the byte decoder reads,
+`to_dict`, `from_dict` and `_build`; and it makes records (`unisights._schema.structs`) of those
+that msgspec decodes directly.
+
+Of the generator's output, the imports before the first class are replaced by `HEADER`, and tables
+of the unions' members are put behind it; nothing else is changed.
 """
 
 import json
 import textwrap
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,82 +21,14 @@ from datamodel_code_generator.enums import DataModelType
 from datamodel_code_generator.format import PythonVersion
 from datamodel_code_generator.parser import LiteralType
 
-from codegen.mirrors import constraints, find_acyclic, find_mirrored
+from codegen.document import DRAFT_07
+from codegen.emit_building import build_arguments, emit_union_tables
 from codegen.model import Field, Model, ObjectType, Value
-from codegen.schema import DRAFT_07
+from codegen.payload import DERIVED, PAYLOAD, RECEIVED
+from codegen.wire_structs import constraints, find_acyclic, find_indirect
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-PAYLOAD = "UnisightsPayload"
-"""The decoded payload; it alone carries what is not on the wire."""
-
-
-@dataclass(frozen=True)
-class _Receipt:
-    """An attribute of the payload that is not on the wire, nor part of equality."""
-
-    view: dict[str, Any]
-    default: str
-    doc: str
-    hint: str = ""  # the annotation, where the generator has no words for it
-
-
-RECEIPTS = {
-    "raw": _Receipt(
-        {"type": "string", "format": "binary"},
-        'field(default=b"", compare=False, repr=False)',
-        "The request's body, byte for byte as it was received; empty when the payload was not "
-        "made from bytes. Not part of the wire, nor of equality.",
-    ),
-    "received_at": _Receipt(
-        {"type": "integer"},
-        "field(default=0, compare=False)",
-        "When the request came, by the receiver's clock. Unit: milliseconds since the Unix epoch; "
-        "0 when the payload came by no request. Not part of the wire, nor of equality.",
-    ),
-    "quarantined": _Receipt(
-        {"type": "array", "items": {"type": "integer"}},
-        "field(default=(), compare=False)",
-        "Which events of the batch as received were invalid, by their indexes, and are not in "
-        "data.events; always empty unless the option invalid_events says to quarantine them. Not "
-        "part of the wire, nor of equality.",
-        hint="tuple[int, ...]",
-    ),
-    "sent_bucket": _Receipt(
-        {"type": ["integer", "null"]},
-        "field(default=None, compare=False)",
-        "The bucket that an encrypted payload was sent in, by the visitor's clock. Unit: 30 "
-        "seconds since the Unix epoch; None when the payload came plain. Not part of the wire, "
-        "nor of equality.",
-    ),
-}
-
-
-@dataclass(frozen=True)
-class _Derived:
-    """A property of the payload that is worked out when it is asked for, by a function."""
-
-    hint: str
-    doc: str
-
-
-DERIVED = {
-    "content_id": _Derived(
-        "str",
-        "What tells a payload that came again: the 128-bit BLAKE2b hash of `raw`, in hexadecimal. "
-        "Of a payload that was not made from bytes, that of the canonical JSON of `to_dict()`. So "
-        "the same session sent plain and sent encrypted has two. Worked out each time.",
-    ),
-    "clock_skew": _Derived(
-        "int | None",
-        "How far the visitor's clock is ahead of the receiver's at least, as far as the payload "
-        "tells; below 0: how far it is behind at most. Unit: milliseconds; None when nothing is "
-        "known. It is the newest event's time less `received_at`, so whatever lies between, such "
-        "as the client's waiting for more events, and the way here, makes it smaller: a clock "
-        "that is right has a value somewhat below 0. Of encrypted payloads, `sent_bucket` bounds "
-        "the time of sending to 30 seconds, and so this. Clients may write what they like.",
-    ),
-}
 ENCRYPTED_DOC = (
     "Whether the session came encrypted. Not part of equality: the same session sent plain and "
     "sent encrypted makes equal payloads."
@@ -104,15 +39,17 @@ HEADER = '''"""The types of a payload: what handlers receive, and what `to_dict`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-from unisights._decoding.from_dict import from_object
-from unisights._decoding.identity import clock_skew, content_id
-from unisights._decoding.structs import Record, record
+from unisights._schema.building import to_float, to_int, validated
+from unisights._schema.clock_skew import clock_skew
+from unisights._schema.identity import canonical, digest
+from unisights._schema.structs import Record, record
 '''
 
 
@@ -137,7 +74,7 @@ def emit_types(model: Model) -> str:
     declarations = body[body.index("\n@") :]
     exports = sorted([*model.objects, *model.unions])
     header = HEADER if "msgspec.field" in declarations else HEADER.replace("import msgspec\n", "")
-    return f"{header}\n__all__ = {exports!r}\n{declarations}"
+    return f"{header}\n__all__ = {exports!r}\n{declarations}\n\n{emit_union_tables(model)}"
 
 
 def _python_view(model: Model) -> dict[str, Any]:
@@ -148,7 +85,7 @@ def _python_view(model: Model) -> dict[str, Any]:
         if obj.is_open:
             members["extra"] = {"type": "object", "additionalProperties": {"type": "string"}}
         if name == PAYLOAD:
-            members |= {key: receipt.view for key, receipt in RECEIPTS.items()}
+            members |= {key: added.view for key, added in RECEIVED.items()}
         omissible = {f.name for f in obj.fields if f.omissible}
         for key in omissible:
             members[key] = {"anyOf": [members[key], {"type": "null"}]}
@@ -180,11 +117,11 @@ def _view(value: Value) -> dict[str, Any]:
 
 def _template_data(model: Model) -> defaultdict[str, dict[str, Any]]:
     data: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    mirrored = find_mirrored(model)
-    acyclic = find_acyclic(model, mirrored)
+    indirect = find_indirect(model)
+    acyclic = find_acyclic(model, indirect)
     tagged = {member for union in model.unions.values() for member in union.members.values()}
     for name, obj in model.objects.items():
-        is_record = name not in mirrored
+        is_record = name not in indirect
         details = {
             f.name: {
                 "meta": constraints(f.value),
@@ -205,7 +142,7 @@ def _template_data(model: Model) -> defaultdict[str, dict[str, Any]]:
                     "doc": _docstring(r.doc, 4),
                     "hint": r.hint,
                 }
-                for key, r in RECEIPTS.items()
+                for key, r in RECEIVED.items()
             }
         definition = model.schema.definitions[name]
         data[f"#/definitions/{name}"]["plan"] = {
@@ -216,11 +153,13 @@ def _template_data(model: Model) -> defaultdict[str, dict[str, Any]]:
             "doc": _docstring(definition["description"], 4),
             "fields": details,
             "derived": {
-                key: {"hint": d.hint, "doc": _docstring(d.doc, 8)} for key, d in DERIVED.items()
+                key: {"hint": d.hint, "doc": _docstring(d.doc, 8), "expression": d.expression}
+                for key, d in DERIVED.items()
             }
             if name == PAYLOAD
             else {},
             "to_dict": _to_dict(obj),
+            "build": ", ".join(build_arguments(obj)),
             "to_dict_doc": "Return the payload in its plain wire form, ready for JSON."
             if name == PAYLOAD
             else "Return the JSON object that decodes to an equal value.",

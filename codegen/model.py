@@ -6,7 +6,8 @@ Every emitter reads this model, so that what they generate cannot drift apart.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from codegen.schema import Schema, SchemaError, reference_name, resolve
+from codegen.document import SchemaError, reference_name, resolve
+from codegen.schema import Schema
 
 Kind = Literal["str", "int", "float", "bool", "const", "null", "object", "union", "array"]
 
@@ -82,24 +83,27 @@ class Model:
     objects: dict[str, ObjectType]
     unions: dict[str, UnionType]
 
-    def batches(self, name: str) -> list[tuple[tuple[str, ...], str]]:
+    def union_arrays(self, name: str) -> list[tuple[tuple[str, ...], str]]:
         """The arrays of unions inside an object type: the path to each, and its union's name."""
         found: list[tuple[tuple[str, ...], str]] = []
         for f in self.objects[name].fields:
             value = f.value
             if value.kind == "object":
-                found += [((f.name, *path), union) for path, union in self.batches(value.name)]
+                inner = self.union_arrays(value.name)
+                found += [((f.name, *path), union) for path, union in inner]
             elif value.item is not None and value.item.kind == "union":
                 members = self.unions[value.item.name].members.values()
-                if any(self.batches(member) for member in members):
-                    raise SchemaError(f"#/definitions/{value.item.name}: a batch in a batch")
+                if any(self.union_arrays(member) for member in members):
+                    place = f"#/definitions/{value.item.name}"
+                    raise SchemaError(f"{place}: an array of unions in an array of unions")
                 found.append(((f.name,), value.item.name))
             elif (
                 value.item is not None
                 and value.item.kind == "object"
-                and self.batches(value.item.name)
+                and self.union_arrays(value.item.name)
             ):
-                raise SchemaError(f"#/definitions/{name}/properties/{f.name}: holds a batch")
+                place = f"#/definitions/{name}/properties/{f.name}"
+                raise SchemaError(f"{place}: an array of unions in the items of an array")
         return found
 
 

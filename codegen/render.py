@@ -4,11 +4,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from codegen.emit_builder import emit_builder
 from codegen.emit_contract import emit_contract
-from codegen.emit_decoder import emit_decoder, emit_lenient_decoder
+from codegen.emit_decoders import emit_decoder, emit_lenient_decoder
+from codegen.emit_members import emit_members
 from codegen.emit_types import emit_types
-from codegen.emit_validator import emit_findings, emit_verdict
+from codegen.emit_validators import emit_validators
 from codegen.model import Model, build_model
 from codegen.schema import ROOT, Schema
 
@@ -24,17 +24,17 @@ BANNER = """\
 PACKAGE_DOCSTRING = '"""Generated from the schema; private."""\n'
 
 PYTHON_EMITTERS: dict[str, Callable[[Model], str]] = {
-    "unisights/_decoding/generated/__init__.py": lambda _model: PACKAGE_DOCSTRING,
     "unisights/types.py": emit_types,
-    "unisights/_decoding/generated/verdict.py": emit_verdict,
-    "unisights/_decoding/generated/findings.py": emit_findings,
-    "unisights/_decoding/generated/builder.py": emit_builder,
+    "unisights/_schema/generated/__init__.py": lambda _model: PACKAGE_DOCSTRING,
+    "unisights/_schema/generated/contract.py": emit_contract,
+    "unisights/_schema/generated/members.py": emit_members,
+    "unisights/_schema/generated/validators.py": emit_validators,
+    "unisights/_decoding/generated/__init__.py": lambda _model: PACKAGE_DOCSTRING,
     "unisights/_decoding/generated/decoder.py": emit_decoder,
     "unisights/_decoding/generated/lenient.py": emit_lenient_decoder,
-    "unisights/_decoding/generated/contract.py": emit_contract,
 }
 
-SCHEMA_COPY = "unisights/_decoding/generated/unisights.schema.json"
+SCHEMA_COPY = "unisights/_schema/generated/unisights.schema.json"
 """The schema itself, where the installed package finds it."""
 
 

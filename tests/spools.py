@@ -2,12 +2,11 @@
 
 import sqlite3
 from pathlib import Path
-from types import SimpleNamespace
 
 from tests.support import SESSION_ID, make_body
 from unisights import UnisightsOptions
-from unisights._decoding.identity import content_id
 from unisights._delivery.attempts import read_request, write_request
+from unisights._schema.identity import digest
 from unisights._spool.rejected import RejectedRow
 from unisights._spool.store import NewRow, Spool
 from unisights.collector import Collector
@@ -21,7 +20,7 @@ REQUEST = write_request(
 def new_row(label: str = "site-1", session_id: str | None = SESSION_ID) -> NewRow:
     """A payload to be stored."""
     raw = make_body(asset_id=label)
-    return NewRow(raw, REQUEST, 1_760_000_000_000, session_id, content_id(SimpleNamespace(raw=raw)))
+    return NewRow(raw, REQUEST, 1_760_000_000_000, session_id, digest(raw))
 
 
 def rejected_row(raw: bytes, quarantined: list[int] | None = None) -> RejectedRow:

@@ -1,6 +1,7 @@
 """The judges agree: the schema's referee, the compiled validator, and the byte decoder.
 
-`tests/fuzz` tries them on far more; here each place, each type and each part has its turn.
+`tests/fuzz`, where judges are defined, tries them on far more; here each place, each type and each
+part has its turn.
 """
 
 import copy
@@ -31,7 +32,7 @@ from unisights import (
     validate_unisights_payload,
 )
 from unisights._decoding.generated import decoder, lenient
-from unisights._decoding.validation import find_problems
+from unisights._schema.validation import find_problems
 from unisights.testing import NUMBERS, objects
 from unisights.types import UnisightsPayload
 
@@ -93,7 +94,7 @@ def found_by(call: Callable[[Any], Any], argument: Any) -> tuple[Any, set[tuple[
 
 
 def assert_agreement(obj: Any) -> None:
-    """Assert that all judges give the same verdict on a plain payload, and the same result.
+    """Assert that all judges give the same result on a plain payload, and the same result.
 
     One that is marked as encrypted without being so is none.
     """
@@ -144,7 +145,7 @@ COMPLETE = json.loads("""{
 
 @pytest.mark.parametrize("path", [*paths_of(COMPLETE)], ids=lambda path: "/".join(map(str, path)))
 def test_all_judges_agree_on_every_single_change(path: Path) -> None:
-    """Whatever stands at any one place, or if nothing does, all judges give the same verdict."""
+    """Whatever stands at any one place, or if nothing does, all judges give the same result."""
     numbers = filter(is_finite, ODD_NUMBERS)
     for value in [*ODD_VALUES, *ODD_TEXTS, *numbers, "nested", "deleted"]:
         obj = copy.deepcopy(COMPLETE)
@@ -214,7 +215,7 @@ def test_any_bytes_at_all_are_refused_on_purpose(body: bytes | str) -> None:
 
 @examples(150)
 @given(JSON)
-def test_any_object_at_all_is_judged(obj: Any) -> None:
+def test_any_object_at_all_is_validated(obj: Any) -> None:
     """Parsed JSON that is no payload raises a ValidationError with at least one problem."""
     with pytest.raises(ValidationError) as caught:
         validate_unisights_payload(obj)

@@ -1,6 +1,7 @@
 """Encryption: the client's scheme to the letter, and no way around its checks."""
 
 import base64
+import gc
 import hashlib
 import hmac
 import json
@@ -409,3 +410,18 @@ def test_sealed_and_plain_sessions_are_equal(
     payload = seal(json.dumps(data).encode(), envelope=envelope, bucket=bucket)
     plain = validate_unisights_payload({"data": data})
     assert decode_unisights_payload(json.dumps(payload).encode()) == plain
+
+
+@pytest.mark.parametrize("envelope", [False, True])
+def test_decoding_leaves_nothing_to_the_garbage_collector(*, envelope: bool) -> None:
+    """No reference cycle keeps a body: what the fast path raised on the way is not held on to."""
+    plaintext = json.dumps(make_data(events=[click(timestamp=1.0)])).encode()
+    body = json.dumps(seal(plaintext, envelope=envelope)).encode()
+    decode_unisights_payload(body)
+    gc.collect()
+    gc.disable()
+    try:
+        decode_unisights_payload(body)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

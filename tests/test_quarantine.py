@@ -12,8 +12,8 @@ from tests.fuzz.mutations import mutate
 from tests.referee import problems_by_referee, without_infinity
 from tests.support import click, make_data, make_payload, seal
 from unisights import InvalidJSONError, Rejection, UnisightsOptions, ValidationError
+from unisights._decoding.decoding import decode
 from unisights._decoding.quarantine import Selection
-from unisights._decoding.slow_path import decode_selected
 from unisights.collector import Collector
 from unisights.errors import Problem
 from unisights.request import RequestInfo
@@ -56,9 +56,9 @@ def _bytes(events: list[Any], form: str = "plain") -> bytes:
 @st.composite
 def _mixed(draw: st.DrawFn) -> list[Any]:
     """A batch of events, some as the schema has them, some changed at random."""
-    batch = draw(st.lists(objects("Event"), max_size=6))
+    sent = draw(st.lists(objects("Event"), max_size=6))
     random = draw(st.randoms(use_true_random=False))
-    return [mutate(random, event) if draw(st.booleans()) else event for event in batch]
+    return [mutate(random, event) if draw(st.booleans()) else event for event in sent]
 
 
 def _is_valid(event: Any) -> bool:
@@ -67,11 +67,11 @@ def _is_valid(event: Any) -> bool:
 
 @settings(max_examples=300, deadline=None)
 @given(_mixed(), FORMS)
-def test_the_handler_gets_the_valid_events_and_no_others(batch: list[Any], form: str) -> None:
-    """In their order, whichever they are by a judge of its own; the record names all the others."""
-    body = _bytes(batch, form)
-    good = [event for event in batch if _is_valid(event)]
-    bad = tuple(index for index, event in enumerate(batch) if not _is_valid(event))
+def test_the_handler_gets_the_valid_events_and_no_others(sent: list[Any], form: str) -> None:
+    """In their order, valid by the schema's referee; the record names all the others."""
+    body = _bytes(sent, form)
+    good = [event for event in sent if _is_valid(event)]
+    bad = tuple(index for index, event in enumerate(sent) if not _is_valid(event))
     payload, rejection = _accepted(_collector(), body)
     assert payload is not None
     assert payload == _accepted(_collector(), _bytes(good))[0]
@@ -81,36 +81,36 @@ def test_the_handler_gets_the_valid_events_and_no_others(batch: list[Any], form:
         assert rejection.quarantined == bad
         assert {problem.event for problem in rejection.problems} == set(bad)
     # What was accepted stays accepted, whatever may be quarantined by then.
-    again = decode_selected(body, Selection.without(bad))
+    again = decode(body, selection=Selection.without(bad))
     assert (again, again.quarantined) == (payload, bad)
 
 
 @settings(max_examples=100, deadline=None)
 @given(_mixed(), FORMS, st.booleans(), st.booleans())
 def test_checks_that_are_off_hold_for_each_event(
-    batch: list[Any], form: str, values: bool, required: bool
+    sent: list[Any], form: str, values: bool, required: bool
 ) -> None:
     """An event is quarantined if and only if a body with it alone would be refused."""
     options = {"validate_schema": values, "validate_required_fields": required}
-    if not values and "1e999" in json.dumps(batch).replace("Infinity", "1e999"):
+    if not values and "1e999" in json.dumps(sent).replace("Infinity", "1e999"):
         return  # Such numbers are then refused wherever they stand, and the body with them.
     strict = Collector(UnisightsOptions(**options))
     bad = []
-    for index, event in enumerate(batch):
+    for index, event in enumerate(sent):
         try:
             strict.decode(_bytes([event]))
         except (InvalidJSONError, ValidationError):
             bad.append(index)
-    payload, _ = _accepted(_collector(**options), _bytes(batch, form))
+    payload, _ = _accepted(_collector(**options), _bytes(sent, form))
     assert payload is not None
     assert payload.quarantined == tuple(bad)
-    assert len(payload.data.events) == len(batch) - len(bad)
+    assert len(payload.data.events) == len(sent) - len(bad)
 
 
 def test_more_bad_events_than_are_listed() -> None:
     """All are quarantined and counted, none of the good is lost, and a hundred problems listed."""
-    batch = [click(x=0), *["no event"] * 9_000, click(x=1), *[{"type": "x"}] * 1_000, click(x=2)]
-    payload, rejection = _accepted(_collector(), _bytes(batch))
+    sent = [click(x=0), *["no event"] * 9_000, click(x=1), *[{"type": "x"}] * 1_000, click(x=2)]
+    payload, rejection = _accepted(_collector(), _bytes(sent))
     assert payload is not None
     assert rejection is not None
     assert [event.data.x for event in payload.data.events] == [0, 1, 2]  # type: ignore[union-attr]
@@ -145,8 +145,8 @@ def test_memory_is_bounded() -> None:
 
 def test_a_number_beyond_doubles_spoils_its_event_only() -> None:
     """It is named as what it is; outside of events, the body is no JSON that can be read."""
-    batch = [click(), click(x=float("inf"))]
-    payload, rejection = _accepted(_collector(), _bytes(batch))
+    sent = [click(), click(x=float("inf"))]
+    payload, rejection = _accepted(_collector(), _bytes(sent))
     assert payload is not None
     assert rejection is not None
     assert payload.quarantined == (1,)
@@ -176,7 +176,7 @@ def test_only_some_events_are_wanted() -> None:
     """Those of them that are invalid are quarantined; the session is kept as it was sent."""
     data = make_data(events=[click(x=0), {}, click(x=2), click(x="3")], unknown=1)
     selection = Selection.only({1, 2, 3})
-    payload = decode_selected(_json({"data": data}), selection)
+    payload = decode(_json({"data": data}), selection=selection)
     assert selection.session == {**data, "events": [click(x=2)]}
     assert (selection.quarantined, len(payload.data.events)) == ((1, 3), 1)
 
@@ -184,7 +184,7 @@ def test_only_some_events_are_wanted() -> None:
 def test_what_was_accepted_and_is_invalid_now_is_refused() -> None:
     """What is left of a body must be valid, as it was: it is not made smaller in silence."""
     with pytest.raises(ValidationError):
-        decode_selected(_bytes([click(), {}, {}]), Selection.without([1]))
+        decode(_bytes([click(), {}, {}]), selection=Selection.without([1]))
 
 
 # The record.

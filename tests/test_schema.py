@@ -1,4 +1,4 @@
-"""The canonical schema: what it promises its readers, and what it judges."""
+"""The canonical schema: what it promises its readers, and what it refuses."""
 
 import copy
 import hashlib
@@ -224,7 +224,7 @@ def test_unknown_properties_are_allowed_everywhere() -> None:
 
 def test_the_package_holds_the_schema_byte_for_byte() -> None:
     """The installed package carries the canonical schema unchanged."""
-    packaged = files("unisights") / "_generated" / "unisights.schema.json"
+    packaged = files("unisights") / "_schema" / "generated" / "unisights.schema.json"
     assert packaged.read_bytes() == SCHEMA_BYTES
     assert schema_text().encode() == SCHEMA_BYTES
 
@@ -255,7 +255,7 @@ def test_the_inlined_schema_stands_alone() -> None:
         pytest.param([], id="array"),
     ],
 )
-def test_the_inlined_schema_judges_alike(payload: Any) -> None:
+def test_the_inlined_schema_validates_alike(payload: Any) -> None:
     """The schema without references takes and refuses what the canonical one does."""
     inlined = jsonschema.Draft7Validator(inlined_schema())
     assert inlined.is_valid(payload) == REFEREE.is_valid(payload)

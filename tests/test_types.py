@@ -4,6 +4,8 @@ import copy
 import dataclasses
 import json
 import pickle
+import subprocess
+import sys
 import typing
 from typing import Any
 
@@ -13,7 +15,16 @@ import orjson
 import pydantic
 import pytest
 
-from tests.support import CAPTURES, SESSION_ID, capture, click, make_body, make_data, make_payload
+from tests.support import (
+    CAPTURES,
+    ROOT,
+    SESSION_ID,
+    capture,
+    click,
+    make_body,
+    make_data,
+    make_payload,
+)
 from unisights import ValidationError, decode_unisights_payload, types
 from unisights.schema import schema_text
 from unisights.types import (
@@ -378,7 +389,7 @@ def test_timestamps_are_whole(sent: str, typed: int) -> None:
     assert type(event.data.timestamp) is int
 
 
-def test_receipts_are_not_part_of_equality() -> None:
+def test_what_the_receiver_adds_is_not_part_of_equality() -> None:
     """How, when, as which bytes and with what else it came makes no difference to equality."""
     data = UnisightsData.from_dict(make_data())
     plain = UnisightsPayload(data=data)
@@ -393,8 +404,23 @@ def test_receipts_are_not_part_of_equality() -> None:
     assert plain != other
 
 
-def test_receipts_are_not_part_of_the_wire() -> None:
+def test_what_the_receiver_adds_is_not_part_of_the_wire() -> None:
     """`to_dict` of a payload is its plain form, however it came."""
     data = UnisightsData.from_dict(make_data())
     received = UnisightsPayload(data=data, encrypted=True, raw=b"{}", received_at=5, sent_bucket=6)
     assert received.to_dict() == {"data": data.to_dict(), "encrypted": False}
+
+
+def test_the_types_need_nothing_of_decoding() -> None:
+    """`from_dict` validates and builds with what is beneath the types: no import goes back up."""
+    code = (
+        "import sys\n"
+        "from unisights.types import ClickEvent\n"
+        "print('unisights._schema.validation' in sys.modules)\n"
+        f"ClickEvent.from_dict({click()!r})\n"
+        "print([name for name in sys.modules if name.startswith('unisights._decoding')])\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert finished.stdout.splitlines() == ["False", "[]"], finished.stderr

@@ -16,10 +16,10 @@ from unisights import (
     decode_unisights_payload,
     validate_unisights_payload,
 )
-from unisights._decoding.validation import _in_words
-from unisights._decoding.violations import Finding
+from unisights._schema.messages import to_problem
+from unisights._schema.violations import Violation
 from unisights.types import ClickEventData, UnisightsPayload
-from unisights.validator import Checks, validate_as
+from unisights.validator import Checks
 
 Found = list[tuple[str, str]]
 
@@ -161,7 +161,7 @@ INVALID: dict[str, tuple[Any, Found]] = {
     "scroll_depth bool": (make_payload(scroll_depth=True), [("/data/scroll_depth", "type")]),
     "time_on_page null": (make_payload(time_on_page=None), [("/data/time_on_page", "type")]),
     "time_on_page negative": (make_payload(time_on_page=-1), [("/data/time_on_page", "minimum")]),
-    # The batch.
+    # The events.
     "no events": (without(make_payload(), "data", "events"), [("/data", "required")]),
     "events null": (make_payload(events=None), [("/data/events", "type")]),
     "events object": (make_payload(events={"0": click()}), [("/data/events", "type")]),
@@ -264,7 +264,7 @@ def test_invalid_objects_are_refused_by_name(obj: Any, expected: Found) -> None:
 
 
 @pytest.mark.parametrize(("obj", "expected"), INVALID.values(), ids=INVALID.keys())
-def test_bytes_are_judged_as_objects_are(obj: Any, expected: Found) -> None:
+def test_bytes_are_validated_as_objects_are(obj: Any, expected: Found) -> None:
     """Decoding bytes finds in an invalid payload just what validating the object finds."""
     assert found_in(lambda: decoded(obj)) == expected
 
@@ -436,7 +436,7 @@ def test_values_that_no_json_has_are_named(value: object, words: str) -> None:
 )
 def test_every_rule_has_words(rule: str, expected: Any, demand: str) -> None:
     """Rules that no property of this version has are put into words too."""
-    (problem,) = _in_words(Finding(("a", 0), "", rule, expected))
+    problem = to_problem(Violation(("a", 0), "", rule, expected))
     assert (problem.pointer, problem.rule, problem.message) == ("/a/0", rule, f"a[0] must {demand}")
 
 
@@ -525,7 +525,7 @@ def test_numbers_that_json_has_not_are_refused(
 
 
 def test_decimals_are_numbers() -> None:
-    """An object parsed with Decimals is judged and typed as one parsed with floats."""
+    """An object parsed with Decimals is validated and typed as one parsed with floats."""
     text = json.dumps(make_payload(time_on_page=1.5, events=[click(x=0.5, timestamp=3.25)]))
     exact = json.loads(text, parse_float=Decimal)
     payload = validate_unisights_payload(exact)
@@ -618,7 +618,7 @@ def test_of_duplicate_keys_the_last_counts(number: bytes) -> None:
     ],
 )
 def test_duplicate_keys_deceive_nobody(text: str) -> None:
-    """An event that is written with a key twice is judged by what an ordinary parser reads."""
+    """An event that is written with a key twice is validated by what an ordinary parser reads."""
     body = make_body(events=["EVENT"]).replace(b'"EVENT"', text.encode())
     by_object = found_in(lambda: validate_unisights_payload(json.loads(body)))
     assert found_in(lambda: decode_unisights_payload(body)) == by_object
@@ -767,7 +767,7 @@ def test_deep_objects_are_refused() -> None:
 
 @pytest.mark.parametrize("sealed", [False, True])
 def test_a_number_that_nobody_reads_hides_no_problem(*, sealed: bool) -> None:
-    """Beside a number beyond doubles, others are judged as ever; unchecked, they are refused."""
+    """Beside a number beyond doubles, others are validated as ever; unchecked, they are refused."""
     data = make_data(note=7777, time_on_page=2.5, events=[click(x=5)], scroll_depth=-5)
     plain = json.dumps(data if sealed else {"data": data}).encode().replace(b"7777", b"1e400")
     body = json.dumps(seal(plain)).encode() if sealed else plain
@@ -823,17 +823,17 @@ def test_dense_bodies_are_taken_where_rules_are_off() -> None:
     "number", ["1e400", "-1e400", "9" * 5000, "1" + "0" * 308, "0." + "1" * 500]
 )
 def test_numbers_in_unknown_properties_do_not_decide(number: str) -> None:
-    """The verdict on a number that nothing reads does not depend on the rest of the payload."""
-    verdicts = set()
+    """The result on a number that nothing reads does not depend on the rest of the payload."""
+    results = set()
     for width in (1, 1.0):
         body = make_body(note=7777, device_info={"screen_width": width})
         try:
             decode_unisights_payload(body.replace(b"7777", number.encode()))
         except UnisightsError as refusal:
-            verdicts.add(type(refusal).__name__)
+            results.add(type(refusal).__name__)
         else:
-            verdicts.add("taken")
-    assert len(verdicts) == 1
+            results.add("taken")
+    assert len(results) == 1
 
 
 def test_raw_is_the_body() -> None:
@@ -996,9 +996,9 @@ def test_checks_reach_into_encrypted_payloads() -> None:
 
 
 def test_a_part_can_be_validated_alone() -> None:
-    """`validate_as` takes a part of a payload by its type, pointers relative to the part."""
-    assert validate_as(ClickEventData, {"x": 1, "y": 2, "timestamp": 3}).x == 1.0
-    assert found_in(lambda: validate_as(ClickEventData, {"x": 1, "y": None})) == [
+    """`from_dict` takes a part of a payload; its problems' pointers are relative to the part."""
+    assert ClickEventData.from_dict({"x": 1, "y": 2, "timestamp": 3}).x == 1.0
+    assert found_in(lambda: ClickEventData.from_dict({"x": 1, "y": None})) == [
         ("", "required"),
         ("/y", "type"),
     ]

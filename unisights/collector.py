@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from unisights._decoding.decoding import decode
 from unisights._http.body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
 from unisights._http.cors import Cors
 from unisights._http.responses import MAX_LISTED, HTTPResponse, Responses
 from unisights._runtime.log import ThrottledLog, log
+from unisights._schema.checks import Checks
 from unisights.config import UnisightsOptions
 from unisights.errors import InvalidJSONError, ValidationError
 from unisights.rejection import Rejection, classify
 from unisights.request import RequestInfo
 from unisights.stats import Counters, Gauges, ReadGauges, RefusalReason, Stats
 from unisights.types import UnisightsPayload
-from unisights.validator import Checks, decode_unisights_payload
 
 if TYPE_CHECKING:  # imported for those who quarantine
     from unisights._decoding.quarantine import Selection
@@ -145,11 +146,7 @@ class Collector:
             ValidationError: it is not a valid payload.
         """
         secret, checks = self.options.server_secret, self._checks
-        if selection is not None:
-            from unisights._decoding.slow_path import decode_selected  # noqa: PLC0415
-
-            return decode_selected(body, selection, server_secret=secret, checks=checks)
-        return decode_unisights_payload(body, server_secret=secret, checks=checks)
+        return decode(body, server_secret=secret, checks=checks, selection=selection)
 
     def _refuse_body(
         self, info: RequestInfo, raw: bytes, error: InvalidJSONError | ValidationError

@@ -1,50 +1,6 @@
 """The canonical JSON Schema that everything was generated from."""
 
-import json
-from functools import cache
-from typing import Any
-
-from unisights._decoding.generated.contract import SCHEMA_DIGEST, SCHEMA_VERSION
+from unisights._schema.document import inlined_schema, schema_text
+from unisights._schema.generated.contract import SCHEMA_DIGEST, SCHEMA_VERSION
 
 __all__ = ["SCHEMA_DIGEST", "SCHEMA_VERSION", "inlined_schema", "schema_text"]
-
-_NOT_OPENAPI = {"$schema", "$id", "definitions", "x-version", "x-decode", "x-expects"}
-
-
-def schema_text() -> str:
-    """Return the schema file's text; its UTF-8 bytes have the digest `SCHEMA_DIGEST`."""
-    # Importing it takes a tenth of the package's time, and few need it.
-    from importlib.resources import files  # noqa: PLC0415
-
-    return (files("unisights") / "_decoding" / "generated" / "unisights.schema.json").read_text(
-        "utf-8"
-    )
-
-
-@cache
-def inlined_schema() -> dict[str, Any]:
-    """Return the schema without references, for documents that embed it, such as OpenAPI's."""
-    document = json.loads(schema_text())
-    inlined: dict[str, Any] = _inline(document, document["definitions"])
-    return inlined
-
-
-def inlined_definition(name: str) -> dict[str, Any]:
-    """Return one of the schema's definitions without references."""
-    document = json.loads(schema_text())
-    inlined: dict[str, Any] = _inline(document["definitions"][name], document["definitions"])
-    return inlined
-
-
-def _inline(node: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(node, list):
-        return [_inline(item, definitions) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if "$ref" in node:
-        target = definitions[node["$ref"].rpartition("/")[2]]
-        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
-        return _inline(node, definitions)
-    return {
-        key: _inline(value, definitions) for key, value in node.items() if key not in _NOT_OPENAPI
-    }

@@ -9,14 +9,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta
 
-from unisights._decoding.from_dict import from_object
-from unisights._decoding.identity import clock_skew, content_id
-from unisights._decoding.structs import Record, record
+from unisights._schema.building import to_float, to_int, validated
+from unisights._schema.clock_skew import clock_skew
+from unisights._schema.identity import canonical, digest
+from unisights._schema.structs import Record, record
 
 __all__ = [
     "ClickEvent",
@@ -94,7 +96,18 @@ class EncryptedPayload:
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("EncryptedPayload", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> EncryptedPayload:
+        """Build one from parsed JSON that was validated."""
+        return cls(
+            data=obj.get("data"),
+            tag=obj.get("tag"),
+            bucket=to_int(obj.get("bucket")),
+            site_id=obj.get("site_id"),
+            ua_hash=obj.get("ua_hash", ""),
+        )
 
 
 @record
@@ -141,7 +154,18 @@ class EncryptedEnvelope(Record, kw_only=True, gc=False):
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("EncryptedEnvelope", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> EncryptedEnvelope:
+        """Build one from parsed JSON that was validated."""
+        return cls(
+            site_id=obj.get("site_id"),
+            ua_hash=obj.get("ua_hash", ""),
+            bucket=to_int(obj.get("bucket")),
+            tag=obj.get("tag"),
+            ciphertext=obj.get("ciphertext"),
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -186,7 +210,23 @@ class UtmParams:
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("UtmParams", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> UtmParams:
+        """Build one from parsed JSON that was validated."""
+        return cls(
+            utm_source=obj.get("utm_source", ""),
+            utm_medium=obj.get("utm_medium", ""),
+            utm_campaign=obj.get("utm_campaign", ""),
+            utm_term=obj.get("utm_term", ""),
+            utm_content=obj.get("utm_content", ""),
+            extra={
+                k: v
+                for k, v in obj.items()
+                if k not in ["utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"]
+            },
+        )
 
 
 @record
@@ -244,7 +284,21 @@ class DeviceInfo(Record, kw_only=True, gc=False):
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("DeviceInfo", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> DeviceInfo:
+        """Build one from parsed JSON that was validated."""
+        return cls(
+            browser=obj.get("browser", ""),
+            os=obj.get("os", ""),
+            device_type=obj.get("device_type", ""),
+            user_agent=obj.get("user_agent", ""),
+            platform=obj.get("platform", ""),
+            referrer=obj.get("referrer", ""),
+            screen_width=to_int(obj.get("screen_width", 0), 9007199254740991),
+            screen_height=to_int(obj.get("screen_height", 0), 9007199254740991),
+        )
 
 
 @record
@@ -276,7 +330,16 @@ class PageViewEventData(Record, kw_only=True, gc=False):
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("PageViewEventData", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> PageViewEventData:
+        """Build one from parsed JSON that was validated."""
+        return cls(
+            location=obj.get("location"),
+            title=obj.get("title"),
+            timestamp=to_int(obj.get("timestamp"), 9007199254740991),
+        )
 
 
 @record
@@ -310,7 +373,16 @@ class ClickEventData(Record, kw_only=True, gc=False):
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("ClickEventData", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> ClickEventData:
+        """Build one from parsed JSON that was validated."""
+        return cls(
+            x=to_float(obj.get("x")),
+            y=to_float(obj.get("y")),
+            timestamp=to_int(obj.get("timestamp"), 9007199254740991),
+        )
 
 
 @record
@@ -371,7 +443,21 @@ class WebVitalEventData(Record, kw_only=True, gc=False):
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("WebVitalEventData", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> WebVitalEventData:
+        """Build one from parsed JSON that was validated."""
+        return cls(
+            name=obj.get("name"),
+            value=to_float(obj.get("value")),
+            rating=obj.get("rating"),
+            delta=to_float(obj.get("delta")),
+            id=obj.get("id"),
+            entries=to_int(obj.get("entries")),
+            navigation_type=obj.get("navigation_type"),
+            timestamp=to_int(obj.get("timestamp"), 9007199254740991),
+        )
 
 
 @record
@@ -403,7 +489,16 @@ class CustomEventData(Record, kw_only=True, gc=False):
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("CustomEventData", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> CustomEventData:
+        """Build one from parsed JSON that was validated."""
+        return cls(
+            name=obj.get("name"),
+            data=obj.get("data"),
+            timestamp=to_int(obj.get("timestamp"), 9007199254740991),
+        )
 
 
 @record
@@ -451,7 +546,19 @@ class ErrorEventData(Record, kw_only=True, gc=False):
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("ErrorEventData", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> ErrorEventData:
+        """Build one from parsed JSON that was validated."""
+        return cls(
+            message=obj.get("message"),
+            source=obj.get("source"),
+            lineno=to_int(obj.get("lineno")),
+            colno=to_int(obj.get("colno")),
+            stack=obj.get("stack"),
+            timestamp=to_int(obj.get("timestamp"), 9007199254740991),
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -479,7 +586,12 @@ class EncryptedEnvelopePayload:
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("EncryptedEnvelopePayload", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> EncryptedEnvelopePayload:
+        """Build one from parsed JSON that was validated."""
+        return cls(envelope=EncryptedEnvelope._build(obj.get("envelope", {})))
 
 
 @record
@@ -503,7 +615,12 @@ class PageViewEvent(Record, kw_only=True, tag_field="type", tag="page_view", gc=
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("PageViewEvent", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> PageViewEvent:
+        """Build one from parsed JSON that was validated."""
+        return cls(data=PageViewEventData._build(obj.get("data", {})))
 
 
 @record
@@ -527,7 +644,12 @@ class ClickEvent(Record, kw_only=True, tag_field="type", tag="click", gc=False):
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("ClickEvent", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> ClickEvent:
+        """Build one from parsed JSON that was validated."""
+        return cls(data=ClickEventData._build(obj.get("data", {})))
 
 
 @record
@@ -551,7 +673,12 @@ class WebVitalEvent(Record, kw_only=True, tag_field="type", tag="web_vital", gc=
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("WebVitalEvent", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> WebVitalEvent:
+        """Build one from parsed JSON that was validated."""
+        return cls(data=WebVitalEventData._build(obj.get("data", {})))
 
 
 @record
@@ -577,7 +704,12 @@ class CustomEvent(Record, kw_only=True, tag_field="type", tag="custom", gc=False
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("CustomEvent", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> CustomEvent:
+        """Build one from parsed JSON that was validated."""
+        return cls(data=CustomEventData._build(obj.get("data", {})))
 
 
 @record
@@ -601,7 +733,12 @@ class ErrorEvent(Record, kw_only=True, tag_field="type", tag="error", gc=False):
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("ErrorEvent", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> ErrorEvent:
+        """Build one from parsed JSON that was validated."""
+        return cls(data=ErrorEventData._build(obj.get("data", {})))
 
 
 Event: TypeAlias = PageViewEvent | ClickEvent | WebVitalEvent | CustomEvent | ErrorEvent
@@ -692,7 +829,23 @@ class UnisightsData:
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("UnisightsData", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> UnisightsData:
+        """Build one from parsed JSON that was validated."""
+        return cls(
+            asset_id=obj.get("asset_id"),
+            session_id=obj.get("session_id"),
+            page_url=obj.get("page_url"),
+            entry_page=obj.get("entry_page"),
+            exit_page=obj.get("exit_page"),
+            utm_params=UtmParams._build(obj.get("utm_params", {})),
+            device_info=DeviceInfo._build(obj.get("device_info", {})),
+            scroll_depth=to_float(obj.get("scroll_depth", 0.0), 100),
+            time_on_page=to_float(obj.get("time_on_page", 0.0)),
+            events=[_EVENT_BUILDERS[item["type"]](item) for item in obj.get("events", [])],
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -720,7 +873,7 @@ class UnisightsPayload:
     """
 
     quarantined: tuple[int, ...] = field(default=(), compare=False)
-    """Which events of the batch as received were invalid, by their indexes, and are not in
+    """Which events of the body as received were invalid, by their indexes, and are not in
     data.events; always empty unless the option invalid_events says to quarantine them. Not part of
     the wire, nor of equality.
     """
@@ -732,22 +885,25 @@ class UnisightsPayload:
 
     @property
     def content_id(self) -> str:
-        """What tells a payload that came again: the 128-bit BLAKE2b hash of `raw`, in hexadecimal.
-        Of a payload that was not made from bytes, that of the canonical JSON of `to_dict()`. So
-        the same session sent plain and sent encrypted has two. Worked out each time.
+        """Identifies the body: a body that is sent again has the same id. It is the 128-bit
+        BLAKE2b hash of `raw`, in hexadecimal; of a payload that was not made from bytes, the hash
+        of the canonical JSON of `to_dict()`. The same session sent plain and sent encrypted has
+        two ids. It is computed at each access.
         """
-        return content_id(self)
+        return digest(self.raw or canonical(self.to_dict()))
 
     @property
     def clock_skew(self) -> int | None:
-        """How far the visitor's clock is ahead of the receiver's at least, as far as the payload
-        tells; below 0: how far it is behind at most. Unit: milliseconds; None when nothing is
-        known. It is the newest event's time less `received_at`, so whatever lies between, such as
-        the client's waiting for more events, and the way here, makes it smaller: a clock that is
-        right has a value somewhat below 0. Of encrypted payloads, `sent_bucket` bounds the time of
-        sending to 30 seconds, and so this. Clients may write what they like.
+        """How far the visitor's clock is ahead of the receiver's, as far as the payload tells;
+        below 0 if it is behind. Unit: milliseconds; None when nothing is known. It is the newest
+        event's time less `received_at`: whatever time passes between the two, such as the client's
+        waiting for more events, makes it smaller, so that a clock that is right has a value
+        somewhat below 0. Of encrypted payloads, `sent_bucket` bounds the time of sending to 30
+        seconds, and so this. Clients may write what they like.
         """
-        return clock_skew(self)
+        return clock_skew(
+            (event.data.timestamp for event in self.data.events), self.sent_bucket, self.received_at
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the payload in its plain wire form, ready for JSON."""
@@ -760,4 +916,18 @@ class UnisightsPayload:
         Raises:
             ValidationError: with every problem, its pointers relative to `obj`.
         """
-        return from_object(cls, obj)
+        return cls._build(validated("UnisightsPayload", obj))
+
+    @classmethod
+    def _build(cls, obj: Any) -> UnisightsPayload:
+        """Build one from parsed JSON that was validated."""
+        return cls(data=UnisightsData._build(obj.get("data", {})))
+
+
+_EVENT_BUILDERS: dict[str, Callable[[Any], Event]] = {
+    "page_view": PageViewEvent._build,
+    "click": ClickEvent._build,
+    "web_vital": WebVitalEvent._build,
+    "custom": CustomEvent._build,
+    "error": ErrorEvent._build,
+}

@@ -1,15 +1,7 @@
-"""Validation: from bytes, or from parsed JSON, to a typed payload.
+"""Validation: from bytes, or from parsed JSON, to a typed payload."""
 
-Two engines stand behind it, made from the same schema. Bytes are first decoded straight into the
-dataclasses; that path takes nothing that is invalid, but refuses some of what is valid. What it
-refuses gets a second look (`_second_look`): by the compiled validator, which has the last word and
-names every problem. It is imported when it is first needed.
-"""
-
-from typing import TypeVar
-
-from unisights._decoding.generated.decoder import REFUSALS, decode_UnisightsPayload
-from unisights._decoding.violations import ALL_CHECKS, Checks
+from unisights._decoding.decoding import decode
+from unisights._schema.checks import ALL_CHECKS, Checks
 from unisights.errors import ValidationError
 from unisights.types import UnisightsPayload
 
@@ -17,11 +9,8 @@ __all__ = [
     "Checks",
     "ValidationError",
     "decode_unisights_payload",
-    "validate_as",
     "validate_unisights_payload",
 ]
-
-T = TypeVar("T")
 
 
 def validate_unisights_payload(
@@ -37,9 +26,11 @@ def validate_unisights_payload(
         ValidationError: with every problem.
         DecryptionError: a ValidationError, for an encrypted payload that cannot be decrypted.
     """
-    from unisights._decoding.slow_path import judge_parsed  # noqa: PLC0415
+    # Importing them takes a while, and receivers of bytes may never need them.
+    from unisights._decoding.slow_path import SlowPath  # noqa: PLC0415
+    from unisights._schema.parsed import check_parsed  # noqa: PLC0415
 
-    return judge_parsed(obj, server_secret)
+    return SlowPath(server_secret).from_parsed(check_parsed(obj))
 
 
 def decode_unisights_payload(
@@ -61,24 +52,4 @@ def decode_unisights_payload(
         ValidationError: it is, but not a valid payload; with every problem.
         DecryptionError: a ValidationError, for an encrypted payload that cannot be decrypted.
     """
-    try:
-        if not body.isascii():
-            body.decode()  # What the fast decoder skips, it does not check.
-        payload = decode_UnisightsPayload(body)
-    except (*REFUSALS, UnicodeDecodeError) as refusal:
-        from unisights._decoding.slow_path import look_again  # noqa: PLC0415
-
-        payload = look_again(body, refusal, server_secret, checks)
-    payload.raw = body
-    return payload
-
-
-def validate_as(cls: type[T], obj: object) -> T:
-    """Validate parsed JSON as one of the payload's types, by the definition of that name.
-
-    Raises:
-        ValidationError: with every problem, its pointers relative to `obj`.
-    """
-    from unisights._decoding.slow_path import judge_parsed_as  # noqa: PLC0415
-
-    return judge_parsed_as(cls, obj)
+    return decode(body, server_secret=server_secret, checks=checks)

@@ -6,12 +6,12 @@ import threading
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import Self
 
 from tests.processes import wait_for
 from tests.support import click, make_body
-from unisights._decoding.identity import content_id
+from unisights._schema.identity import digest
 
 _PADDING = "x" * 1500
 """Makes the bodies about as large as those of browsers."""
@@ -91,7 +91,7 @@ class Load:
             with self._lock:
                 self.sent.statuses[status] += 1
                 if status in {200, 202}:
-                    self.sent.acknowledged[label] = content_id(SimpleNamespace(raw=body))
+                    self.sent.acknowledged[label] = digest(body)
             self._is_over.wait(self._pause)
         connection.close()
 

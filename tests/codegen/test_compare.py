@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
 from codegen.compare import Change, Effect, compare
+from codegen.document import SchemaError
 from codegen.model import Field, build_model
-from codegen.schema import Schema, SchemaError, read_schema
+from codegen.schema import Schema, read_schema
 from tests.support import ROOT
 from unisights import testing
 

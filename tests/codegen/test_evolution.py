@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from codegen.compare import Change, Effect
-from codegen.corpus import judge, read_cases
+from codegen.earlier_vectors import read_cases, run_cases
 from codegen.evolution import objection
 from tests.support import ROOT, make_payload
 from unisights import SCHEMA_DIGEST, SCHEMA_VERSION
@@ -140,7 +140,7 @@ def test_an_addition_needs_a_minor_step(tree: Path) -> None:
     assert checked.returncode == 1
     assert "a minor step: x-version 1.1.0, not 1.0.1" in checked.stderr
     assert "addition          #/definitions/UnisightsData/properties/button" in checked.stdout
-    assert "otherwise: 0 findings in" in checked.stdout
+    assert "otherwise: 0 changes in" in checked.stdout
     edit_schema(tree, nothing, version="1.1.0")
     assert check_schema(tree, "HEAD").returncode == 0
 
@@ -157,11 +157,11 @@ def test_words_need_a_patch(tree: Path) -> None:
 
 def test_what_the_schema_does_not_say_is_found_by_the_vectors(tree: Path) -> None:
     """Code that begins to refuse or to decode otherwise fails, though the schema is the same."""
-    path = tree / "unisights" / "validator.py"
+    path = tree / "unisights" / "_decoding" / "decoding.py"
     text = path.read_text(encoding="utf-8")
-    old = "    payload.raw = body\n"
+    old = "            payload.raw = body\n"  # where the fast path returns
     assert text.count(old) == 1
-    edited = f"    payload.data.time_on_page += 1\n{old}"
+    edited = f"            payload.data.time_on_page += 1\n{old}"
     path.write_text(text.replace(old, edited), encoding="utf-8")
     checked = check_schema(tree, "HEAD")
     assert checked.returncode == 1
@@ -171,7 +171,7 @@ def test_what_the_schema_does_not_say_is_found_by_the_vectors(tree: Path) -> Non
     assert "more\n" in checked.stdout
 
 
-def test_stale_generated_code_is_not_judged(tree: Path) -> None:
+def test_stale_generated_code_is_not_compared(tree: Path) -> None:
     """If the code is of another schema, the gate says to generate first."""
     with (tree / SCHEMA_PATH).open("a", encoding="utf-8") as file:
         file.write("\n")
@@ -220,7 +220,7 @@ def test_vectors_may_be_missing(tree: Path) -> None:
     git(tree, "commit", "--quiet", "--message", "No vectors")
     checked = check_schema(tree, "HEAD")
     assert checked.returncode == 0
-    assert "0 findings in 0" in checked.stdout
+    assert "0 changes in 0" in checked.stdout
 
 
 def test_make_passes_the_base_on(tree: Path) -> None:
@@ -239,7 +239,7 @@ def test_every_vector_comes_out_as_it_says() -> None:
     """The present vectors, of every way to write a body, surprise nobody."""
     cases = read_cases(VECTORS)
     assert {"data", "body", "body_base64", "file"} <= {key for case in cases for key in case}
-    assert judge(cases, VECTORS) == []
+    assert run_cases(cases, VECTORS) == []
 
 
 VALID = {"id": "case", "valid": True, "data": make_payload(scroll_depth=7)}
@@ -282,14 +282,14 @@ REFUSED = {"id": "case", "valid": False, "data": make_payload(scroll_depth=-7)}
 )
 def test_surprises_are_classified(case: dict[str, Any], effect: Effect, what: str) -> None:
     """A case that comes out otherwise than it says is reported once, with what that breaks."""
-    (change,) = judge([case], VECTORS)
+    (change,) = run_cases([case], VECTORS)
     assert (change.place, change.effect) == ("vector case", effect)
     assert what in change.what
 
 
 def test_a_session_may_have_more_in_it() -> None:
     """Properties that a case does not know of are no surprise: they were added since."""
-    assert judge([{**VALID, "decoded": {"scroll_depth": 7.0}}], VECTORS) == []
+    assert run_cases([{**VALID, "decoded": {"scroll_depth": 7.0}}], VECTORS) == []
 
 
 # The version.

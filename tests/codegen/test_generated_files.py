@@ -54,9 +54,9 @@ def test_the_repository_is_up_to_date() -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_edited_generated_files_are_noticed_and_mended(tree: Path) -> None:
+def test_edited_generated_files_are_noticed_and_restored(tree: Path) -> None:
     """Hand-edited files fail the check, which changes nothing; generating restores them."""
-    edited = ["unisights/types.py", "unisights/_decoding/generated/unisights.schema.json"]
+    edited = ["unisights/types.py", "unisights/_schema/generated/unisights.schema.json"]
     for path in edited:
         with (tree / path).open("a", encoding="utf-8") as file:
             file.write("\n")
@@ -149,7 +149,8 @@ def test_generated_modules_say_so(path: str) -> None:
 
 
 def test_there_is_nothing_else_among_the_generated_files() -> None:
-    """The private directory holds what is generated, and nothing else."""
-    directory = ROOT / "unisights" / "_generated"
-    found = {p.relative_to(ROOT).as_posix() for p in directory.iterdir() if p.is_file()}
+    """The private directories hold what is generated, and nothing else."""
+    directories = [ROOT / "unisights" / room / "generated" for room in ("_schema", "_decoding")]
+    files = [p for directory in directories for p in directory.iterdir() if p.is_file()]
+    found = {p.relative_to(ROOT).as_posix() for p in files}
     assert found == set(GENERATED) - {"unisights/types.py"}

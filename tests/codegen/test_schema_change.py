@@ -32,7 +32,7 @@ from unisights import ValidationError, decode_unisights_payload, types, validate
 from unisights._decoding.generated import decoder, lenient
 from unisights.fastapi import unisights_fastapi
 
-def judge(call, argument):
+def outcome_of(call, argument):
     try:
         return call(argument), []
     except ValidationError as error:
@@ -44,10 +44,10 @@ def judge(call, argument):
 
 def answer(obj):
     body = json.dumps(obj).encode()
-    payload, problems = judge(decode_unisights_payload, body)
-    from_object, object_problems = judge(validate_unisights_payload, obj)
-    fast, _ = judge(decoder.decode_UnisightsPayload, body)
-    loose, _ = judge(lenient.decode_UnisightsPayload, body)
+    payload, problems = outcome_of(decode_unisights_payload, body)
+    from_object, object_problems = outcome_of(validate_unisights_payload, obj)
+    fast, _ = outcome_of(decoder.decode_UnisightsPayload, body)
+    loose, _ = outcome_of(lenient.decode_UnisightsPayload, body)
     found = {
         "problems": problems,
         "object_problems": object_problems,
@@ -56,7 +56,7 @@ def answer(obj):
     }
     if payload is not None:
         wire = payload.to_dict()
-        back, _ = judge(types.UnisightsPayload.from_dict, json.loads(json.dumps(wire)))
+        back, _ = outcome_of(types.UnisightsPayload.from_dict, json.loads(json.dumps(wire)))
         found["data"] = dataclasses.asdict(payload.data)
         found["wire"] = wire["data"]
         found["round_trip"] = back == payload
@@ -78,7 +78,7 @@ json.dump({
     "answers": [answer(obj) for obj in json.load(sys.stdin)],
 }, sys.stdout)
 """
-"""Runs where the generated package is the one that is imported; judges payloads."""
+"""Runs where the generated package is the one that is imported; validates payloads."""
 
 
 def generated_from(root: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
@@ -373,7 +373,7 @@ def test_the_absent_property_has_its_default(
 def test_wrong_values_of_the_property_are_refused(
     answers: dict[str, Answers], change: str, place: Place, name: str
 ) -> None:
-    """What its schema refuses is refused with its pointer and rule, by every judge."""
+    """What its schema refuses is refused with its pointer and rule, by every implementation."""
     for value, below, rule in CHANGES[change][name].refused:
         answer = answers[change].of(place, name, value)
         assert not answer["fast"], f"the fast path takes {value!r}"
@@ -426,7 +426,7 @@ def test_a_change_changes_the_digest(answers: dict[str, Answers]) -> None:
     """The generated package knows that it was made from another schema."""
     digests = {found.found["digest"] for found in answers.values()}
     assert len(digests) == len(CHANGES)
-    committed = (ROOT / "unisights" / "_decoding" / "generated" / "contract.py").read_text(
+    committed = (ROOT / "unisights" / "_schema" / "generated" / "contract.py").read_text(
         encoding="utf-8"
     )
     assert not [digest for digest in digests if digest in committed]
@@ -591,7 +591,7 @@ def test_optional_properties_of_other_kinds_can_be_added(
 
 
 def test_required_and_bounds_can_be_changed(tmp_path: Path) -> None:
-    """A property that becomes required, or a bound that moves, binds every judge."""
+    """A property that becomes required, or a bound that moves, binds every implementation."""
 
     def edit(document: dict[str, Any]) -> None:
         data = document["definitions"]["UnisightsData"]

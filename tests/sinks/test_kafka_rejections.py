@@ -12,8 +12,8 @@ from tests.sinks.places import kafka_messages, new_name
 from tests.sinks.services import Service
 from tests.support import click, make_body
 from unisights import ConfigurationError
-from unisights._decoding.identity import digest
 from unisights._runtime.calls import call_async
+from unisights._schema.identity import digest
 from unisights.errors import SinkError
 from unisights.schema import SCHEMA_VERSION
 from unisights.sinks import KafkaSink

@@ -1,4 +1,4 @@
-"""Opens encrypted payloads: from what the wire holds to the plaintext."""
+"""Opens encrypted payloads: from what is on the wire to the plaintext."""
 
 import contextlib
 from base64 import b64decode
@@ -59,11 +59,11 @@ def open_envelope(
         )
     except DecryptionError as error:
         (problem,) = error.problems
-        raise refused(places.tag, problem.rule, problem.message) from None
+        raise undecryptable(places.tag, problem.rule, problem.message) from None
 
 
-def refused(pointer: str, rule: str, message: str) -> DecryptionError:
-    """The error for an envelope with one thing wrong."""
+def undecryptable(pointer: str, rule: str, message: str) -> DecryptionError:
+    """Return the error for an envelope with one thing wrong."""
     return DecryptionError([Problem(pointer, rule, message)])
 
 
@@ -73,4 +73,4 @@ def _decode_base64(text: str, pointer: str) -> bytes:
         with contextlib.suppress(ValueError):
             return b64decode(text, validate=True)
     name = pointer.rpartition("/")[2]
-    raise refused(pointer, "base64", f"{name} must be standard, padded base64")
+    raise undecryptable(pointer, "base64", f"{name} must be standard, padded base64")

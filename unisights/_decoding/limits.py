@@ -1,8 +1,8 @@
-"""How deeply a JSON text is nested, and how much of it is arrays and objects.
+"""Limits on what a JSON text is made of, checked before it is parsed.
 
-Parsers that are written in C call themselves for each level. What guards them is made for the main
-thread: in a server's threads, whose stacks may be small, deep nesting ended the process. And two
-bytes are enough for an array, of which parsing makes a hundred times as much.
+Parsers that are written in C call themselves for each level of nesting. Their own guards are made
+for the main thread: in a server's threads, whose stacks may be small, deep nesting ended the
+process. And an array takes two bytes of the text, but a hundred times as much once it is parsed.
 """
 
 import re
@@ -10,12 +10,14 @@ from array import array
 from itertools import accumulate
 
 MAX_DEPTH = 500
-"""Deeper than anything that is meant; parsers need less than 256 KiB of stack for it."""
+"""How deeply a text may be nested; parsers need less than 256 KiB of stack for it."""
 
 MAX_FREE = 1000
+"""How many arrays and objects any text may have, however short it is."""
+
 MIN_BYTES = 12
-"""A text may have so many arrays and objects, and beyond that one for so many bytes. An event,
-which is two, has more than thirty bytes if there is anything in it."""
+"""Beyond them, a text may have one array or object for each so many bytes. An event, which is two
+objects, has more than thirty bytes if there is anything in it."""
 
 _STRING = re.compile(rb'"[^"]*"')
 _ALIKE = bytes.maketrans(b"[]", b"{}")
@@ -26,22 +28,25 @@ _STEPS = bytes.maketrans(b"{}", b"\x01\xff")
 """As signed bytes: one level down, one level up."""
 
 _CHUNK = 4096
-_GLANCE = 4 * _CHUNK
+_BEGINNING = 4 * _CHUNK
 
 _PASSES = 8
 """Real payloads are less deep: nothing is left of them after at most so many passes."""
 
 
 def most_elements(size: int) -> int:
-    """How many arrays and objects, or events, a text of so many bytes may have."""
+    """Return how many arrays and objects, or events, a text of so many bytes may have."""
     return max(MAX_FREE, size // MIN_BYTES)
 
 
 def find_excess(text: bytes, *, counts: bool = True) -> str | None:
-    """What a JSON text has too much of, in words; None if it may be parsed.
+    """Return in words what a JSON text has too much of; None if it may be parsed.
 
-    The limits are `MAX_DEPTH`, `MAX_FREE` and `MIN_BYTES`, the latter two only if this counts;
-    exact up to the first syntax error.
+    It is exact up to the first syntax error.
+
+    Args:
+        text: the JSON text.
+        counts: whether arrays and objects are limited in number, too, and not only in depth.
     """
     if len(text.translate(None, _NOT_OPENING)) <= MAX_DEPTH:
         return None
@@ -52,8 +57,8 @@ def find_excess(text: bytes, *, counts: bool = True) -> str | None:
     left = left.translate(_ALIKE, _IRRELEVANT).replace(b'""', b"")
     left = _STRING.sub(b"", left)
     is_dense = counts and left.count(b"{") > most_elements(len(text))
-    # Of what is refused in any case, a glance must do.
-    if _is_deeper(left[:_GLANCE] if is_dense else left):
+    # A text that is too dense is refused in any case: the depth of its beginning is enough.
+    if _is_deeper(left[:_BEGINNING] if is_dense else left):
         return "nested too deeply"
     return "made of too many arrays and objects" if is_dense else None
 

@@ -1,18 +1,20 @@
-"""Which events of a batch become part of its payload: all that are valid, or given ones."""
+"""Which events of a body become part of its payload: all that are valid, or given ones."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from unisights._decoding.generated.builder import BATCHES
 from unisights._decoding.limits import MAX_FREE
-from unisights._decoding.validation import (
-    descend,
+from unisights._decoding.out_of_range import error_for
+from unisights._schema.checks import Checks
+from unisights._schema.generated.validators import UNION_ARRAYS
+from unisights._schema.validation import (
+    array_at,
     find_member_problems,
     find_problems,
     is_valid_member,
 )
-from unisights._decoding.violations import Checks, Path
+from unisights._schema.violations import Path
 from unisights.errors import Problem, ValidationError
 
 
@@ -55,32 +57,33 @@ class Selection:
         return cls(frozenset(indexes).__contains__)
 
     def apply(self, definition: str, obj: Any, path: Path, checks: Checks) -> Any:
-        """Return parsed JSON with the selected events only; it is valid, and a copy if it differs.
+        """Validate parsed JSON, and return it with the selected events only.
+
+        Returns:
+            The same object if all of its events are selected, else a copy.
 
         Raises:
-            ValidationError: more than events is wrong, or they may not be quarantined.
+            ValidationError: more than events is invalid, or they may not be quarantined.
             InvalidJSONError: a number that no double can hold stands where a value is wanted.
         """
         if self.quarantines and find_problems(definition, obj, path, checks, members=False):
-            raise ValidationError(find_problems(definition, obj, path, checks))
-        for steps, union in BATCHES.get(definition, ()):
-            batch = descend(obj, steps)
-            selected = self._select(union, batch, (*path, *steps), checks)
+            raise error_for(find_problems(definition, obj, path, checks))
+        for steps, union in UNION_ARRAYS.get(definition, ()):
+            events = array_at(obj, steps)
+            selected = self._select(union, events, (*path, *steps), checks)
             if self.quarantines and len(self.quarantined) > self.most:
                 raise ValidationError(self.problems)
-            if len(selected) < len(batch):
+            if len(selected) < len(events):
                 obj = _replace(obj, steps, selected)
         if not self.quarantines and (problems := find_problems(definition, obj, path, checks)):
-            raise ValidationError(problems)
+            raise error_for(problems)
         # Decrypted, the object is the session; sent plain, it holds one.
         self.session = obj if path else obj.get("data")
         return obj
 
-    def _select(
-        self, union: str, batch: list[Any] | tuple[Any, ...], path: Path, checks: Checks
-    ) -> list[Any]:
+    def _select(self, union: str, events: list[Any], path: Path, checks: Checks) -> list[Any]:
         selected, invalid = [], []
-        for index, event in enumerate(batch):
+        for index, event in enumerate(events):
             if self.takes is not None and not self.takes(index):
                 continue
             if not self.quarantines or is_valid_member(union, event, checks):
@@ -91,7 +94,7 @@ class Selection:
                     break
         if invalid:
             self.quarantined = tuple(invalid)
-            members = (((*path, index), batch[index]) for index in invalid)
+            members = (((*path, index), events[index]) for index in invalid)
             self.problems = find_member_problems(union, members, checks)
         return selected
 

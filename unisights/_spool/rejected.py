@@ -7,7 +7,7 @@ from typing import Self
 
 import msgspec
 
-from unisights._decoding.identity import digest
+from unisights._schema.identity import digest
 from unisights.rejection import Rejection, describe_problems
 
 TABLES = """

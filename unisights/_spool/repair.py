@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unisights._decoding.identity import digest
+from unisights._schema.identity import digest
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.rejected import COLUMNS, RejectedRow
 from unisights._spool.store import SPOOL_VERSION, Spool, check_spool, is_disk_full

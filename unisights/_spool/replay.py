@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from unisights._decoding.identity import digest
+from unisights._decoding.decoding import decode
+from unisights._decoding.out_of_range import encode_parsed
 from unisights._decoding.quarantine import Selection
-from unisights._decoding.slow_path import decode_selected
-from unisights._decoding.violations import Checks, OutOfRange
 from unisights._http.responses import MAX_LISTED
+from unisights._schema.checks import Checks
+from unisights._schema.identity import digest
 from unisights._spool.rejected import RejectedRow
 from unisights._spool.store import NOBODY, NewRow, Spool
 from unisights.errors import InvalidJSONError, ValidationError
@@ -79,7 +80,7 @@ def _judge(
     indexes = row.indexes
     selection = Selection.only(indexes) if indexes else Selection(quarantines=quarantines)
     try:
-        payload = decode_selected(row.raw, selection, server_secret=server_secret, checks=_CHECKS)
+        payload = decode(row.raw, server_secret=server_secret, checks=_CHECKS, selection=selection)
     except (InvalidJSONError, ValidationError):
         return None, row
     if indexes and not payload.data.events:
@@ -98,7 +99,7 @@ def _judge(
     if indexes:
         # The rest of the session was accepted before: this is another body, with its own identity.
         session = {"data": selection.session, "encrypted": False}
-        raw, quarantined = msgspec.json.encode(session, enc_hook=_encode_unread), None
+        raw, quarantined = encode_parsed(session), None
     valid = NewRow(
         raw,
         row.request,
@@ -108,8 +109,3 @@ def _judge(
         quarantined,
     )
     return valid, left
-
-
-def _encode_unread(value: object) -> None:
-    """Null for a number that no double can hold, in a property that nobody reads."""
-    assert isinstance(value, OutOfRange)  # noqa: S101  # there is nothing else

@@ -16,10 +16,10 @@ try:
 except ImportError as error:
     raise ImportError("KafkaSink needs confluent-kafka: pip install 'unisights[kafka]'") from error
 
-from unisights._decoding.identity import digest
 from unisights._runtime.backoff import backoff
 from unisights._runtime.fork import abandon, forget_in_children
 from unisights._runtime.log import log
+from unisights._schema.identity import digest
 from unisights.errors import ConfigurationError, SinkError
 from unisights.rejection import Rejection
 from unisights.sinks._kafka_producer import PolledProducer

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from unisights import UnisightsOptions
-from unisights._decoding.identity import content_id
 from unisights.sinks._schemes import sink_from_url
 
 VARIABLE = "UNISIGHTS_TEST_SETTINGS"
@@ -38,7 +37,7 @@ def _record(name: str, payload: Any) -> None:
     line = {
         "label": payload.data.asset_id,
         "digest": hashlib.sha256(payload.raw).hexdigest(),
-        "content_id": content_id(payload),
+        "content_id": payload.content_id,
         "pid": os.getpid(),
     }
     path = Path(SETTINGS["directory"]) / name

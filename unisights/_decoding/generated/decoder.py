@@ -16,13 +16,13 @@ from msgspec.json import Decoder
 
 from unisights import types
 
-REFUSALS = (DecodeError, ValidationError, RecursionError)
-"""What the decoders raise: the bytes are not JSON, or not what the fast path takes."""
+REFUSALS = (DecodeError, ValidationError, RecursionError, UnicodeDecodeError)
+"""What the decoders raise: the bytes are not JSON, or not what they take."""
 
 _new = object.__new__
 
 
-class _UnisightsData(Struct, kw_only=True):
+class _UnisightsData(Struct, kw_only=True, gc=False):
     asset_id: Annotated[str, Meta(min_length=1)]
     session_id: Annotated[
         str,
@@ -51,63 +51,57 @@ class _UnisightsData(Struct, kw_only=True):
     ]
 
 
-class _UnisightsPayload(Struct, kw_only=True):
+class _UnisightsPayload(Struct, kw_only=True, gc=False):
     data: _UnisightsData
     encrypted: bool = False
 
 
-def _to_UtmParams(mirror: dict[str, str]) -> types.UtmParams:
+def _to_UtmParams(wire: dict[str, str]) -> types.UtmParams:
     out = _new(types.UtmParams)
-    pop = mirror.pop
+    pop = wire.pop
     out.utm_source = pop("utm_source", "")
     out.utm_medium = pop("utm_medium", "")
     out.utm_campaign = pop("utm_campaign", "")
     out.utm_term = pop("utm_term", "")
     out.utm_content = pop("utm_content", "")
-    out.extra = mirror
+    out.extra = wire
     return out
 
 
-def _to_UnisightsData(mirror: _UnisightsData) -> types.UnisightsData:
+def _to_UnisightsData(wire: _UnisightsData) -> types.UnisightsData:
     out = _new(types.UnisightsData)
-    out.asset_id = mirror.asset_id
-    out.session_id = mirror.session_id
-    out.page_url = mirror.page_url
-    out.entry_page = mirror.entry_page
-    out.exit_page = mirror.exit_page
-    out.utm_params = _to_UtmParams(mirror.utm_params)
-    out.device_info = mirror.device_info
-    out.scroll_depth = min(mirror.scroll_depth, 100.0)
-    out.time_on_page = mirror.time_on_page
-    out.events = mirror.events
+    out.asset_id = wire.asset_id
+    out.session_id = wire.session_id
+    out.page_url = wire.page_url
+    out.entry_page = wire.entry_page
+    out.exit_page = wire.exit_page
+    out.utm_params = _to_UtmParams(wire.utm_params)
+    out.device_info = wire.device_info
+    out.scroll_depth = min(wire.scroll_depth, 100.0)
+    out.time_on_page = wire.time_on_page
+    out.events = wire.events
     return out
 
 
-def _to_UnisightsPayload(mirror: _UnisightsPayload) -> types.UnisightsPayload:
-    if mirror.encrypted is not False:
+def _to_UnisightsPayload(wire: _UnisightsPayload) -> types.UnisightsPayload:
+    if wire.encrypted is not False:
         raise ValidationError("encrypted")
-    return types.UnisightsPayload(data=_to_UnisightsData(mirror.data))
+    return types.UnisightsPayload(data=_to_UnisightsData(wire.data))
 
 
-_unisights_payload = Decoder(_UnisightsPayload)
+_decode_unisights_payload = Decoder(_UnisightsPayload).decode
 
 
 def decode_UnisightsPayload(body: bytes) -> types.UnisightsPayload:
-    return _to_UnisightsPayload(_unisights_payload.decode(body))
+    if not body.isascii():
+        body.decode()  # What msgspec skips, it does not check.
+    return _to_UnisightsPayload(_decode_unisights_payload(body))
 
 
-_unisights_data = Decoder(_UnisightsData)
+_decode_unisights_data = Decoder(_UnisightsData).decode
 
 
 def decode_UnisightsData(body: bytes) -> types.UnisightsData:
-    return _to_UnisightsData(_unisights_data.decode(body))
-
-
-MEMBERS: dict[str, type[Struct]] = {
-    "PageViewEvent": types.PageViewEvent,
-    "ClickEvent": types.ClickEvent,
-    "WebVitalEvent": types.WebVitalEvent,
-    "CustomEvent": types.CustomEvent,
-    "ErrorEvent": types.ErrorEvent,
-}
-"""What a member of each union is decoded into."""
+    if not body.isascii():
+        body.decode()  # What msgspec skips, it does not check.
+    return _to_UnisightsData(_decode_unisights_data(body))

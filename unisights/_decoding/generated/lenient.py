@@ -17,8 +17,8 @@ from msgspec.json import Decoder
 
 from unisights import types
 
-REFUSALS = (DecodeError, ValidationError, RecursionError)
-"""What the decoders raise: the bytes are not JSON, or not what the fast path takes."""
+REFUSALS = (DecodeError, ValidationError, RecursionError, UnicodeDecodeError)
+"""What the decoders raise: the bytes are not JSON, or not what they take."""
 
 _new = object.__new__
 
@@ -56,7 +56,7 @@ class _ErrorEvent(Struct, tag_field="type", tag="error", kw_only=True, gc=False)
     data: _ErrorEventData
 
 
-class _DeviceInfo(Struct, kw_only=True):
+class _DeviceInfo(Struct, kw_only=True, gc=False):
     browser: str = ""
     os: str = ""
     device_type: str = ""
@@ -69,19 +69,19 @@ class _DeviceInfo(Struct, kw_only=True):
     ) = 0
 
 
-class _PageViewEventData(Struct, kw_only=True):
+class _PageViewEventData(Struct, kw_only=True, gc=False):
     location: str
     title: str | None = None
     timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)] | Annotated[float, Meta(ge=0)]
 
 
-class _ClickEventData(Struct, kw_only=True):
+class _ClickEventData(Struct, kw_only=True, gc=False):
     x: float
     y: float
     timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)] | Annotated[float, Meta(ge=0)]
 
 
-class _WebVitalEventData(Struct, kw_only=True):
+class _WebVitalEventData(Struct, kw_only=True, gc=False):
     name: str
     value: float
     rating: Literal["good", "needs-improvement", "poor"]
@@ -95,13 +95,13 @@ class _WebVitalEventData(Struct, kw_only=True):
     timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)] | Annotated[float, Meta(ge=0)]
 
 
-class _CustomEventData(Struct, kw_only=True):
+class _CustomEventData(Struct, kw_only=True, gc=False):
     name: str
     data: str
     timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)] | Annotated[float, Meta(ge=0)]
 
 
-class _ErrorEventData(Struct, kw_only=True):
+class _ErrorEventData(Struct, kw_only=True, gc=False):
     message: str
     source: str | None = None
     lineno: (
@@ -118,7 +118,7 @@ class _ErrorEventData(Struct, kw_only=True):
     timestamp: Annotated[int, Meta(ge=0, le=9007199254740991)] | Annotated[float, Meta(ge=0)]
 
 
-class _UnisightsData(Struct, kw_only=True):
+class _UnisightsData(Struct, kw_only=True, gc=False):
     asset_id: Annotated[str, Meta(min_length=1)]
     session_id: Annotated[
         str,
@@ -141,130 +141,134 @@ class _UnisightsData(Struct, kw_only=True):
     events: list[_PageViewEvent | _ClickEvent | _WebVitalEvent | _CustomEvent | _ErrorEvent]
 
 
-class _UnisightsPayload(Struct, kw_only=True):
+class _UnisightsPayload(Struct, kw_only=True, gc=False):
     data: _UnisightsData
     encrypted: bool = False
 
 
-def _to_UtmParams(mirror: dict[str, str]) -> types.UtmParams:
+def _to_UtmParams(wire: dict[str, str]) -> types.UtmParams:
     out = _new(types.UtmParams)
-    pop = mirror.pop
+    pop = wire.pop
     out.utm_source = pop("utm_source", "")
     out.utm_medium = pop("utm_medium", "")
     out.utm_campaign = pop("utm_campaign", "")
     out.utm_term = pop("utm_term", "")
     out.utm_content = pop("utm_content", "")
-    out.extra = mirror
+    out.extra = wire
     return out
 
 
-def _to_DeviceInfo(mirror: _DeviceInfo) -> types.DeviceInfo:
+def _to_DeviceInfo(wire: _DeviceInfo) -> types.DeviceInfo:
     return types.DeviceInfo(
-        browser=mirror.browser,
-        os=mirror.os,
-        device_type=mirror.device_type,
-        user_agent=mirror.user_agent,
-        platform=mirror.platform,
-        referrer=mirror.referrer,
-        screen_width=_floored(mirror.screen_width, 9007199254740991),
-        screen_height=_floored(mirror.screen_height, 9007199254740991),
+        browser=wire.browser,
+        os=wire.os,
+        device_type=wire.device_type,
+        user_agent=wire.user_agent,
+        platform=wire.platform,
+        referrer=wire.referrer,
+        screen_width=_floored(wire.screen_width, 9007199254740991),
+        screen_height=_floored(wire.screen_height, 9007199254740991),
     )
 
 
-def _to_PageViewEventData(mirror: _PageViewEventData) -> types.PageViewEventData:
+def _to_PageViewEventData(wire: _PageViewEventData) -> types.PageViewEventData:
     return types.PageViewEventData(
-        location=mirror.location,
-        title=mirror.title,
-        timestamp=_floored(mirror.timestamp, 9007199254740991),
+        location=wire.location,
+        title=wire.title,
+        timestamp=_floored(wire.timestamp, 9007199254740991),
     )
 
 
-def _to_ClickEventData(mirror: _ClickEventData) -> types.ClickEventData:
+def _to_ClickEventData(wire: _ClickEventData) -> types.ClickEventData:
     return types.ClickEventData(
-        x=mirror.x, y=mirror.y, timestamp=_floored(mirror.timestamp, 9007199254740991)
+        x=wire.x, y=wire.y, timestamp=_floored(wire.timestamp, 9007199254740991)
     )
 
 
-def _to_WebVitalEventData(mirror: _WebVitalEventData) -> types.WebVitalEventData:
+def _to_WebVitalEventData(wire: _WebVitalEventData) -> types.WebVitalEventData:
     return types.WebVitalEventData(
-        name=mirror.name,
-        value=mirror.value,
-        rating=mirror.rating,
-        delta=mirror.delta,
-        id=mirror.id,
-        entries=_whole(mirror.entries),
-        navigation_type=mirror.navigation_type,
-        timestamp=_floored(mirror.timestamp, 9007199254740991),
+        name=wire.name,
+        value=wire.value,
+        rating=wire.rating,
+        delta=wire.delta,
+        id=wire.id,
+        entries=_whole(wire.entries),
+        navigation_type=wire.navigation_type,
+        timestamp=_floored(wire.timestamp, 9007199254740991),
     )
 
 
-def _to_CustomEventData(mirror: _CustomEventData) -> types.CustomEventData:
+def _to_CustomEventData(wire: _CustomEventData) -> types.CustomEventData:
     return types.CustomEventData(
-        name=mirror.name, data=mirror.data, timestamp=_floored(mirror.timestamp, 9007199254740991)
+        name=wire.name, data=wire.data, timestamp=_floored(wire.timestamp, 9007199254740991)
     )
 
 
-def _to_ErrorEventData(mirror: _ErrorEventData) -> types.ErrorEventData:
+def _to_ErrorEventData(wire: _ErrorEventData) -> types.ErrorEventData:
     return types.ErrorEventData(
-        message=mirror.message,
-        source=mirror.source,
-        lineno=_whole(mirror.lineno),
-        colno=_whole(mirror.colno),
-        stack=mirror.stack,
-        timestamp=_floored(mirror.timestamp, 9007199254740991),
+        message=wire.message,
+        source=wire.source,
+        lineno=_whole(wire.lineno),
+        colno=_whole(wire.colno),
+        stack=wire.stack,
+        timestamp=_floored(wire.timestamp, 9007199254740991),
     )
 
 
-def _to_Event_list(mirrors: list[Any]) -> list[types.Event]:
+def _to_Event_list(wires: list[Any]) -> list[types.Event]:
     out: list[types.Event] = []
     append = out.append
-    for mirror in mirrors:
-        kind = type(mirror)
+    for wire in wires:
+        kind = type(wire)
         if kind is _PageViewEvent:
-            append(types.PageViewEvent(data=_to_PageViewEventData(mirror.data)))
+            append(types.PageViewEvent(data=_to_PageViewEventData(wire.data)))
         elif kind is _ClickEvent:
-            append(types.ClickEvent(data=_to_ClickEventData(mirror.data)))
+            append(types.ClickEvent(data=_to_ClickEventData(wire.data)))
         elif kind is _WebVitalEvent:
-            append(types.WebVitalEvent(data=_to_WebVitalEventData(mirror.data)))
+            append(types.WebVitalEvent(data=_to_WebVitalEventData(wire.data)))
         elif kind is _CustomEvent:
-            append(types.CustomEvent(data=_to_CustomEventData(mirror.data)))
+            append(types.CustomEvent(data=_to_CustomEventData(wire.data)))
         elif kind is _ErrorEvent:
-            append(types.ErrorEvent(data=_to_ErrorEventData(mirror.data)))
+            append(types.ErrorEvent(data=_to_ErrorEventData(wire.data)))
     return out
 
 
-def _to_UnisightsData(mirror: _UnisightsData) -> types.UnisightsData:
+def _to_UnisightsData(wire: _UnisightsData) -> types.UnisightsData:
     out = _new(types.UnisightsData)
-    out.asset_id = mirror.asset_id
-    out.session_id = mirror.session_id
-    out.page_url = mirror.page_url
-    out.entry_page = mirror.entry_page
-    out.exit_page = mirror.exit_page
-    out.utm_params = _to_UtmParams(mirror.utm_params)
+    out.asset_id = wire.asset_id
+    out.session_id = wire.session_id
+    out.page_url = wire.page_url
+    out.entry_page = wire.entry_page
+    out.exit_page = wire.exit_page
+    out.utm_params = _to_UtmParams(wire.utm_params)
     out.device_info = (
-        types.DeviceInfo() if mirror.device_info is UNSET else _to_DeviceInfo(mirror.device_info)
+        types.DeviceInfo() if wire.device_info is UNSET else _to_DeviceInfo(wire.device_info)
     )
-    out.scroll_depth = min(mirror.scroll_depth, 100.0)
-    out.time_on_page = mirror.time_on_page
-    out.events = _to_Event_list(mirror.events)
+    out.scroll_depth = min(wire.scroll_depth, 100.0)
+    out.time_on_page = wire.time_on_page
+    out.events = _to_Event_list(wire.events)
     return out
 
 
-def _to_UnisightsPayload(mirror: _UnisightsPayload) -> types.UnisightsPayload:
-    if mirror.encrypted is not False:
+def _to_UnisightsPayload(wire: _UnisightsPayload) -> types.UnisightsPayload:
+    if wire.encrypted is not False:
         raise ValidationError("encrypted")
-    return types.UnisightsPayload(data=_to_UnisightsData(mirror.data))
+    return types.UnisightsPayload(data=_to_UnisightsData(wire.data))
 
 
-_unisights_payload = Decoder(_UnisightsPayload)
+_decode_unisights_payload = Decoder(_UnisightsPayload).decode
 
 
 def decode_UnisightsPayload(body: bytes) -> types.UnisightsPayload:
-    return _to_UnisightsPayload(_unisights_payload.decode(body))
+    if not body.isascii():
+        body.decode()  # What msgspec skips, it does not check.
+    return _to_UnisightsPayload(_decode_unisights_payload(body))
 
 
-_unisights_data = Decoder(_UnisightsData)
+_decode_unisights_data = Decoder(_UnisightsData).decode
 
 
 def decode_UnisightsData(body: bytes) -> types.UnisightsData:
-    return _to_UnisightsData(_unisights_data.decode(body))
+    if not body.isascii():
+        body.decode()  # What msgspec skips, it does not check.
+    return _to_UnisightsData(_decode_unisights_data(body))

@@ -1,4 +1,4 @@
-"""Judges an earlier version's vectors by the present decoder and validator.
+"""Runs an earlier version's vectors with the present decoder and validator.
 
 What was valid must be valid and decode to the same, whatever the schemas say of it. A session may
 have more in it than it had: new properties have their defaults. What refusals say is not compared.
@@ -25,23 +25,23 @@ def read_cases(folder: Path) -> list[dict[str, Any]]:
     return [case for file in files for case in json.loads(file.read_bytes())["cases"]]
 
 
-def judge(cases: list[dict[str, Any]], folder: Path) -> list[Change]:
+def run_cases(cases: list[dict[str, Any]], folder: Path) -> list[Change]:
     """Return how the cases come out otherwise than they say, each once."""
-    return list(dict.fromkeys(change for case in cases for change in _judge(case, folder)))
+    return list(dict.fromkeys(change for case in cases for change in _run(case, folder)))
 
 
-def _judge(case: dict[str, Any], folder: Path) -> Iterator[Change]:
+def _run(case: dict[str, Any], folder: Path) -> Iterator[Change]:
     body = _body(case, folder)
     if body is None:
         what = "where its body is written is not known here"
         yield Change(f"vector {case['id']}", Effect.UNCLASSIFIED, what)
         return
-    yield from _judge_by(decode_unisights_payload, body, case)
+    yield from _run_with(decode_unisights_payload, body, case)
     if "data" in case:
-        yield from _judge_by(validate_unisights_payload, case["data"], case)
+        yield from _run_with(validate_unisights_payload, case["data"], case)
 
 
-def _judge_by(
+def _run_with(
     call: Callable[..., UnisightsPayload], argument: Any, case: dict[str, Any]
 ) -> Iterator[Change]:
     place = f"vector {case['id']}"

@@ -1,0 +1,41 @@
+"""What the generated classes call in `from_dict` and `_build`."""
+
+from decimal import Decimal
+from math import floor
+from typing import Any
+
+from unisights.errors import ValidationError
+
+
+def validated(definition: str, obj: object) -> Any:
+    """Validate parsed JSON by one of the schema's definitions; return it ready to build from.
+
+    Raises:
+        ValidationError: with every problem, its pointers relative to `obj`.
+    """
+    # Few call `from_dict`, and the compiled validators take a while to import.
+    from unisights._schema.parsed import check_parsed  # noqa: PLC0415
+    from unisights._schema.validation import find_problems  # noqa: PLC0415
+
+    parsed = check_parsed(obj)
+    if problems := find_problems(definition, parsed):
+        raise ValidationError(problems)
+    return parsed
+
+
+def to_int(value: Any, maximum: int | None = None) -> Any:
+    """Return a number rounded down, and at most `maximum`.
+
+    What is no number is returned as it is: the caller asked for values not to be checked.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return value
+    whole = floor(value)
+    return whole if maximum is None else min(whole, maximum)
+
+
+def to_float(value: Any, maximum: float | None = None) -> Any:
+    """Return a number as a float, at most `maximum`; what is no number, as `to_int` does."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return value
+    return float(value) if maximum is None else min(float(value), float(maximum))

@@ -1,0 +1,28 @@
+"""How far a visitor's clock is from the receiver's."""
+
+from collections.abc import Iterable
+
+BUCKET_MS = 30_000
+"""How long a bucket is, in milliseconds; see `unisights.encryption`."""
+
+_MAX_TIME = 2**53 - 1
+"""The greatest number of milliseconds that the schema takes; beyond it, nothing is a time."""
+
+
+def clock_skew(times: Iterable[int], sent_bucket: int | None, received_at: int) -> int | None:
+    """Return what `UnisightsPayload.clock_skew` defines.
+
+    Args:
+        times: the events' times, in milliseconds since the Unix epoch.
+        sent_bucket: the bucket that the payload was sent in; None if it came plain.
+        received_at: when it was received, in milliseconds since the Unix epoch; 0 if unknown.
+    """
+    # Unchecked payloads may hold anything for a time.
+    sent_at = max((t for t in times if type(t) is int and 0 <= t <= _MAX_TIME), default=None)
+    if sent_bucket is not None:
+        first = sent_bucket * BUCKET_MS
+        if first <= _MAX_TIME:
+            sent_at = first if sent_at is None else min(max(sent_at, first), first + BUCKET_MS - 1)
+    if sent_at is None or not received_at:
+        return None
+    return sent_at - received_at
