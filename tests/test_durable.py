@@ -585,6 +585,77 @@ def test_what_cannot_be_handed_over_is_tried_again(
     assert endpoint.collector.stats().queued == 2
 
 
+def _count_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors by /proc")
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), sqlite3.DatabaseError("x")])
+def test_a_start_that_fails_halfway_refuses(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """503, counted, with nothing left open; afterwards, it works."""
+    endpoint = make()
+
+    def fail(*_arguments: Any) -> Any:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("unisights._spool.process_locks.ProcessLocks.register", fail)
+        assert _send(endpoint) == 503
+        before = _count_files()
+        for _ in range(3):
+            endpoint.delivery._runner._reopen_at = 0.0
+            assert _send(endpoint) == 503
+        assert _count_files() == before
+    assert endpoint.collector.stats().refused["spool_failed"] == 4
+    endpoint.delivery.open()
+    assert _send(endpoint) == 202
+
+
+def test_without_threads_payloads_are_refused(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503, in both colours; no lock is left behind that looks like a live process."""
+    endpoint = make()
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert _send(endpoint) == 503
+        endpoint.delivery._runner._reopen_at = 0.0
+        # `asyncio.run` would need a thread at its end.
+        with contextlib.closing(asyncio.new_event_loop()) as loop:
+            response = loop.run_until_complete(deliver(endpoint, make_body()))
+        assert response.status == 503
+    assert not list(path.parent.glob("*-owner-*"))
+    assert endpoint.collector.stats().refused["spool_failed"] == 2
+    endpoint.delivery.open()
+    assert _send(endpoint) == 202
+
+
+def test_eviction_goes_on_once_there_are_threads(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If no thread can be started for the report, dead letters are evicted later."""
+    fill(path, 5, dead=5)
+    start = threading.Thread.start
+    refused: list[str] = []
+
+    def refuse_reports(thread: threading.Thread) -> None:
+        if not thread.name.startswith(("unisights", "Timer")) and not refused:
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_reports)
+    make(dead_letter_bytes=1).delivery.open()
+    wait_for(lambda: not _dead(path), "the eviction")
+    assert refused
+
+
 def test_a_spool_that_stays_away_holds_no_requests(make: Make, path: Path) -> None:
     """The error that refuses them is the same for a while, and remembers none of them."""
     endpoint = make()

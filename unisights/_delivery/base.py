@@ -2,6 +2,8 @@
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Coroutine
+from typing import Any
 
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import MakeRequest, ManagedHandler
@@ -34,11 +36,11 @@ class Delivery(ABC):
         self._log = context.log.log
         self.handler = ManagedHandler(context.options.handler)
 
-    async def deliver(
+    def deliver(
         self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
-    ) -> Outcome:
+    ) -> Coroutine[Any, Any, Outcome]:
         """Deliver a payload, on the host's event loop."""
-        return await self._deliver(info, payload, make_request, self.caller)
+        return self._deliver(info, payload, make_request, self.caller)
 
     def deliver_sync(
         self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
@@ -46,9 +48,9 @@ class Delivery(ABC):
         """Deliver a payload, in the host's thread."""
         return run_blocking(self._deliver(info, payload, make_request, IN_THREAD))
 
-    async def keep_rejection(self, rejection: Rejection) -> None:
+    def keep_rejection(self, rejection: Rejection) -> Coroutine[Any, Any, None]:
         """Keep a rejection, on the host's event loop; what goes wrong is logged."""
-        await self._keep_rejection(rejection, self.caller)
+        return self._keep_rejection(rejection, self.caller)
 
     def keep_rejection_sync(self, rejection: Rejection) -> None:
         """Keep a rejection, in the host's thread; what goes wrong is logged."""
@@ -87,10 +89,10 @@ class Delivery(ABC):
     def close(self) -> None:  # noqa: B027  # nor to close
         """Drain, as far as time allows, and accept nothing more. Blocks."""
 
-    async def open_handler(self) -> None:
+    def open_handler(self) -> Coroutine[Any, Any, None]:
         """Open the handler before its first call, where a server says that it has started."""
-        await self.handler.open(self.caller)
+        return self.handler.open(self.caller)
 
-    async def close_handler(self) -> None:
+    def close_handler(self) -> Coroutine[Any, Any, None]:
         """Close the handler after its last call, where a server says that it ends."""
-        await self.handler.close(self.caller)
+        return self.handler.close(self.caller)
