@@ -177,7 +177,7 @@ def test_each_event_has_its_own_silence(
     assert [record.getMessage() for record in caplog.records] == [
         "refused with 422",
         "the disk is full",
-        "refused with 413 (suppressed before that: 999 × invalid_json)",
+        "refused with 413 (and before that 999 × invalid_json)",
     ]
     assert vars(caplog.records[-1])["suppressed"] == {"invalid_json": 999}
 

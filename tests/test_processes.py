@@ -2,10 +2,12 @@
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import unisights
 from unisights._runtime.fork import reset_in_children
 from unisights._runtime.shutdown import defer_signals
 
@@ -32,6 +34,17 @@ def test_every_object_is_reset_in_a_child() -> None:
         os._exit(0 if all(thing.is_reset for thing in things) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert not any(thing.is_reset for thing in things)
+
+
+def test_there_is_one_hook_for_forks() -> None:
+    """Whatever a fork concerns is registered in one place, so that nothing depends on an order."""
+    package = Path(unisights.__file__).parent
+    users = [
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if "register_at_fork" in path.read_text(encoding="utf-8")
+    ]
+    assert users == ["_runtime/fork.py"]
 
 
 def test_where_signals_cannot_be_handled_nothing_is_deferred(

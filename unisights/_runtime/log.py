@@ -73,7 +73,7 @@ class ThrottledLog:
             self._quiet_until[event] = now + _PERIOD
             suppressed = dict(self._suppressed.pop(event, {}))
         if suppressed:
-            message += " (suppressed before that: %s)"
+            message += " (and before that %s)"
             listed = ", ".join(f"{count} × {name}" for name, count in suppressed.items())
             values = (*values, listed)
             fields["suppressed"] = suppressed

@@ -12,6 +12,7 @@ from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.rejected import RejectedRecords
 from unisights._spool.rows import NewRow, Row, Totals
 from unisights._spool.statements import CHUNK, chunks, literals, marks
+from unisights.config import Durability
 
 
 class Spool(SpoolConnection):
@@ -21,8 +22,7 @@ class Spool(SpoolConnection):
     docstrings say otherwise.
 
     Args:
-        path: the file.
-        options: those of `SpoolConnection`.
+        path, durability, ordered, must_exist: as for `SpoolConnection`.
 
     Attributes:
         process_locks: the locks of the processes that use it.
@@ -33,8 +33,15 @@ class Spool(SpoolConnection):
         StoreError: the file cannot be used, or is no spool of this version.
     """
 
-    def __init__(self, path: Path, **options: Any) -> None:
-        super().__init__(path, **options)
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durability: Durability = "process",
+        ordered: bool = False,
+        must_exist: bool = False,
+    ) -> None:
+        super().__init__(path, durability=durability, ordered=ordered, must_exist=must_exist)
         self.process_locks = ProcessLocks(path)
         self.rejected = RejectedRecords(self._connection)
         self.seen = Seen(self._connection)
