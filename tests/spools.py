@@ -5,10 +5,11 @@ from pathlib import Path
 
 from tests.support import SESSION_ID, make_body
 from unisights import UnisightsOptions
-from unisights._delivery.attempts import read_request, write_request
 from unisights._schema.identity import digest
 from unisights._spool.rejected import RejectedRow
-from unisights._spool.store import NewRow, Spool
+from unisights._spool.requests import read_request, write_request
+from unisights._spool.rows import NewRow
+from unisights._spool.store import Spool
 from unisights.collector import Collector
 from unisights.request import RequestInfo
 
@@ -34,7 +35,7 @@ def rejected_row(raw: bytes, quarantined: list[int] | None = None) -> RejectedRo
     rejection = collector.accept(info, buffer).rejection
     assert rejection is not None
     assert list(rejection.quarantined) == (quarantined or [])
-    return RejectedRow.of(rejection, REQUEST)
+    return RejectedRow.of(rejection)
 
 
 def fill(path: Path, count: int, *, dead: int = 0) -> None:
@@ -43,7 +44,7 @@ def fill(path: Path, count: int, *, dead: int = 0) -> None:
     with spool.transaction():
         ids = spool.insert([new_row(f"site-{n}") for n in range(count)], [0] * count)
         for row in spool.claim(9, rows=dead, size=10**9) if dead else []:
-            spool.give_up(9, row.id, reason="LookupError: no such place")
+            spool.dead_letter(9, row.id, error="LookupError: no such place")
     assert len(ids) == count
     spool.close()
 
@@ -60,8 +61,8 @@ def query(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 def close_spool(path: Path) -> None:
     """Close whatever this process has opened of a spool, as the end of the process would."""
-    from unisights._delivery import durable
+    from unisights._delivery.spool_runner import runners
 
-    for delivery in list(durable._deliveries):
-        if delivery.path == path:
-            delivery.close()
+    for runner in list(runners):
+        if runner.path == path:
+            runner.close()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from unisights._delivery import duplicates as in_memory
 from unisights._delivery.duplicates import Window
+from unisights._spool import clock
 from unisights._spool import duplicates as in_spool
 from unisights._spool.store import Spool
 
@@ -77,14 +78,14 @@ def test_the_window_in_memory(steps: list[tuple[str, float]], bound: int) -> Non
 @PROPERTY
 def test_the_window_in_the_spool(tmp_path_factory: Any, steps: list[tuple[str, float]]) -> None:
     """Likewise, whichever of two connections looks, and however little is purged."""
-    clock = _Clock()
+    moments = _Clock()
     path = tmp_path_factory.mktemp("spool") / "spool.sqlite3"
     both = [Spool(path), Spool(path)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(in_spool, "boot_clock", clock.monotonic)
+        patch.setattr(clock, "boot_clock", moments.monotonic)
         verdicts = []
         for number, (content_id, wait) in enumerate(steps):
-            clock.now += wait
+            moments.now += wait
             with both[number % 2].transaction() as spool:
                 verdicts.append(content_id in spool.seen.known([content_id]))
                 if not verdicts[-1]:
@@ -114,7 +115,7 @@ def test_what_cannot_be_is_forgotten_soon(spool: Spool) -> None:
         spool.seen.add(["a"], 10**9)
         spool.seen.cap(60)
     ((until,),) = spool._connection.execute("SELECT until FROM seen").fetchall()
-    assert until <= in_spool.boot_clock() + 60
+    assert until <= clock.boot_clock() + 60
     assert spool.seen.known(["a"]) == {"a"}
 
 
@@ -152,7 +153,7 @@ def _in_a_child(check: Callable[[], bool]) -> bool:
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_begins_anew() -> None:
-    """Also while another thread of the parent holds the lock, which nobody lets go in the child."""
+    """Also if a thread of the parent holds the lock, which nobody releases in the child."""
     window = Window(60.0)
     window.add("a")
     held, let_go = threading.Event(), threading.Event()

@@ -27,7 +27,7 @@ from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._spool.clock import boot_clock
 from unisights._spool.repair import repair_spool
 from unisights._spool.store import Spool
-from unisights._spool.writer import POLL_SECONDS
+from unisights._spool.writer import UPKEEP_SECONDS
 from unisights.errors import StoreError
 
 
@@ -39,8 +39,8 @@ class _Handler:
         self.begun: list[str] = []
         self.infos: list[Any] = []
         self.failing: set[str] = set()
-        self.let_go = threading.Event()
-        self.let_go.set()
+        self.goes_on = threading.Event()
+        self.goes_on.set()
 
     def begin(self, payload: Any, info: Any) -> None:
         self.begun.append(payload.data.asset_id)
@@ -56,7 +56,7 @@ class _Handler:
 class _SyncHandler(_Handler):
     def __call__(self, payload: Any, info: Any) -> None:
         self.begin(payload, info)
-        assert self.let_go.wait(30)
+        assert self.goes_on.wait(30)
         self.end(payload)
 
 
@@ -64,7 +64,7 @@ class _AsyncHandler(_Handler):
     async def __call__(self, payload: Any, info: Any) -> None:
         self.begin(payload, info)
         # Not in the loop's thread pool, which has few threads.
-        while not self.let_go.is_set():  # noqa: ASYNC110
+        while not self.goes_on.is_set():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         self.end(payload)
 
@@ -74,10 +74,10 @@ Make = Callable[..., SyncEndpoint]
 
 @pytest.fixture(params=[_SyncHandler, _AsyncHandler])
 def handler(request: pytest.FixtureRequest) -> Iterator[_Handler]:
-    """A handler of either kind; it is let go at the end in any case."""
+    """A handler of either kind; it goes on at the end in any case."""
     made = request.param()
     yield made
-    made.let_go.set()
+    made.goes_on.set()
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def make(path: Path, handler: _Handler) -> Iterator[Make]:
         return endpoint
 
     yield make_endpoint
-    handler.let_go.set()
+    handler.goes_on.set()
     for endpoint in made:
         endpoint.delivery.close()
 
@@ -120,7 +120,7 @@ def _waiting(path: Path) -> int:
 
 
 def _dead(path: Path) -> list[tuple[object, ...]]:
-    return query(path, "SELECT attempts, reason FROM dead ORDER BY id")
+    return query(path, "SELECT attempts, error FROM dead ORDER BY id")
 
 
 def test_what_fails_is_tried_again(make: Make, handler: _Handler, path: Path) -> None:
@@ -217,14 +217,14 @@ def test_dead_letters_are_bounded(
     make(dead_letter_bytes=3 * size, on_error=on_error).delivery.open()  # type: ignore[operator]
     wait_for(lambda: len(_dead(path)) == 3, "the end of the oldest")
     assert pushed_out == [f"site-{n}" for n in range(7)]
-    assert "a dead letter was dropped" in caplog.text
+    assert "a dead letter was evicted" in caplog.text
 
 
 def test_any_number_of_dead_letters_is_bounded(
     make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They go as fast as they come, not a few at each look; each is handed over once."""
-    monkeypatch.setattr("unisights._spool.writer.POLL_SECONDS", 3600)
+    monkeypatch.setattr("unisights._spool.writer.UPKEEP_SECONDS", 3600)
     dropped: list[Any] = []
     fill(path, 500, dead=500)
     make(
@@ -243,29 +243,29 @@ def test_what_is_tried_again_is_not_dropped(make: Make, handler: _Handler, path:
         goes_on.wait(30)
 
     fill(path, 1, dead=1)
-    handler.let_go.clear()
+    handler.goes_on.clear()
     make(dead_letter_bytes=1, on_error=on_error).delivery.open()
     assert is_reported.wait(30)
     with contextlib.closing(Spool(path)) as spool, spool.transaction():
-        assert spool.revive() == 1
+        assert spool.retry_dead() == 1
     wait_for(lambda: handler.begun, "the next try")
     goes_on.set()
     # By then, what was to be forgotten has been.
     time.sleep(0.2)
     assert _waiting(path) == 1
-    handler.let_go.set()
+    handler.goes_on.set()
     wait_for(lambda: handler.labels == ["site-0"], "the delivery")
 
 
 def test_a_full_spool_refuses(make: Make, handler: _Handler, path: Path) -> None:
     """503 beyond spool_bytes, counted over all processes; room comes back."""
-    handler.let_go.clear()
+    handler.goes_on.clear()
     fill(path, 1)
     size = query(path, "SELECT size FROM waiting")[0][0]
     first = make(spool_bytes=3 * size + 100)  # type: ignore[operator]
     second = make(spool_bytes=3 * size + 100)  # type: ignore[operator]
     assert [_send(c) for c in (first, second, first, second)] == [202, 202, 503, 503]
-    handler.let_go.set()
+    handler.goes_on.set()
     wait_for(lambda: _send(second) == 202, "room")
 
 
@@ -276,12 +276,12 @@ def test_one_alone_always_fits(make: Make) -> None:
 
 def test_memory_is_bounded(make: Make, handler: _Handler, path: Path) -> None:
     """More than queue_size wait in the file alone, and are handled in turn."""
-    handler.let_go.clear()
+    handler.goes_on.clear()
     endpoint = make(queue_size=3, max_concurrency=1)
     labels = [f"n{n}" for n in range(20)]
     assert [_send(endpoint, label) for label in labels] == [202] * 20
     assert query(path, "SELECT count(*) FROM waiting WHERE owner != 0") == [(3,)]
-    handler.let_go.set()
+    handler.goes_on.set()
     wait_for(lambda: len(handler.labels) == 20, "the handling of all")
     assert handler.labels == labels
 
@@ -328,7 +328,7 @@ def test_a_cancelled_request_hurts_nobody(make: Make, handler: _Handler) -> None
 
 
 def test_a_session_in_order(make: Make, handler: _Handler) -> None:
-    """Ordered, later payloads of a session wait while an earlier one is put off; others do not."""
+    """Ordered, a session's later payloads wait for a rescheduled one; other sessions do not."""
     other = "00000000-0000-4000-8000-000000000000"
     endpoint = make(ordered=True, max_concurrency=4)
     handler.failing = {"a1"}
@@ -345,12 +345,12 @@ def test_a_session_in_order(make: Make, handler: _Handler) -> None:
 def test_closing_leaves_the_rest_in_the_spool(make: Make, handler: _Handler, path: Path) -> None:
     """What runs may end; what has not begun stays, goes to nobody's on_error, and is resumed."""
     errors: list[Any] = []
-    handler.let_go.clear()
+    handler.goes_on.clear()
     endpoint = make(max_concurrency=2, on_error=lambda payload, error: errors.append(error))
     for number in range(6):
         _send(endpoint, f"n{number}")
     wait_for(lambda: len(handler.begun) == 2, "the start of two")
-    threading.Timer(0.2, handler.let_go.set).start()
+    threading.Timer(0.2, handler.goes_on.set).start()
     endpoint.delivery.close()
     assert sorted(handler.labels) == ["n0", "n1"]
     assert _waiting(path) == 4
@@ -367,7 +367,7 @@ def test_what_runs_while_closing_is_not_taken_over(
     make: Make, handler: _Handler, path: Path
 ) -> None:
     """A sibling takes what has not begun at once, and leaves alone what may still end."""
-    handler.let_go.clear()
+    handler.goes_on.clear()
     endpoint = make(max_concurrency=1, drain_timeout=20)
     for label in "abc":
         _send(endpoint, label)
@@ -377,7 +377,7 @@ def test_what_runs_while_closing_is_not_taken_over(
     closing.start()
     wait_for(lambda: len(handler.begun) == 3, "the taking over")
     time.sleep(1.5)
-    handler.let_go.set()
+    handler.goes_on.set()
     closing.join()
     wait_for(lambda: _waiting(path) == 0, "the handling of all")
     assert sorted(handler.begun) == ["a", "b", "c"]
@@ -385,7 +385,7 @@ def test_what_runs_while_closing_is_not_taken_over(
 
 def test_closing_does_not_wait_forever(make: Make, handler: _Handler, path: Path) -> None:
     """What runs longer than drain_timeout is somebody else's to do again."""
-    handler.let_go.clear()
+    handler.goes_on.clear()
     endpoint = make(drain_timeout=0.2)
     _send(endpoint)
     wait_for(lambda: handler.begun, "the start")
@@ -397,15 +397,15 @@ def test_closing_does_not_wait_forever(make: Make, handler: _Handler, path: Path
 
 def test_while_draining_payloads_are_taken(make: Make, handler: _Handler, path: Path) -> None:
     """Held signals cost no beacon: what comes until the end goes into the spool."""
-    handler.let_go.clear()
+    handler.goes_on.clear()
     endpoint = make()
     _send(endpoint, "a")
     wait_for(lambda: handler.begun, "the start")
     drained = threading.Thread(target=endpoint.delivery.drain)
     drained.start()
-    wait_for(lambda: not endpoint.delivery._running.writer._is_taking, "the beginning")  # type: ignore[union-attr]
+    wait_for(lambda: endpoint.delivery._runner.running.writer._claims.is_closed, "the beginning")  # type: ignore[union-attr]
     assert _send(endpoint, "b") == 202
-    handler.let_go.set()
+    handler.goes_on.set()
     drained.join()
     assert _send(endpoint, "c") == 202
     endpoint.delivery.close()
@@ -419,7 +419,7 @@ def test_a_sibling_takes_over_what_a_dead_process_left(
     """Within about a second, with nobody asking it to."""
     fill(path, 3)
     with Spool(path).transaction() as spool:
-        spool.enter(77)
+        spool.register(77)
         assert len(spool.claim(77, rows=9, size=10**9)) == 3
     spool.close()
     endpoint = make()
@@ -430,7 +430,7 @@ def test_a_sibling_takes_over_what_a_dead_process_left(
 
 def test_what_a_live_process_has_is_left_alone(make: Make, handler: _Handler, path: Path) -> None:
     """However long it takes: its lock says that it lives."""
-    handler.let_go.clear()
+    handler.goes_on.clear()
     first, second = make(max_concurrency=1), make()
     _send(first, "a")
     second.delivery.open()
@@ -463,7 +463,7 @@ def test_a_forked_child_begins_anew(make: Make, handler: _Handler, path: Path) -
 def test_a_spool_that_cannot_be_used_refuses(
     make: Make, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """503 and a log entry that says why; the lifespan's start fails; mended, it works."""
+    """503 and a log entry that says why; the lifespan's start fails; without the file, it works."""
     endpoint = make()
     path.write_text("my notes, which are longer than the header of a SQLite file would be. " * 3)
     assert _send(endpoint) == 503
@@ -471,7 +471,7 @@ def test_a_spool_that_cannot_be_used_refuses(
     with pytest.raises(StoreError, match="something else"):
         endpoint.delivery.open()
     path.unlink()
-    wait_for(lambda: _send(endpoint) == 202, "the mend")
+    wait_for(lambda: _send(endpoint) == 202, "a new file")
 
 
 def test_a_spool_is_checked_when_the_endpoint_is_made(make: Make, path: Path) -> None:
@@ -488,11 +488,11 @@ def test_a_write_that_fails_is_503_and_nothing_is_forgotten(
     endpoint = make()
     _send(endpoint, "first")
     wait_for(lambda: _waiting(path) == 0, "the delivery")
-    handler.let_go.clear()
+    handler.goes_on.clear()
     _send(endpoint, "a")
-    spool = endpoint.delivery._running.writer._spool  # type: ignore[union-attr]
+    spool = endpoint.delivery._runner.running.writer._spool  # type: ignore[union-attr]
     spool._connection.execute("PRAGMA query_only = ON")
-    handler.let_go.set()
+    handler.goes_on.set()
     wait_for(lambda: "a" in handler.labels, "the handling")
     assert _send(endpoint, "b") == 503
     time.sleep(0.2)
@@ -585,6 +585,77 @@ def test_what_cannot_be_handed_over_is_tried_again(
     assert endpoint.collector.stats().queued == 2
 
 
+def _count_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors by /proc")
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), sqlite3.DatabaseError("x")])
+def test_a_start_that_fails_halfway_refuses(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """503, counted, with nothing left open; afterwards, it works."""
+    endpoint = make()
+
+    def fail(*_arguments: Any) -> Any:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("unisights._spool.process_locks.ProcessLocks.register", fail)
+        assert _send(endpoint) == 503
+        before = _count_files()
+        for _ in range(3):
+            endpoint.delivery._runner._reopen_at = 0.0
+            assert _send(endpoint) == 503
+        assert _count_files() == before
+    assert endpoint.collector.stats().refused["spool_failed"] == 4
+    endpoint.delivery.open()
+    assert _send(endpoint) == 202
+
+
+def test_without_threads_payloads_are_refused(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503, in both colours; no lock is left behind that looks like a live process."""
+    endpoint = make()
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert _send(endpoint) == 503
+        endpoint.delivery._runner._reopen_at = 0.0
+        # `asyncio.run` would need a thread at its end.
+        with contextlib.closing(asyncio.new_event_loop()) as loop:
+            response = loop.run_until_complete(deliver(endpoint, make_body()))
+        assert response.status == 503
+    assert not list(path.parent.glob("*-owner-*"))
+    assert endpoint.collector.stats().refused["spool_failed"] == 2
+    endpoint.delivery.open()
+    assert _send(endpoint) == 202
+
+
+def test_eviction_goes_on_once_there_are_threads(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If no thread can be started for the report, dead letters are evicted later."""
+    fill(path, 5, dead=5)
+    start = threading.Thread.start
+    refused: list[str] = []
+
+    def refuse_reports(thread: threading.Thread) -> None:
+        if not thread.name.startswith(("unisights", "Timer")) and not refused:
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_reports)
+    make(dead_letter_bytes=1).delivery.open()
+    wait_for(lambda: not _dead(path), "the eviction")
+    assert refused
+
+
 def test_a_spool_that_stays_away_holds_no_requests(make: Make, path: Path) -> None:
     """The error that refuses them is the same for a while, and remembers none of them."""
     endpoint = make()
@@ -592,9 +663,9 @@ def test_a_spool_that_stays_away_holds_no_requests(make: Make, path: Path) -> No
     depths = set()
     for _ in range(20):
         assert _send(endpoint) == 503
-        assert endpoint.delivery._error is not None
-        endpoint.delivery._retry_at = time.monotonic() + 60
-        depths.add(len(traceback.extract_tb(endpoint.delivery._error.__traceback__)))
+        assert endpoint.delivery._runner._error is not None
+        endpoint.delivery._runner._reopen_at = time.monotonic() + 60
+        depths.add(len(traceback.extract_tb(endpoint.delivery._runner._error.__traceback__)))
     assert max(depths) < 15
 
 
@@ -604,15 +675,15 @@ def test_what_was_not_committed_is_not_counted(
     """Neither as stored nor as a commit."""
     endpoint = make(handler=_fail, retry_delay=600)
     endpoint.delivery.open()
-    writer = endpoint.delivery._running.writer  # type: ignore[union-attr]
-    reject = writer._reject
+    writer = endpoint.delivery._runner.running.writer  # type: ignore[union-attr]
+    reject = writer._store_rejected
 
     def have_no_room(_puts: Any) -> None:
         raise StoreError("disk full")
 
-    monkeypatch.setattr(writer, "_reject", have_no_room)
+    monkeypatch.setattr(writer, "_store_rejected", have_no_room)
     assert _send(endpoint) == 503
-    monkeypatch.setattr(writer, "_reject", reject)
+    monkeypatch.setattr(writer, "_store_rejected", reject)
     assert _send(endpoint) == 202
     assert endpoint.delivery.stats() == {"stored": 1, "commits": 1}
 
@@ -690,7 +761,7 @@ def test_a_long_read_is_told_of(
     make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Who reads the spool in one transaction stops nothing, but its log grows: that is said."""
-    monkeypatch.setattr("unisights._spool.writer._LONG_LOG", 8 * 1024 * 1024)
+    monkeypatch.setattr("unisights._spool.upkeep._LONG_WAL", 8 * 1024 * 1024)
     endpoint = make()
     assert _send(endpoint) == 202
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
@@ -698,7 +769,7 @@ def test_a_long_read_is_told_of(
         reader.execute("SELECT * FROM payloads").fetchall()
         for _ in range(10):
             assert _send(endpoint, entry_page=f"https://{'x' * 1_000_000}/") == 202
-        wait_for(lambda: "something reads the spool" in caplog.text, "the warning")
+        wait_for(lambda: "something keeps reading the spool" in caplog.text, "the warning")
 
 
 def test_a_spool_by_two_names(make: Make, handler: _Handler, path: Path, tmp_path: Path) -> None:
@@ -706,11 +777,11 @@ def test_a_spool_by_two_names(make: Make, handler: _Handler, path: Path, tmp_pat
     (tmp_path / "there").mkdir()
     link = tmp_path / "there" / "link.sqlite3"
     link.symlink_to(path)
-    handler.let_go.clear()
+    handler.goes_on.clear()
     _send(make(max_concurrency=1), "a")
     _send(make(max_concurrency=1, spool=link), "b")
     wait_for(lambda: len(handler.begun) == 2, "both calls")
-    time.sleep(2 * POLL_SECONDS)
+    time.sleep(2 * UPKEEP_SECONDS)
     assert sorted(handler.begun) == ["a", "b"]
     assert [file.name for file in link.parent.iterdir()] == ["link.sqlite3"]
 
@@ -799,8 +870,8 @@ def test_a_batch_holds_a_body_once(make: Make, handler: _Handler, path: Path) ->
     """Equal bodies that come into the same transaction are stored once, and all are answered."""
     endpoint = make(duplicate_window=60)
     endpoint.delivery.open()
-    assert endpoint.delivery._running is not None
-    writer = endpoint.delivery._running.writer
+    assert endpoint.delivery._runner.running is not None
+    writer = endpoint.delivery._runner.running.writer
     other = Spool(path)
     with ThreadPoolExecutor(16) as pool:
         with other.transaction():
@@ -831,10 +902,10 @@ def test_duplicates_are_known_after_a_restart(make: Make, handler: _Handler, pat
 
 def test_what_had_no_room_is_no_duplicate(make: Make, handler: _Handler, path: Path) -> None:
     """A body that was answered 503 is stored when it comes again; a duplicate needs no room."""
-    handler.let_go.clear()
+    handler.goes_on.clear()
     endpoint = make(duplicate_window=60, spool_bytes=1)
     assert [_send(endpoint, label) for label in ("a", "b", "a")] == [202, 503, 202]
-    handler.let_go.set()
+    handler.goes_on.set()
     wait_for(lambda: _waiting(path) == 0, "the delivery")
     assert _send(endpoint, "b") == 202
     wait_for(lambda: sorted(handler.labels) == ["a", "b"], "the delivery of both")
@@ -846,8 +917,8 @@ def test_what_could_not_be_written_is_no_duplicate(
     """A transaction that fails leaves nothing remembered."""
     endpoint = make(duplicate_window=60)
     endpoint.delivery.open()
-    assert endpoint.delivery._running is not None
-    seen = endpoint.delivery._running.writer._spool.seen
+    assert endpoint.delivery._runner.running is not None
+    seen = endpoint.delivery._runner.running.writer._spool.seen
     adds = seen.add
 
     def fail(*arguments: Any) -> None:
@@ -889,9 +960,7 @@ import sys
 from tests.endpoints import serve
 from tests.support import make_body
 from unisights import UnisightsOptions
-from unisights._spool.clock import boot_clock
 from unisights._endpoint.synchronous import SyncEndpoint
-from unisights._spool.repair import repair_spool
 
 options = UnisightsOptions(
     delivery="durable", spool=sys.argv[1], duplicate_window=60, handler=lambda *_: None
@@ -968,7 +1037,7 @@ def test_what_cannot_be_decoded_is_not_quoted(
     wait_for(lambda: query(path, "SELECT count(*) FROM dead") == [(1,)], "the dead letter")
     wait_for(lambda: "undecodable" in _events(caplog), "the report")
     assert "dead_letter" in _events(caplog)
-    ((reason,),) = query(path, "SELECT reason FROM dead")
+    ((reason,),) = query(path, "SELECT error FROM dead")
     assert "cannot be decoded" in str(reason)
     assert "tell-tale" not in str(reason) + _logged(caplog)
 
@@ -1001,7 +1070,7 @@ def test_records_of_what_was_rejected_take_no_payloads_with_them(
     """If there is no room for them, payloads of the same transaction are stored all the same."""
     endpoint = make(handler=_fail, retry_delay=600, invalid_events="quarantine")
     endpoint.delivery.open()
-    writer = endpoint.delivery._running.writer  # type: ignore[union-attr]
+    writer = endpoint.delivery._runner.running.writer  # type: ignore[union-attr]
 
     def have_no_room(*_given: Any, **_named: Any) -> None:
         raise sqlite3.OperationalError("database or disk is full")

@@ -13,6 +13,7 @@ from tests.processes import PYTHON
 from tests.support import ROOT, make_body
 from unisights import UnisightsOptions
 from unisights._delivery.handler import ManagedHandler
+from unisights._runtime.callers import IN_THREAD, run_blocking
 from unisights.asgi import UnisightsASGI, unisights_asgi
 
 
@@ -136,7 +137,7 @@ def test_threads_open_once() -> None:
 
     def call(_: int) -> None:
         barrier.wait(10)
-        managed.call_sync(None, lambda: None)  # type: ignore[arg-type]
+        run_blocking(managed.call(None, lambda: None, IN_THREAD))  # type: ignore[arg-type]
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(call, range(8)))

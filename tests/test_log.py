@@ -29,21 +29,21 @@ class _Handler:
     """Fails for payloads that say so, or waits."""
 
     def __init__(self) -> None:
-        self.let_go = threading.Event()
+        self.goes_on = threading.Event()
 
     def __call__(self, payload: Any, request: Any) -> None:
         if payload.data.asset_id.startswith("broken"):
             raise LookupError("no such place")
         if payload.data.asset_id.startswith("waiting"):
-            self.let_go.wait(30)
+            self.goes_on.wait(30)
 
 
 @pytest.fixture
 def handler() -> Iterator[_Handler]:
-    """A handler; it is let go at the end in any case."""
+    """A handler; it goes on at the end in any case."""
     made = _Handler()
     yield made
-    made.let_go.set()
+    made.goes_on.set()
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_refusals_are_not_quoted(told: Callable[[], str], body: bytes) -> None:
 def test_no_path_quotes_a_payload(
     mode: DeliveryMode, tmp_path: Path, handler: _Handler, told: Callable[[], str]
 ) -> None:
-    """Handled, failed, a duplicate, dead, dropped, without room, drained, given up: nothing."""
+    """Handled, failed, a duplicate, dead, evicted, without room, drained, undelivered: nothing."""
     spool = tmp_path / "spool.sqlite3"
     options = UnisightsOptions(
         handler=handler,
@@ -122,7 +122,7 @@ def test_no_path_quotes_a_payload(
         _send(endpoint, _body(label))
     wait_for(lambda: endpoint.collector.stats().failed > 0, "the failure")
     if mode == "durable":
-        wait_for(lambda: "dead_letter_dropped" in told(), "the end of the dead letter")
+        wait_for(lambda: "dead_letter_evicted" in told(), "the end of the dead letter")
     if mode != "inline":
         wait_for(lambda: endpoint.collector.stats().waiting == 0, "the handling of all")
         statuses = [_send(endpoint, _body(f"waiting {number}")) for number in range(12)]
@@ -179,7 +179,7 @@ def test_each_event_has_its_own_silence(
         "the disk is full",
         "refused with 413 (and before that 999 × invalid_json)",
     ]
-    assert vars(caplog.records[-1])["untold"] == {"invalid_json": 999}
+    assert vars(caplog.records[-1])["suppressed"] == {"invalid_json": 999}
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -1,4 +1,4 @@
-"""What was rejected in the spool: kept within bounds, looked at, and judged again after a mend."""
+"""Rejected records in the spool: kept within bounds, listed, and validated again."""
 
 import contextlib
 import json
@@ -43,7 +43,7 @@ def _reject(spool: Spool, *rows: RejectedRow, max_bytes: int = 10**9) -> None:
         spool.rejected.insert(rows, max_bytes=max_bytes)
 
 
-def _mended(raw: bytes, quarantined: list[int] | None = None) -> RejectedRow:
+def _valid(raw: bytes, quarantined: list[int] | None = None) -> RejectedRow:
     """A record of a body that is valid by now, as after a change of the schema."""
     refused = replace(rejected_row(b"{}"), raw=raw, content_id=digest(raw))
     return replace(refused, quarantined=json.dumps(quarantined or []))
@@ -108,7 +108,7 @@ def test_the_oldest_are_dropped(spool: Spool) -> None:
 
 def test_what_is_valid_by_now_waits(spool: Spool) -> None:
     """The body as received, once, with its own time and identity; the rest stays as it was."""
-    _reject(spool, rejected_row(b"{"), _mended(GOOD), rejected_row(MIXED))
+    _reject(spool, rejected_row(b"{"), _valid(GOOD), rejected_row(MIXED))
     before = dict(spool.rejected.read())
     done = replay(spool)
     assert (done.replayed, done.left) == (1, 2)
@@ -127,7 +127,7 @@ def test_of_a_quarantined_body_its_events_wait(spool: Spool, form: str) -> None:
     """Only those that were quarantined and are valid: the others were delivered at the time."""
     data = make_data(events=[click(x=0), click(x=1), {}, click(x=3)], unknown="kept")
     sent = {"data": data} if form == "plain" else seal(json.dumps(data).encode())
-    _reject(spool, _mended(json.dumps(sent).encode(), [1, 2]))
+    _reject(spool, _valid(json.dumps(sent).encode(), [1, 2]))
     assert replay(spool).replayed == 1
     (record,) = _waiting(spool)
     assert json.loads(record["raw"]) == {
@@ -167,14 +167,14 @@ def test_a_secret_that_was_missing(spool: Spool) -> None:
 def test_numbers_that_nobody_reads(spool: Spool) -> None:
     """A number that no double can hold, in a property without a name, is no way to fail."""
     body = make_body(events=[click(x=0), {**click(x=1), "unknown": "@"}]).replace(b'"@"', b"1e999")
-    _reject(spool, _mended(body, [1]))
+    _reject(spool, _valid(body, [1]))
     assert replay(spool).replayed == 1
     assert json.loads(_waiting(spool)[0]["raw"])["data"]["events"][0]["unknown"] is None
 
 
 def test_two_replays_at_once(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the other one has moved meanwhile is not moved again."""
-    _reject(spool, _mended(GOOD), _mended(GOOD))
+    _reject(spool, _valid(GOOD), _valid(GOOD))
     with contextlib.closing(Spool(spool.path)) as other:
         read = other.rejected.read
 
@@ -246,7 +246,7 @@ def test_replaying(
     """All records or those that are named; a number that is none of them is a failure."""
     sealed = json.dumps(seal(json.dumps(make_data()).encode(), server_secret="s")).encode()
     with contextlib.closing(Spool(path)) as spool:
-        _reject(spool, _mended(GOOD), _mended(GOOD), rejected_row(MIXED), rejected_row(sealed))
+        _reject(spool, _valid(GOOD), _valid(GOOD), rejected_row(MIXED), rejected_row(sealed))
     printed = _run(capsys, "replay", "--id", "2", "--id", "3", str(path))
     assert printed == "1 rejected record will be delivered\n1 still holds what is invalid\n"
     assert query(path, "SELECT id FROM rejected") == [(1,), (3,), (4,)]

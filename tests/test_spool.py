@@ -13,10 +13,11 @@ import pytest
 from tests.processes import PYTHON
 from tests.spools import REQUEST, fill, new_row, query
 from tests.support import ROOT
-from unisights._delivery.attempts import read_request, write_request
-from unisights._spool import clock, store
+from unisights._spool import clock
+from unisights._spool.files import check_spool
 from unisights._spool.process_locks import ProcessLocks
-from unisights._spool.store import Spool, check_spool
+from unisights._spool.requests import read_request, write_request
+from unisights._spool.store import Spool
 from unisights.errors import StoreError
 from unisights.request import RequestInfo
 
@@ -76,18 +77,18 @@ def test_any_number_is_stored_at_once(spool: Spool, count: int) -> None:
     assert ids == sorted(ids)
     assert _claim(spool, rows=1000) == ids
     with spool.transaction():
-        spool.delivered(ids)
+        spool.complete(ids)
     assert spool.totals().waiting == spool.totals().waiting_bytes == 0
     assert spool.totals().stored == count
     assert query(spool.path, "SELECT count(*) FROM payloads") == [(0,)]
 
 
 def test_what_is_owned_is_not_claimed(spool: Spool) -> None:
-    """A row is one owner's until that lets it go."""
+    """A row is one owner's until that releases it."""
     ids = _store(spool, 3, owner=OTHER)
     assert _claim(spool) == []
     with spool.transaction():
-        spool.leave(OTHER)
+        spool.unregister(OTHER)
     assert _claim(spool) == ids
 
 
@@ -99,17 +100,17 @@ def test_a_claim_is_bounded(spool: Spool) -> None:
     assert _claim(spool) == ids[2:]
 
 
-def test_what_is_put_off_is_claimed_when_it_is_due(
+def test_what_is_rescheduled_is_claimed_when_it_is_due(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not before; then with one more attempt."""
     _store(spool, 1)
     _claim(spool)
     with spool.transaction():
-        spool.put_off(ME, 1, due=clock.boot_clock() + 100, reason="x")
+        spool.reschedule(ME, 1, due=clock.boot_clock() + 100, error="x")
     assert _claim(spool) == []
     now = clock.boot_clock()
-    monkeypatch.setattr(store, "boot_clock", lambda: now + 101)
+    monkeypatch.setattr(clock, "boot_clock", lambda: now + 101)
     with spool.transaction():
         (row,) = spool.claim(ME, rows=9, size=9)
     assert row.attempts == 1
@@ -123,63 +124,63 @@ def test_setting_the_clock_changes_nothing(spool: Spool, monkeypatch: pytest.Mon
         monkeypatch.setattr("time.time_ns", lambda jump=jump: 1_760_000_000 * 10**9 + jump * 10**9)
         with spool.transaction():
             (row,) = spool.claim(ME, rows=9, size=9)
-            spool.release(ME)
+            spool.release_all(ME)
         assert row.age < 60
 
 
 def test_a_restart_of_the_host_makes_all_due(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Times of another boot say nothing: what was put off is due; ages are by the time of day."""
+    """Times of another boot mean nothing: all payloads are due; ages are by the time of day."""
     with contextlib.closing(Spool(path)) as before:
         _store(before, 1)
         _claim(before)
         with before.transaction():
-            before.put_off(ME, 1, due=clock.boot_clock() + 10**6, reason="x")
-    monkeypatch.setattr(store, "boot_id", lambda: "another")
-    monkeypatch.setattr(store, "boot_clock", lambda: 3.0)
-    monkeypatch.setattr(store, "wall_clock", lambda: 1_760_000_000_000 + 5000)
+            before.reschedule(ME, 1, due=clock.boot_clock() + 10**6, error="x")
+    monkeypatch.setattr(clock, "boot_id", lambda: "another")
+    monkeypatch.setattr(clock, "boot_clock", lambda: 3.0)
+    monkeypatch.setattr(clock, "wall_clock", lambda: 1_760_000_000_000 + 5000)
     with contextlib.closing(Spool(path)) as after, after.transaction():
         (row,) = after.claim(ME, rows=9, size=9)
     assert row.age == pytest.approx(5.0)
 
 
-def test_impossible_times_are_mended(spool: Spool) -> None:
+def test_impossible_times_are_clamped(spool: Spool) -> None:
     """Where boots cannot be told apart, no wait is longer than the longest."""
     _store(spool, 1)
     query(spool.path, "UPDATE waiting SET due = 1e12, since = 1e12")
     assert _claim(spool) == []
     with spool.transaction():
-        spool.mend_times(600)
+        spool.clamp_times(600)
     with spool.transaction():
         (row,) = spool.claim(ME, rows=9, size=9)
     assert 0 <= row.age < 60
 
 
 def test_a_dead_letter_is_kept(spool: Spool) -> None:
-    """With its reason and attempts; it is not claimed any more, until it is revived."""
+    """With its error and attempts; it is not claimed any more, until it is retried."""
     _store(spool, 2)
     _claim(spool)
     with spool.transaction():
-        spool.give_up(ME, 1, reason="LookupError: nowhere")
+        spool.dead_letter(ME, 1, error="LookupError: nowhere")
     assert _claim(spool) == []
     totals = spool.totals()
     assert (totals.waiting, totals.dead) == (1, 1)
     assert totals.dead_bytes == new_row("site-0").size
     (record,) = spool.records("dead")
-    assert (record["reason"], record["attempts"]) == ("LookupError: nowhere", 1)
+    assert (record["error"], record["attempts"]) == ("LookupError: nowhere", 1)
     with spool.transaction():
-        assert spool.revive() == 1
+        assert spool.retry_dead() == 1
     assert _claim(spool) == [1]
     assert (spool.totals().waiting, spool.totals().dead) == (2, 0)
 
 
-def test_only_its_owner_puts_a_row_off(spool: Spool) -> None:
+def test_only_its_owner_reschedules_a_row(spool: Spool) -> None:
     """Who was taken for dead and is not, does not disturb who took over; delivered is delivered."""
     _store(spool, 2)
     _claim(spool, OTHER)
     with spool.transaction():
-        spool.put_off(ME, 1, due=0, reason="x")
-        spool.give_up(ME, 2, reason="x")
-        spool.delivered([1])
+        spool.reschedule(ME, 1, due=0, error="x")
+        spool.dead_letter(ME, 2, error="x")
+        spool.complete([1])
     assert query(spool.path, "SELECT id, owner FROM waiting") == [(2, OTHER)]
     assert spool.totals().dead == 0
 
@@ -192,10 +193,10 @@ def test_a_session_keeps_its_order(path: Path) -> None:
             spool.insert([new_row(session_id=s) for s in sessions], [0] * 6)
         assert _claim(spool) == [1, 3, 4, 5]
         with spool.transaction():
-            spool.put_off(ME, 1, due=clock.boot_clock() + 100, reason="x")
+            spool.reschedule(ME, 1, due=clock.boot_clock() + 100, error="x")
         assert _claim(spool) == []
         with spool.transaction():
-            spool.delivered([1])
+            spool.complete([1])
         assert _claim(spool) == [2]
 
 
@@ -313,7 +314,7 @@ def test_a_full_file_takes_nothing_and_recovers(spool: Spool) -> None:
     assert spool.totals().waiting == 5
     assert len(_claim(spool)) == 5
     with spool.transaction():
-        spool.delivered(range(1, 6))
+        spool.complete(range(1, 6))
     spool._connection.execute("PRAGMA max_page_count = 100000")
     assert len(_store(spool, 200)) == 200
 
@@ -334,7 +335,7 @@ def test_a_read_only_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch
         return connect(f"{file.as_uri()}?mode=ro", uri=True, **options)
 
     with contextlib.closing(Spool(path)) as spool:
-        monkeypatch.setattr(store.sqlite3, "connect", connect_read_only)
+        monkeypatch.setattr(sqlite3, "connect", connect_read_only)
         read_only = Spool(path)
         with contextlib.closing(read_only), pytest.raises(StoreError, match="readonly"):
             _store(read_only, 1)
@@ -344,35 +345,35 @@ def test_a_read_only_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch
 # Who is alive.
 
 
-def test_a_live_owner_is_not_buried(path: Path) -> None:
-    """As long as it holds its lock; then it is, once at a time, and its file goes."""
-    owners = ProcessLocks(path)
-    owner, lock = owners.enter()
-    assert owners.bury(owner) is None
-    assert owners.any_alive()
+def test_a_live_owner_keeps_its_lock(path: Path) -> None:
+    """Nobody else gets it; once the process is dead, one at a time does, and its file goes."""
+    locks = ProcessLocks(path)
+    owner, lock = locks.register()
+    assert locks.lock_if_dead(owner) is None
+    assert locks.any_alive()
     lock.close()
-    assert not owners.any_alive()
-    grave = owners.bury(owner)
-    assert grave is not None
-    assert owners.bury(owner) is None
-    grave.close(removes=True)
+    assert not locks.any_alive()
+    taken = locks.lock_if_dead(owner)
+    assert taken is not None
+    assert locks.lock_if_dead(owner) is None
+    taken.close(removes=True)
     assert list(path.parent.iterdir()) == []
 
 
 def test_a_killed_process_is_dead_at_once(path: Path) -> None:
-    """SIGKILL lets go of the lock, with no time to pass."""
+    """SIGKILL releases the lock, with no time to pass."""
     code = (
         "import sys, time; from pathlib import Path\n"
         "from unisights._spool.process_locks import ProcessLocks\n"
-        f"owner, lock = ProcessLocks(Path({str(path)!r})).enter()\n"
+        f"owner, lock = ProcessLocks(Path({str(path)!r})).register()\n"
         "print(owner, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([PYTHON, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         owner = int(child.stdout.readline())
-        assert ProcessLocks(path).bury(owner) is None
+        assert ProcessLocks(path).lock_if_dead(owner) is None
         child.send_signal(signal.SIGKILL)
         child.wait()
-    grave = ProcessLocks(path).bury(owner)
-    assert grave is not None
-    grave.close()
+    taken = ProcessLocks(path).lock_if_dead(owner)
+    assert taken is not None
+    taken.close()

@@ -74,7 +74,7 @@ def test_export(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "session_id": row.session_id,
         "content_id": row.content_id,
         "attempts": 1,
-        "reason": "LookupError: no such place",
+        "error": "LookupError: no such place",
         "quarantined": [],
         "request": json.loads(REQUEST),
         "body": row.raw.decode(),
@@ -181,7 +181,7 @@ def test_a_spool_without_its_first_page(path: Path, capsys: pytest.CaptureFixtur
 def test_a_spool_in_use_is_not_repaired(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever uses it would go on writing to the old file, so the repair is refused."""
     fill(path, 1)
-    _, lock = ProcessLocks(path).enter()
+    _, lock = ProcessLocks(path).register()
     assert main(["spool", "repair", str(path)]) == 1
     assert "in use" in capsys.readouterr().err
     lock.close(removes=True)
@@ -211,7 +211,7 @@ def test_a_spool_in_use_by_another_name_is_not_repaired(
     (path.parent / "there").mkdir()
     link = path.parent / "there" / "link"
     link.symlink_to(path)
-    _, lock = ProcessLocks(path).enter()
+    _, lock = ProcessLocks(path).register()
     assert main(["spool", "repair", str(link)]) == 1
     assert "in use" in capsys.readouterr().err
     lock.close(removes=True)

@@ -10,9 +10,11 @@ from hypothesis import settings, stateful
 from hypothesis import strategies as st
 
 from tests.spools import new_row
-from unisights._spool import store
-from unisights._spool.process_locks import Lock
-from unisights._spool.store import NOBODY, NewRow, Spool
+from unisights._spool import clock
+from unisights._spool.process_locks import FileLock
+from unisights._spool.rows import NewRow
+from unisights._spool.store import Spool
+from unisights._spool.tables import NOBODY
 
 SESSIONS = st.sampled_from(["a", "b", "c"])
 
@@ -25,11 +27,11 @@ class SpoolMachine(stateful.RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
-        self._real_clock = store.boot_clock
-        store.boot_clock = lambda: self.now  # type: ignore[attr-defined]
+        self._real_clock = clock.boot_clock
+        clock.boot_clock = lambda: self.now
         self.directory = Path(tempfile.mkdtemp())
         self.path = self.directory / "spool.sqlite3"
-        self.processes: list[tuple[Spool, int, Lock]] = []
+        self.processes: list[tuple[Spool, int, FileLock]] = []
         for _ in range(2):
             self.processes.append(self._open())
         # The model: every payload that was stored and has not been delivered.
@@ -44,14 +46,14 @@ class SpoolMachine(stateful.RuleBasedStateMachine):
         for spool, _, lock in self.processes:
             spool.close()
             lock.close()
-        store.boot_clock = self._real_clock  # type: ignore[attr-defined]
+        clock.boot_clock = self._real_clock
         shutil.rmtree(self.directory)
 
-    def _open(self) -> tuple[Spool, int, Lock]:
+    def _open(self) -> tuple[Spool, int, FileLock]:
         spool = Spool(self.path, ordered=self.is_ordered)
-        owner, lock = spool.owners.enter()
+        owner, lock = spool.process_locks.register()
         with spool.transaction():
-            spool.enter(owner)
+            spool.register(owner)
         return spool, owner, lock
 
     def _session(self, row_id: int) -> str | None:
@@ -108,23 +110,23 @@ class SpoolMachine(stateful.RuleBasedStateMachine):
 
     @stateful.rule(process=st.integers(0, 1), data=st.data(), seconds=st.integers(0, 100))
     def settle(self, process: int, data: Any, seconds: int) -> None:
-        """One that is owned was delivered, or is put off, or is given up."""
+        """One that is owned was delivered, or is rescheduled, or becomes a dead letter."""
         spool, me, _ = self.processes[process]
         if not (owned := self._owned(me)):
             return
         row_id = data.draw(st.sampled_from(owned))
-        what = data.draw(st.sampled_from(["delivered", "put_off", "give_up"]))
+        what = data.draw(st.sampled_from(["complete", "reschedule", "dead_letter"]))
         with spool.transaction():
-            if what == "delivered":
-                spool.delivered([row_id])
+            if what == "complete":
+                spool.complete([row_id])
                 del self.rows[row_id]
-            elif what == "put_off":
-                spool.put_off(me, row_id, due=self.now + seconds, reason="x")
+            elif what == "reschedule":
+                spool.reschedule(me, row_id, due=self.now + seconds, error="x")
                 self.owner[row_id] = NOBODY
                 self.due[row_id] = self.now + seconds
                 self.attempts[row_id] += 1
             else:
-                spool.give_up(me, row_id, reason="x")
+                spool.dead_letter(me, row_id, error="x")
                 self.dead.add(row_id)
 
     @stateful.rule(seconds=st.integers(1, 60))
@@ -139,11 +141,11 @@ class SpoolMachine(stateful.RuleBasedStateMachine):
         lock.close()
         spool.close()
         other = self.processes[1 - process][0]
-        grave = other.owners.bury(me)
-        assert grave is not None
+        taken = other.process_locks.lock_if_dead(me)
+        assert taken is not None
         with other.transaction():
-            other.leave(me)
-        grave.close(removes=True)
+            other.unregister(me)
+        taken.close(removes=True)
         for row_id in self._owned(me):
             self.owner[row_id] = NOBODY
         self.processes[process] = self._open()
@@ -155,14 +157,14 @@ class SpoolMachine(stateful.RuleBasedStateMachine):
         with contextlib.suppress(LookupError), spool.transaction():
             spool.insert([new_row()], [me])
             spool.claim(me, rows=10, size=10**9)
-            spool.delivered(list(self.rows))
+            spool.complete(list(self.rows))
             raise LookupError
 
     @stateful.rule()
-    def revive(self) -> None:
+    def retry_dead(self) -> None:
         """All dead letters wait again."""
         with self.processes[0][0].transaction():
-            assert self.processes[0][0].revive() == len(self.dead)
+            assert self.processes[0][0].retry_dead() == len(self.dead)
         for row_id in self.dead:
             self.owner[row_id] = NOBODY
             self.due[row_id] = self.now

@@ -19,7 +19,7 @@ def test_threads_lose_no_count() -> None:
     def count() -> None:
         start.wait()
         for _ in range(5000):
-            counters.one("accepted")
+            counters.add("accepted")
             counters.refuse("too_large")
         counters.add("accepted", 7)
 
@@ -45,7 +45,7 @@ def test_threads_lose_no_count() -> None:
 def test_reading_changes_nothing() -> None:
     """However often it is read, what was counted is the same."""
     counters = Counters()
-    counters.one("delivered")
+    counters.add("delivered")
     assert len({counters.snapshot(Gauges(1, 2)).delivered for _ in range(10)}) == 1
 
 
@@ -53,11 +53,11 @@ def test_reading_changes_nothing() -> None:
 def test_a_forked_child_begins_at_zero() -> None:
     """Each process counts for itself."""
     counters = Counters()
-    counters.one("accepted")
+    counters.add("accepted")
     counters.refuse("too_large")
     child = os.fork()
     if not child:
-        counters.one("accepted")
+        counters.add("accepted")
         os._exit(0 if counters.snapshot(Gauges()).received == 1 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert counters.snapshot(Gauges()).received == 2

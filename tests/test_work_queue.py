@@ -18,18 +18,18 @@ class _Work:
 
     def __init__(self, **options: Any) -> None:
         self.ran: list[QueuedPayload] = []
-        self.given_up: list[tuple[QueuedPayload, Exception]] = []
-        self.let_go = threading.Event()
+        self.reported: list[tuple[QueuedPayload, Exception]] = []
+        self.goes_on = threading.Event()
         settings = {"max_payloads": 100, "max_bytes": 10**6, "workers": 2, "drain_timeout": 30.0}
         self.queue = WorkQueue(
             self._run,
-            lambda job, error: self.given_up.append((job, error)),
+            lambda queued, error: self.reported.append((queued, error)),
             **{**settings, **options},
         )
 
-    def _run(self, job: QueuedPayload) -> None:
-        self.let_go.wait(30)
-        self.ran.append(job)
+    def _run(self, queued: QueuedPayload) -> None:
+        self.goes_on.wait(30)
+        self.ran.append(queued)
 
     def submit(self) -> Submitted:
         payload = decode_unisights_payload(make_body())
@@ -39,37 +39,37 @@ class _Work:
 
 
 def test_closing_waits_for_what_is_queued() -> None:
-    """Closing returns once everything was run, and nothing was given up."""
+    """Closing returns once everything was run, and nothing is reported."""
     work = _Work()
     for _ in range(10):
         work.submit()
-    threading.Timer(0.1, work.let_go.set).start()
+    threading.Timer(0.1, work.goes_on.set).start()
     work.queue.close()
     assert len(work.ran) == 10
-    assert work.given_up == []
+    assert work.reported == []
 
 
 def test_closing_gives_up_what_does_not_end() -> None:
-    """After drain_timeout, what still waits or runs is given up, each once, and closing returns."""
+    """After drain_timeout, what still waits or runs is reported, each once, and closing returns."""
     work = _Work(drain_timeout=0.2)
     for _ in range(5):
         work.submit()
     began = time.monotonic()
     work.queue.close()
     assert time.monotonic() - began < 10
-    assert len({id(job) for job, _ in work.given_up}) == len(work.given_up) == 5
-    assert all(isinstance(error, UndeliveredError) for _, error in work.given_up)
-    work.let_go.set()
+    assert len({id(job) for job, _ in work.reported}) == len(work.reported) == 5
+    assert all(isinstance(error, UndeliveredError) for _, error in work.reported)
+    work.goes_on.set()
     wait_for(lambda: len(work.ran) == 2, "the end of what was running")
     time.sleep(0.1)
-    # What was given up before it ran does not run any more.
+    # What was reported before it ran does not run any more.
     assert len(work.ran) == 2
 
 
 def test_a_closed_queue_takes_nothing_until_it_is_opened() -> None:
     """Closed is said apart from full; opened again, it works as before."""
     work = _Work()
-    work.let_go.set()
+    work.goes_on.set()
     work.queue.close()
     assert work.submit() is Submitted.CLOSED
     work.queue.open()
@@ -80,7 +80,7 @@ def test_a_closed_queue_takes_nothing_until_it_is_opened() -> None:
 def test_closing_twice_is_harmless() -> None:
     """A lifespan and the interpreter's end may both close."""
     work = _Work()
-    work.let_go.set()
+    work.goes_on.set()
     work.submit()
     work.queue.close()
     work.queue.close()
@@ -92,7 +92,7 @@ def test_room_comes_back() -> None:
     size = len(make_body())
     work = _Work(max_payloads=2, max_bytes=2 * size)
     assert [work.submit() for _ in range(3)] == [Submitted.QUEUED, Submitted.QUEUED, Submitted.FULL]
-    work.let_go.set()
+    work.goes_on.set()
     wait_for(lambda: len(work.ran) == 2, "the runs")
     for _ in range(20):
         wait_for(lambda: work.submit() is Submitted.QUEUED, "room")
@@ -107,8 +107,8 @@ def test_a_forked_child_begins_anew() -> None:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        # Only the child's own job is run here, and the parent's are left to the parent.
-        work.let_go.set()
+        # Only the child's own payload is run here, and the parent's are left to the parent.
+        work.goes_on.set()
         work.submit()
         work.queue.close()
         os.write(writer, str(len(work.ran)).encode())
@@ -117,24 +117,24 @@ def test_a_forked_child_begins_anew() -> None:
     assert os.read(reader, 10) == b"1"
     os.close(reader)
     os.close(writer)
-    work.let_go.set()
+    work.goes_on.set()
     work.queue.close()
     assert len(work.ran) == 2
 
 
 def test_a_failure_is_reported_once() -> None:
-    """What run raises is given on with its job; what was given up before is not given on again."""
+    """What run raises is reported with its payload, unless it has been reported before."""
     failed: list[tuple[QueuedPayload, Exception]] = []
-    let_go = threading.Event()
+    goes_on = threading.Event()
 
-    def run(job: QueuedPayload) -> None:
-        let_go.wait(30)
+    def run(queued: QueuedPayload) -> None:
+        goes_on.wait(30)
         raise LookupError
 
     work = _Work()
     work.queue = WorkQueue(
         run,
-        lambda job, error: failed.append((job, error)),
+        lambda queued, error: failed.append((queued, error)),
         max_payloads=10,
         max_bytes=10**6,
         workers=1,
@@ -142,7 +142,7 @@ def test_a_failure_is_reported_once() -> None:
     )
     work.submit()
     work.queue.close()
-    let_go.set()
+    goes_on.set()
     work.queue.open()
     work.submit()
     wait_for(lambda: len(failed) == 2, "the second failure")
@@ -156,16 +156,16 @@ def test_workers_outlive_whatever_is_raised(error: BaseException) -> None:
     """A handler that ends its thread by force fails, and the queue goes on."""
     failed: list[Exception] = []
 
-    def run(job: QueuedPayload) -> None:
+    def run(queued: QueuedPayload) -> None:
         if not failed:
             raise error
-        done.append(job)
+        done.append(queued)
 
     done: list[QueuedPayload] = []
     work = _Work()
     work.queue = WorkQueue(
         run,
-        lambda job, error: failed.append(error),
+        lambda queued, error: failed.append(error),
         max_payloads=10,
         max_bytes=10**6,
         workers=1,
@@ -207,14 +207,14 @@ def test_an_interrupted_wait_goes_on(
     def wait_or_raise(timeout: float) -> bool:
         if interrupts:
             raise interrupts.pop()
-        work.let_go.set()
+        work.goes_on.set()
         return wait(timeout)
 
     monkeypatch.setattr(work.queue._changed, "wait", wait_or_raise)
     with pytest.raises(interrupt):
         work.queue.close()
     assert len(work.ran) == 3
-    assert work.given_up == []
+    assert work.reported == []
 
 
 def test_a_hanging_report_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,8 +223,8 @@ def test_a_hanging_report_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch)
     stuck = threading.Event()
     work = _Work()
     work.queue = WorkQueue(
-        lambda job: stuck.wait(30),
-        lambda job, error: stuck.wait(30),
+        lambda queued: stuck.wait(30),
+        lambda queued, error: stuck.wait(30),
         max_payloads=10,
         max_bytes=10**6,
         workers=1,
@@ -238,9 +238,9 @@ def test_a_hanging_report_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_without_threads_nothing_is_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job for which no thread can be had is refused, and runs neither then nor later."""
+    """A payload for which no thread can be started is refused, and runs neither then nor later."""
     work = _Work()
-    work.let_go.set()
+    work.goes_on.set()
 
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

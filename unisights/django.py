@@ -45,7 +45,7 @@ def unisights_django(options: UnisightsOptions | None = None) -> UnisightsView[H
 
     def collect(request: HttpRequest) -> HttpResponse:
         if isinstance(request, ASGIRequest):
-            _hold_signals(endpoint)
+            _defer_signals(endpoint)
         response = endpoint.serve(
             _read_info(request), _body_reader(request), lambda body: _rewind(request, body)
         )
@@ -93,14 +93,14 @@ def _as_view(
     return cast("UnisightsView[Answer_co]", view)
 
 
-def _hold_signals(endpoint: SyncEndpoint) -> None:
+def _defer_signals(endpoint: SyncEndpoint) -> None:
     """Under ASGI, a sync view runs beside the server's thread; signals are handled there."""
 
     async def hold() -> None:  # where it runs is what matters
-        endpoint.delivery.hold_signals()
+        endpoint.delivery.defer_signals()
 
-    if not endpoint.delivery.holds_signals:
-        endpoint.delivery.holds_signals = True
+    if not endpoint.delivery.defers_signals:
+        endpoint.delivery.defers_signals = True
         async_to_sync(hold)()
 
 

@@ -1,13 +1,12 @@
 """What an endpoint has counted in this process."""
 
-import itertools
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from unisights._runtime.fork import forget_in_children
+from unisights._runtime.fork import reset_in_children
 
 RefusalReason = Literal[
     "forbidden_origin",
@@ -30,7 +29,7 @@ RefusalReason = Literal[
 Counted = Literal[
     "accepted", "duplicate", "queued", "delivered", "failed", "retried", "dead", "quarantined"
 ]
-"""What is counted beside refusals, each in the attribute of `Stats` of that name."""
+"""What is counted beside refusals, each in the attribute of `Stats` with that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +37,19 @@ class Stats:
     """What an endpoint has counted since its process began, and what is waiting now.
 
     Attributes:
-        received: requests that were decided upon, preflights aside: `accepted` and all `refused`.
-        accepted: valid payloads that were taken.
-        duplicate: how many of these were dropped, as they had been accepted before.
-        queued: how many of these were answered 202: in the queue, or in the spool.
-        delivered: calls of the handler that succeeded; payloads, if there is none.
-        failed: calls of the handler that raised, and payloads whose turn never came.
-        retried: payloads that were put off after such a failure; from the spool only.
+        received: requests that were decided, preflights excluded: `accepted` and all `refused`.
+        accepted: valid payloads that were accepted.
+        duplicate: how many of these were dropped as duplicates.
+        queued: how many of these were answered 202: they went into the queue, or into the spool.
+        delivered: calls of the handler that succeeded; payloads, if there is no handler.
+        failed: calls of the handler that raised, and payloads that were still waiting or being
+            handled when the process ended and were passed to `on_error`.
+        retried: how often a payload was rescheduled after a failed attempt; from the spool only.
         dead: payloads that became dead letters.
-        quarantined: events that were quarantined, being invalid, of bodies that were not refused
-            for it.
+        quarantined: events that were quarantined, of bodies that were not refused.
         refused: requests that were refused, by reason.
-        waiting: payloads that are queued or being handled now: in this process, or in the spool
-            by all processes of the host, as of about a second ago. None if the spool is not open.
+        waiting: payloads that wait or are being handled now: in this process, or in the spool by
+            all processes of the host, as of about a second ago. None if the spool is not open.
         waiting_bytes: their bytes.
         dead_letters: dead letters in the spool, likewise; None without a spool.
         dead_letter_bytes: their bytes.
@@ -97,27 +96,19 @@ class Counters:
     """Counts exactly, from any number of threads; a forked child begins at 0."""
 
     def __init__(self) -> None:
-        self.forget()
-        forget_in_children(self)
+        self.reset_after_fork()
+        reset_in_children(self)
 
-    def forget(self) -> None:
-        """Begin anew."""
+    def reset_after_fork(self) -> None:
+        """Begin at 0; the lock may have been held."""
         self._lock = threading.Lock()
-        # One step of such an iterator is not to be interrupted, and costs a tenth of a lock. To
-        # read it is to step on, so steps that were reads are taken off.
-        self._steps = {name: itertools.count() for name in get_args(Counted)}
-        self._reads = 0
-        self._more: dict[Counted, int] = dict.fromkeys(get_args(Counted), 0)
+        self._counts: dict[Counted, int] = dict.fromkeys(get_args(Counted), 0)
         self._refused: dict[RefusalReason, int] = dict.fromkeys(get_args(RefusalReason), 0)
 
-    def one(self, name: Counted) -> None:
-        """Count something that has happened once."""
-        next(self._steps[name])
-
-    def add(self, name: Counted, count: int) -> None:
-        """Count something that has happened so many times."""
+    def add(self, name: Counted, count: int = 1) -> None:
+        """Count something that has happened once, or so many times."""
         with self._lock:
-            self._more[name] += count
+            self._counts[name] += count
 
     def refuse(self, reason: RefusalReason) -> None:
         """Count a refusal."""
@@ -125,14 +116,9 @@ class Counters:
             self._refused[reason] += 1
 
     def snapshot(self, held: Gauges) -> Stats:
-        """What has been counted, beside what is waiting."""
+        """Return what has been counted, beside what is waiting."""
         with self._lock:
-            counts: dict[Counted, int] = {
-                name: next(steps) - self._reads + self._more[name]
-                # What follows from a thing is read before it: so a sum is never short.
-                for name, steps in reversed(self._steps.items())
-            }
-            self._reads += 1
+            counts = self._counts.copy()
             refused = self._refused.copy()
         return Stats(
             received=counts["accepted"] + sum(refused.values()),
@@ -148,4 +134,4 @@ class Counters:
 
 
 ReadGauges = Callable[[], Gauges]
-"""Tells what is waiting."""
+"""Returns what is waiting now."""

@@ -174,5 +174,5 @@ def test_each_endpoint_counts_for_itself() -> None:
     from unisights.asgi import unisights_asgi
 
     one, other = (unisights_asgi(UnisightsOptions()) for _ in range(2))
-    one.collector.counters.one("accepted")
+    one.collector.counters.add("accepted")
     assert (one.collector.stats().accepted, other.collector.stats().accepted) == (1, 0)

@@ -146,7 +146,7 @@ class Kafka(Destination):
         self.line.cut()
 
     def come_back(self) -> None:
-        self.line.mend()
+        self.line.restore()
 
 
 def _by_label(pairs: Iterable[tuple[str, str]]) -> Found:

@@ -45,7 +45,7 @@ class Proxy:
         self.is_cut = True
         self._loop.call_soon_threadsafe(self._end_all)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Pass everything on again, at once and whole."""
         self.is_cut = False
         self.delay = self.breaks = 0.0

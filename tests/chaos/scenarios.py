@@ -156,7 +156,7 @@ def clock_back(name: str, directory: Path, *, seconds: float) -> Report:
         load.wait(seconds / 2)
         server.set_clock(-_DAY)
         load.wait(seconds / 2)
-        # Neither what is put off nor what a dead process has left may wait for the next day.
+        # Neither what is rescheduled nor what a dead process has left may wait for the next day.
         server.kill_worker()
         server.set_mood()
         load.wait_until_served()
@@ -205,11 +205,11 @@ def _troubles(place: Destination) -> Iterator[tuple[AbstractContextManager[None]
     line = place.line
     yield between(place.go_down, place.come_back), 1
     yield between(place.service.freeze, place.service.resume), 1 / 4
-    yield between(partial(setattr, line, "delay", 0.3), line.mend), 1 / 4
+    yield between(partial(setattr, line, "delay", 0.3), line.restore), 1 / 4
     for kind in place.errors:
         begin, end = partial(place.begin_errors, kind), partial(place.end_errors, kind)
         yield between(begin, end), 1 / 4
-    yield between(partial(setattr, line, "breaks", 0.2), line.mend), 1 / 4
+    yield between(partial(setattr, line, "breaks", 0.2), line.restore), 1 / 4
 
 
 SCENARIOS: dict[str, Callable[..., Report]] = {

@@ -98,9 +98,10 @@ def _records(spool: Spool, state: State) -> Iterator[dict[str, Any]]:
 
 def _why(record: dict[str, Any]) -> str:
     """Why a payload failed or a body was rejected, on one line."""
-    reason: str = record["reason"] or "-"
     if "problems" not in record:
-        return reason
+        error: str = record["error"] or "-"
+        return error
+    reason: str = record["reason"]
     problems = msgspec.json.decode(record["problems"])
     count = len(msgspec.json.decode(record["quarantined"]))
     events = f" ({count} event{'' if count == 1 else 's'})" if count else ""
@@ -116,7 +117,7 @@ def _printable(text: str) -> str:
 def retry(path: Path, ids: list[int] | None) -> int:
     """Make dead letters wait for delivery again; return the exit status."""
     with _opened(path) as spool, spool.transaction():
-        count = spool.revive(ids)
+        count = spool.retry_dead(ids)
     print(f"{count} dead letter{'' if count == 1 else 's'} will be retried")
     if ids and count < len(set(ids)):
         raise StoreError(f"{len(set(ids)) - count} of the ids are no dead letters of {path}")

@@ -2,31 +2,35 @@
 
 import logging
 
-from unisights._delivery.base import DeliveryContext, report_failure
-from unisights._delivery.detached import DetachedDelivery
+from unisights._delivery.base import Delivery
+from unisights._delivery.context import DeliveryContext
 from unisights._delivery.duplicates import make_window
+from unisights._delivery.failures import report_failure
 from unisights._delivery.handler import MakeRequest
 from unisights._delivery.outcome import QUEUE_FULL, QUEUED, SHUTTING_DOWN, Outcome
 from unisights._delivery.work_queue import QueuedPayload, Submitted, WorkQueue
+from unisights._runtime.callers import IN_THREAD, ON_PROCESS_LOOP, Caller, run_blocking
 from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
 from unisights.stats import Gauges
 from unisights.types import UnisightsPayload
 
 
-class BackgroundDelivery(DetachedDelivery):
+class BackgroundDelivery(Delivery):
     """Queues the payload, responds, and runs the handler afterwards.
 
     The handler's second argument is the `RequestInfo`: the framework's request does not outlive
     its response.
     """
 
+    caller = ON_PROCESS_LOOP
+
     def __init__(self, context: DeliveryContext) -> None:
         super().__init__(context)
         options = context.options
         self._window = make_window(options.duplicate_window)
         self._queue = WorkQueue(
-            self._run,
+            self._handle,
             self._fail,
             max_payloads=options.queue_size,
             max_bytes=options.queue_bytes,
@@ -34,17 +38,12 @@ class BackgroundDelivery(DetachedDelivery):
             drain_timeout=options.drain_timeout,
         )
 
-    async def deliver(
-        self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
-    ) -> Outcome:
-        """Queue the payload."""
-        return self.deliver_sync(info, payload, make_request)
-
-    def deliver_sync(
+    async def _deliver(
         self,
         info: RequestInfo,
         payload: UnisightsPayload,
         make_request: MakeRequest,  # noqa: ARG002
+        caller: Caller,  # noqa: ARG002  # to queue is not to wait
     ) -> Outcome:
         """Queue the payload."""
         self.handler.close_at_exit()
@@ -65,34 +64,34 @@ class BackgroundDelivery(DetachedDelivery):
     def _submit(self, queued: QueuedPayload) -> Submitted:
         window = self._window
         if window is None:
-            return self._queue.submit(queued, holds_signals=self.holds_signals)
+            return self._queue.submit(queued, defers_signals=self.defers_signals)
         content_id = queued.payload.content_id
         with window.lock:
             if content_id in window:
                 return Submitted.DUPLICATE
-            submitted = self._queue.submit(queued, holds_signals=self.holds_signals)
+            submitted = self._queue.submit(queued, defers_signals=self.defers_signals)
             if submitted is Submitted.QUEUED:
                 window.add(content_id)
             return submitted
 
     def gauges(self) -> Gauges:
-        """What waits in the queue or is being handled."""
+        """Return what waits in the queue or is being handled."""
         return Gauges(*self._queue.held)
 
-    def hold_signals(self) -> None:
-        """Drain before the server hears of SIGTERM; for the main thread."""
-        self._queue.hold_signals()
+    def defer_signals(self) -> None:
+        """Drain before the server gets SIGTERM; to be called in the main thread."""
+        self._queue.defer_signals()
 
     def open(self) -> None:
-        """Take payloads, again if need be."""
+        """Accept payloads, also after `close`."""
         self._queue.open()
 
     def close(self) -> None:
-        """Handle what is waiting, for at most `drain_timeout`; then hand it to `on_error`."""
+        """Handle what is waiting, for at most `drain_timeout`; pass the rest to `on_error`."""
         self._queue.close()
 
-    def _run(self, queued: QueuedPayload) -> None:
-        self.handler.call_sync(queued.payload, lambda: queued.info)
+    def _handle(self, queued: QueuedPayload) -> None:
+        run_blocking(self.handler.call(queued.payload, lambda: queued.info, IN_THREAD))
         self._count("delivered")
 
     def _fail(self, queued: QueuedPayload, error: Exception) -> None:
@@ -101,4 +100,4 @@ class BackgroundDelivery(DetachedDelivery):
             self._log(logging.ERROR, "undelivered", "a payload was not handled: %s", error)
         else:
             self._log(logging.ERROR, "handler_failed", "the handler failed", error=error)
-        report_failure(self._context, queued.payload, error)
+        run_blocking(report_failure(self._context, queued.payload, error, IN_THREAD))

@@ -4,11 +4,11 @@ import threading
 import time
 from collections import OrderedDict
 
-from unisights._runtime.fork import forget_in_children
+from unisights._runtime.fork import reset_in_children
 
 MAX_REMEMBERED = 65_536
-"""At most so many payloads are remembered, in about 12 MB: who sends them may be an attacker. What
-falls out is not recognised when it comes again."""
+"""At most so many payloads are remembered, in about 12 MB, as their sender may be an attacker.
+Beyond that the oldest are forgotten, and are not recognised when they come again."""
 
 
 class Window:
@@ -18,18 +18,18 @@ class Window:
         seconds: for how long they are remembered, by a clock that nobody can set.
 
     Attributes:
-        lock: to hold while deciding about a payload, where that is quick.
+        lock: is held while it is decided about a payload, where deciding takes no time.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self.forget()
-        forget_in_children(self)
+        self.reset_after_fork()
+        reset_in_children(self)
 
-    def forget(self) -> None:
-        """Begin anew."""
+    def reset_after_fork(self) -> None:
+        """Remember nothing; the lock may have been held."""
         self.lock = threading.RLock()
-        # The order of coming is the order of leaving.
+        # All are remembered for the same time, so the first that came is the first to be forgotten.
         self._until: OrderedDict[str, float] = OrderedDict()
 
     def __contains__(self, content_id: str) -> bool:
@@ -38,7 +38,7 @@ class Window:
             return self._until.get(content_id, 0.0) > time.monotonic()
 
     def add(self, content_id: str) -> None:
-        """Remember a payload that is safe now; one that is known already as of then."""
+        """Remember a payload that is safe now; one that is remembered already keeps its time."""
         now = time.monotonic()
         with self.lock:
             while self._until and next(iter(self._until.values())) <= now:

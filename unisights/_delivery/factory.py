@@ -1,7 +1,8 @@
 """Which delivery an endpoint gets."""
 
 from unisights._delivery.background import BackgroundDelivery
-from unisights._delivery.base import Delivery, DeliveryContext
+from unisights._delivery.base import Delivery
+from unisights._delivery.context import DeliveryContext
 from unisights._delivery.inline import InlineDelivery
 from unisights.config import DeliveryMode
 

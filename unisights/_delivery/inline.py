@@ -1,12 +1,17 @@
 """Inline delivery: the handler runs before the response."""
 
+import contextlib
 import logging
+import threading
 
-from unisights._delivery.base import Delivery, DeliveryContext, report_failure
+from unisights._delivery.base import Delivery
+from unisights._delivery.context import DeliveryContext
 from unisights._delivery.duplicates import make_window
+from unisights._delivery.failures import report_failure
 from unisights._delivery.handler import MakeRequest
 from unisights._delivery.outcome import HANDLED, Outcome
-from unisights._runtime.calls import call_async
+from unisights._runtime.callers import IN_THREAD, Caller, run_blocking
+from unisights._runtime.event_loop import as_exception
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
@@ -16,45 +21,14 @@ class InlineDelivery(Delivery):
 
     def __init__(self, context: DeliveryContext) -> None:
         super().__init__(context)
-        self._on_error = context.options.on_error
         self._window = make_window(context.options.duplicate_window)
 
-    async def deliver(
+    async def _deliver(
         self,
         info: RequestInfo,  # noqa: ARG002
         payload: UnisightsPayload,
         make_request: MakeRequest,
-    ) -> Outcome:
-        """Run the handler."""
-        self._count("accepted")
-        window = self._window
-        if window is None and self.handler.is_missing:
-            self._count("delivered")
-            return HANDLED
-        content_id = "" if window is None else payload.content_id
-        if window is not None and content_id in window:
-            self._count("duplicate")
-            return HANDLED
-        try:
-            await self.handler.call_async(payload, make_request)
-        except Exception as error:  # noqa: BLE001  # handlers raise what they like
-            self._log_failure(error)
-            try:
-                if self._on_error is not None:
-                    await call_async(self._on_error, payload, error)
-            except Exception as raised:  # noqa: BLE001
-                self._log(logging.ERROR, "on_error_failed", "on_error failed", error=raised)
-            return Outcome(error=error)
-        self._count("delivered")
-        if window is not None:
-            window.add(content_id)
-        return HANDLED
-
-    def deliver_sync(
-        self,
-        info: RequestInfo,  # noqa: ARG002
-        payload: UnisightsPayload,
-        make_request: MakeRequest,
+        caller: Caller,
     ) -> Outcome:
         """Run the handler."""
         self._count("accepted")
@@ -64,16 +38,28 @@ class InlineDelivery(Delivery):
             self._count("duplicate")
             return HANDLED
         try:
-            self.handler.call_sync(payload, make_request)
+            await self.handler.call(payload, make_request, caller)
         except Exception as error:  # noqa: BLE001  # handlers raise what they like
-            self._log_failure(error)
-            report_failure(self._context, payload, error)
+            self._note_failure(error)
+            await report_failure(self._context, payload, error, caller)
             return Outcome(error=error)
+        except BaseException as error:
+            # The host ends the request: nothing may wait here any more.
+            self._note_failure(error)
+            self._report_aside(payload, as_exception(error))
+            raise
         self._count("delivered")
         if window is not None:
             window.add(content_id)
         return HANDLED
 
-    def _log_failure(self, error: Exception) -> None:
+    def _note_failure(self, error: BaseException) -> None:
         self._count("failed")
         self._log(logging.ERROR, "handler_failed", "the handler failed", error=error)
+
+    def _report_aside(self, payload: UnisightsPayload, error: Exception) -> None:
+        def report() -> None:
+            run_blocking(report_failure(self._context, payload, error, IN_THREAD))
+
+        with contextlib.suppress(RuntimeError):  # There are no more threads.
+            threading.Thread(target=report, daemon=True).start()

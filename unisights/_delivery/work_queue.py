@@ -1,32 +1,31 @@
 """The bounded queue of background delivery, and the threads that work it off.
 
-Nothing runs until the first payload comes, so that a server may fork in between. Each process
-that receives has its own queue and threads.
+Threads start with the first payload, so that a server may fork before. Each process has its own
+queue and threads.
 """
 
 import enum
 import logging
-import os
 import queue
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from unisights._runtime.event_loop import as_exception
+from unisights._runtime.fork import reset_in_children
 from unisights._runtime.log import log
-from unisights._runtime.shutdown import before_exit, hold_signals
+from unisights._runtime.shutdown import before_exit, defer_signals
 from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
 REPORT_SECONDS = 5.0
-"""How long it may take at the end to hand on what was not handled."""
+"""How long reporting what was not handled may take at the end, in seconds."""
 
 
 class Submitted(enum.Enum):
-    """What became of a queued that was submitted."""
+    """What became of a payload that was submitted."""
 
     QUEUED = enum.auto()
     DUPLICATE = enum.auto()
@@ -51,11 +50,11 @@ class WorkQueue:
     """A bounded queue with threads that start when they are first needed, in each process.
 
     Args:
-        run: handles a queued, in one of the threads.
-        fail: gets a queued that was not handled, and why: what `run` raised, or UndeliveredError
-            when the queue closed before it was done.
+        run: handles a payload, in one of the threads.
+        fail: is called with a payload that was not handled, and why: what `run` raised, or
+            UndeliveredError if the queue was closed before `run` had returned.
         max_payloads: how many payloads may wait or run.
-        max_bytes: how many bytes of payloads may wait or run; one queued alone may have more.
+        max_bytes: how many bytes of payloads may wait or run; one payload alone may have more.
         workers: how many payloads run at once.
         drain_timeout: how long closing may wait for payloads, in seconds.
     """
@@ -76,11 +75,11 @@ class WorkQueue:
         self._max_bytes = max_bytes
         self._workers = workers
         self._drain_timeout = drain_timeout
-        self.reset()
-        _queues.add(self)
+        self.reset_after_fork()
+        reset_in_children(self)
 
-    def reset(self) -> None:
-        """Begin anew: in a forked child, the parent's payloads are the parent's to do."""
+    def reset_after_fork(self) -> None:
+        """Begin anew: the payloads and threads are the parent's."""
         self._changed = threading.Condition()
         self._waiting: queue.SimpleQueue[QueuedPayload] = queue.SimpleQueue()
         self._open: dict[int, QueuedPayload] = {}
@@ -88,7 +87,7 @@ class WorkQueue:
         self._bytes = 0
         self._threads = 0
         self._is_hooked = False
-        self._is_holding = False
+        self._is_deferring = False
         self._is_closed = False
 
     @property
@@ -96,13 +95,13 @@ class WorkQueue:
         """How many payloads wait or run, and how many bytes of them."""
         return len(self._open), self._bytes
 
-    def submit(self, queued: QueuedPayload, *, holds_signals: bool = False) -> Submitted:
-        """Queue a queued, if there is room.
+    def submit(self, queued: QueuedPayload, *, defers_signals: bool = False) -> Submitted:
+        """Queue a payload, if there is room.
 
         Args:
             queued: what is to be handled.
-            holds_signals: drain before the server hears of SIGTERM, from the first queued that
-                comes in the main thread on.
+            defers_signals: whether to drain before the server gets SIGTERM. That begins with the
+                first payload, if it comes in the main thread.
         """
         with self._changed:
             if self._is_closed:
@@ -122,15 +121,15 @@ class WorkQueue:
             self._is_hooked = True
         if hooks:
             before_exit(self.close)
-            if not self._is_holding:
-                hold_signals(self.close, only_unhandled=not holds_signals)
+            if not self._is_deferring:
+                defer_signals(self.close, only_unhandled=not defers_signals)
         return self._start(queued) if starts else Submitted.QUEUED
 
     def _start(self, queued: QueuedPayload) -> Submitted:
         try:
             threading.Thread(target=self._work, name="unisights-worker", daemon=True).start()
         except RuntimeError:
-            # No more threads are to be had. One that runs already will do.
+            # There are no more threads. If one runs already, it will do.
             with self._changed:
                 self._threads -= 1
                 if self._threads:
@@ -139,22 +138,23 @@ class WorkQueue:
             return Submitted.FULL
         return Submitted.QUEUED
 
-    def hold_signals(self) -> None:
-        """Drain before the server hears of SIGTERM; for the main thread, once a process."""
-        if not self._is_holding:
-            self._is_holding = True
-            hold_signals(self.close)
+    def defer_signals(self) -> None:
+        """Drain before the server gets SIGTERM; to be called in the main thread."""
+        if not self._is_deferring:
+            self._is_deferring = True
+            defer_signals(self.close)
 
     def open(self) -> None:
-        """Take payloads again after having been closed."""
+        """Accept payloads, also after `close`."""
         with self._changed:
             self._is_closed = False
 
     def close(self) -> None:
-        """Take no more payloads, wait for those that are there, give up those that do not end.
+        """Accept no more payloads, wait for at most `drain_timeout`, and report what is left.
 
-        What is given up is given to `fail`, which may take at most `REPORT_SECONDS`. Servers
-        interrupt the wait with more signals: it goes on, and the interrupt is raised at its end.
+        What still waits or runs then is passed to `fail`, for at most `REPORT_SECONDS`. Servers
+        may interrupt the wait with more signals: it goes on, and the interrupt is raised at its
+        end.
         """
         with self._changed:
             self._is_closed = True
@@ -163,7 +163,7 @@ class WorkQueue:
                 message = "waiting for %d payloads to be handled"
                 log(logging.INFO, "draining", message, count, count=count)
             interrupt = self._wait_until(lambda: not self._open, self._drain_timeout)
-        interrupt = self._give_up() or interrupt
+        interrupt = self._report_rest() or interrupt
         if interrupt is not None:
             raise interrupt
 
@@ -178,30 +178,30 @@ class WorkQueue:
                 interrupt = error
         return interrupt
 
-    def _give_up(self) -> BaseException | None:
+    def _report_rest(self) -> BaseException | None:
         with self._changed:
-            abandoned = [queued for queued in self._open.values() if queued not in self._failing]
+            rest = [queued for queued in self._open.values() if queued not in self._failing]
             self._open.clear()
             self._bytes = 0
-        if not abandoned:
+        if not rest:
             return None
-        count = len(abandoned)
+        count = len(rest)
         message = "%d payloads were not handled before the end"
         log(logging.ERROR, "undelivered", message, count, count=count)
-        # What is called may hang: the end of the process must not.
-        reporter = threading.Thread(target=self._report, args=(abandoned,), daemon=True)
+        # What `fail` calls may hang, and must not keep the process from ending.
+        reporter = threading.Thread(target=self._report, args=(rest,), daemon=True)
         try:
             reporter.start()
         except RuntimeError:
-            self._report(abandoned)
+            self._report(rest)
         with self._changed:
-            return self._wait_until(lambda: not abandoned, REPORT_SECONDS)
+            return self._wait_until(lambda: not rest, REPORT_SECONDS)
 
-    def _report(self, abandoned: list[QueuedPayload]) -> None:
-        for queued in abandoned.copy():
+    def _report(self, rest: list[QueuedPayload]) -> None:
+        for queued in rest.copy():
             self._fail_safely(queued, UndeliveredError("the process ended before it was handled"))
         with self._changed:
-            abandoned.clear()
+            rest.clear()
             self._changed.notify_all()
 
     def _fail_safely(self, queued: QueuedPayload, error: Exception) -> None:
@@ -223,7 +223,7 @@ class WorkQueue:
         except BaseException as error:  # noqa: BLE001  # a worker outlives whatever is raised
             with self._changed:
                 if id(queued) not in self._open:
-                    return  # It was given up meanwhile: once is enough.
+                    return  # It has been reported meanwhile: once is enough.
                 self._failing.add(queued)
             self._fail_safely(queued, as_exception(error))
 
@@ -237,14 +237,3 @@ class WorkQueue:
             if self._open.pop(id(queued), None) is not None:
                 self._bytes -= queued.size
             self._changed.notify_all()
-
-
-_queues: "weakref.WeakSet[WorkQueue]" = weakref.WeakSet()
-
-
-def _reset_all() -> None:
-    for work_queue in _queues:
-        work_queue.reset()
-
-
-os.register_at_fork(after_in_child=_reset_all)

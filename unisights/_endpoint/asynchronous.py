@@ -24,12 +24,12 @@ class AsyncEndpoint(Endpoint):
     def __init__(self, options: UnisightsOptions, default: DeliveryMode) -> None:
         super().__init__(options, default)
         # Until a server says by the lifespan protocol that it will tell of its end.
-        self.delivery.holds_signals = True
+        self.delivery.defers_signals = True
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
         """Open for as long as the app lives; drain at its end."""
-        self.delivery.holds_signals = False
+        self.delivery.defers_signals = False
         self.delivery.open()
         try:
             await self.delivery.open_handler()

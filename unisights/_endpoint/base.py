@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from unisights._delivery.base import DeliveryContext
+from unisights._delivery.context import DeliveryContext
 from unisights._delivery.factory import make_delivery
 from unisights._delivery.outcome import HANDLED, QUEUED, Outcome
 from unisights._http.responses import HTTPResponse

@@ -1,1 +1,4 @@
-"""What any part of the package needs of the process that it runs in."""
+"""What every process needs: the log, forks, the end of the process, event loops, calls, waits.
+
+It knows nothing of payloads, requests or delivery, and every other package may import from it.
+"""

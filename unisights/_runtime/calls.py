@@ -1,4 +1,4 @@
-"""Calls the user's callables, of whatever kind, from async and from sync code."""
+"""Calls of the user's callables, which may be sync or async, from sync and from async code."""
 
 import asyncio
 import functools
@@ -12,7 +12,7 @@ from unisights._runtime.event_loop import as_exception, shared_loop
 
 
 async def call_async(function: Callable[..., Any], *arguments: Any) -> None:
-    """Call from an event loop; what is not async runs in a thread, as it may block."""
+    """Call from an event loop. A callable that is not async may block, so it runs in a thread."""
     if is_async(function):
         result = function(*arguments)
     else:
@@ -21,33 +21,37 @@ async def call_async(function: Callable[..., Any], *arguments: Any) -> None:
         await result
 
 
-async def call_aside(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call from an event loop what may hang; unlike a pool's thread, it holds up no exit."""
-    ended: Future[Any] = Future()
-    # A caller that is cancelled does not end what runs.
-    ended.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            result = function(*arguments)
-        except BaseException as error:  # noqa: BLE001  # it is the caller's
-            ended.set_exception(as_exception(error))
-        else:
-            ended.set_result(result)
-
-    threading.Thread(target=run, daemon=True).start()
-    return await asyncio.wrap_future(ended)
-
-
 def call_sync(function: Callable[..., Any], *arguments: Any) -> None:
-    """Call from a thread; what is async runs on the process's event loop."""
+    """Call from a thread. An async callable runs on the process's event loop."""
     result = function(*arguments)
     if inspect.isawaitable(result):
         shared_loop().run(result)
 
 
+def start_in_own_thread(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    """Call in a daemon thread, which does not keep the process from ending, unlike a pool's.
+
+    Raises:
+        RuntimeError: no thread can be started.
+    """
+    ended: Future[Any] = Future()
+    # So a waiter that is cancelled does not cancel the call.
+    ended.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            result = function(*arguments)
+        except BaseException as error:  # noqa: BLE001  # it is the waiter's
+            ended.set_exception(as_exception(error))
+        else:
+            ended.set_result(result)
+
+    threading.Thread(target=run, daemon=True).start()
+    return ended
+
+
 def is_async(function: Callable[..., Any]) -> bool:
-    """Whether calling makes a coroutine, as far as can be seen without calling."""
+    """Return whether a call makes a coroutine, as far as can be known without calling."""
     while isinstance(function, functools.partial):
         function = function.func
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(

@@ -1,15 +1,16 @@
-"""One event loop for async handlers, where the framework has none of its own.
+"""The process's event loop: where async handlers run if the framework has no loop for them.
 
-Clients that handlers share, such as one HTTP client, belong to the loop that they first ran on.
-So there is one loop in a process, it lives as long as the process, and it starts when it is first
-needed: after a server has forked its workers, not before.
+Clients that handlers share, such as an HTTP client, belong to the loop on which they were first
+used. So a process has one such loop. It starts when it is first needed, which is after a server
+has forked its workers, and runs as long as the process.
 """
 
 import asyncio
-import os
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+from unisights._runtime.fork import reset_in_children
 
 
 class LoopThread:
@@ -29,7 +30,7 @@ class LoopThread:
         return await asyncio.wrap_future(future)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call something on the loop, soon."""
+        """Call a function on the loop, soon."""
         self._loop.call_soon_threadsafe(function, *arguments)
 
 
@@ -42,7 +43,7 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
 
 
 def as_exception(error: BaseException) -> Exception:
-    """An ordinary exception for what is none, such as `sys.exit()` in a handler."""
+    """Return an `Exception`: the error itself, or one that names it, such as for `sys.exit()`."""
     if isinstance(error, Exception):
         return error
     wrapped = RuntimeError(f"{type(error).__name__}: {error}")
@@ -50,24 +51,28 @@ def as_exception(error: BaseException) -> Exception:
     return wrapped
 
 
-_lock = threading.Lock()
-_shared: LoopThread | None = None
+class _SharedLoop:
+    """Starts the process's loop once, in each process."""
+
+    def __init__(self) -> None:
+        self.reset_after_fork()
+        reset_in_children(self)
+
+    def reset_after_fork(self) -> None:
+        # Threads do not cross a fork, and another thread may have held the lock.
+        self._lock = threading.Lock()
+        self._thread: LoopThread | None = None
+
+    def get(self) -> LoopThread:
+        with self._lock:
+            if self._thread is None:
+                self._thread = LoopThread()
+            return self._thread
+
+
+_shared = _SharedLoop()
 
 
 def shared_loop() -> LoopThread:
-    """The process's loop; started if it is not running yet."""
-    global _shared  # noqa: PLW0603  # one for the process is the point
-    with _lock:
-        if _shared is None:
-            _shared = LoopThread()
-        return _shared
-
-
-def _forget() -> None:
-    """In a forked child: threads do not cross a fork, and the lock may have been held."""
-    global _lock, _shared  # noqa: PLW0603
-    _lock = threading.Lock()
-    _shared = None
-
-
-os.register_at_fork(after_in_child=_forget)
+    """Return the process's loop, and start it if it does not run yet."""
+    return _shared.get()

@@ -1,40 +1,51 @@
-"""What must not cross a fork: a child leaves its parent's connections alone."""
+"""Forks: what belongs to the parent must not be used, or closed, in the child.
+
+This is the package's only hook for forks. An object that holds a lock, a thread, a connection or
+counts of its process registers itself here.
+"""
 
 import os
 import weakref
 from typing import Any, Protocol
 
 
-class Forgetful(Protocol):
-    """Something that begins anew in a forked child."""
+class ForkAware(Protocol):
+    """An object that begins anew in a forked child."""
 
-    def forget(self) -> None:
-        """Begin anew: what the parent has is the parent's."""
-
-
-_known: "weakref.WeakSet[Any]" = weakref.WeakSet()
+    def reset_after_fork(self) -> None:
+        """Begin anew, in the child, without touching what the parent still uses."""
 
 
-def forget_in_children(thing: Forgetful) -> None:
-    """Have something forget what it holds in each child that is forked from now on."""
-    _known.add(thing)
+_objects: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
-def abandon(thing: object) -> None:
-    """Never let something be destroyed, not even when the interpreter ends.
+def reset_in_children(thing: ForkAware) -> None:
+    """Call an object's `reset_after_fork` in each child that is forked while the object lives."""
+    _objects.add(thing)
 
-    Ending a connection in a child may end the parent's: the server would hear of it, or the
-    kernel's list of descriptors that the two share would lose it. And a client whose threads are
-    the parent's would wait for them for ever.
+
+def leak(thing: object) -> None:
+    """Keep an object from ever being destroyed, even when the interpreter ends.
+
+    Destroying a connection in a child may end the parent's connection: the server is told, or the
+    kernel drops a lock that both share. A client whose threads run in the parent would wait for
+    them for ever.
     """
-    import ctypes  # noqa: PLC0415  # takes a while, for few
+    import ctypes  # noqa: PLC0415  # slow to import, and rarely needed
 
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
-def _forget_all() -> None:
-    for thing in _known:
-        thing.forget()
+def _reset_all() -> None:
+    errors: list[Exception] = []
+    for thing in list(_objects):
+        try:
+            thing.reset_after_fork()
+        except Exception as error:  # noqa: BLE001  # the others have to be reset as well
+            errors.append(error)
+    if errors:
+        # The interpreter prints it, and the child goes on.
+        raise ExceptionGroup("what the parent had could not be left alone", errors)
 
 
-os.register_at_fork(after_in_child=_forget_all)
+os.register_at_fork(after_in_child=_reset_all)

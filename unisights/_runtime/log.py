@@ -1,6 +1,6 @@
-"""Logging: structured, and quiet about what may happen very often.
+"""The log of the package: structured, and throttled where a message may come very often.
 
-Each record has an `event`, a stable code, and its values as attributes beside the message, for
+Each record has the attribute `event`, a stable code, and values as further attributes, for
 formatters that write JSON. None of them holds what payloads hold.
 """
 
@@ -10,11 +10,12 @@ import threading
 import time
 from collections import Counter, defaultdict
 
-from unisights._runtime.fork import forget_in_children
+from unisights._runtime.fork import reset_in_children
 
 logger = logging.getLogger("unisights")
 
-_SILENT_SECONDS = 1.0
+_PERIOD = 1.0
+"""A throttled event is logged at most once in so many seconds."""
 
 
 def log(
@@ -39,17 +40,17 @@ def log(
 
 
 class ThrottledLog:
-    """Logs each event at most once a second, and says then how often it was silent."""
+    """Logs each event at most once a second, and counts in between what it suppresses."""
 
     def __init__(self) -> None:
-        self.forget()
-        forget_in_children(self)
+        self.reset_after_fork()
+        reset_in_children(self)
 
-    def forget(self) -> None:
-        """Begin anew."""
+    def reset_after_fork(self) -> None:
+        """Begin anew: the lock may have been held, and the counts are the parent's."""
         self._lock = threading.Lock()
-        self._next: dict[str, float] = {}
-        self._untold: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._quiet_until: dict[str, float] = {}
+        self._suppressed: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def log(
         self,
@@ -60,18 +61,22 @@ class ThrottledLog:
         error: BaseException | None = None,
         **fields: object,
     ) -> None:
-        """Log a message as `log` does, or count it by its field `reason`, if it has one."""
+        """Log a message as `log` does, or suppress it, counted by its field `reason` if it has one.
+
+        The next message of the event says how many were suppressed, in its attribute `suppressed`.
+        """
         now = time.monotonic()
         with self._lock:
-            if now < self._next.get(event, 0.0):
-                self._untold[event][str(fields.get("reason", event))] += 1
+            if now < self._quiet_until.get(event, 0.0):
+                self._suppressed[event][str(fields.get("reason", event))] += 1
                 return
-            self._next[event] = now + _SILENT_SECONDS
-            untold = dict(self._untold.pop(event, {}))
-        if untold:
+            self._quiet_until[event] = now + _PERIOD
+            suppressed = dict(self._suppressed.pop(event, {}))
+        if suppressed:
             message += " (and before that %s)"
-            values = (*values, ", ".join(f"{count} × {name}" for name, count in untold.items()))
-            fields["untold"] = untold
+            listed = ", ".join(f"{count} × {name}" for name, count in suppressed.items())
+            values = (*values, listed)
+            fields["suppressed"] = suppressed
         _write(level, message, values, error, {"event": event, **fields})
 
 
@@ -82,7 +87,7 @@ def _write(
     error: BaseException | None,
     extra: dict[str, object],
 ) -> None:
-    # What is told of goes on, whatever the user's filters of the log raise.
+    # A filter or handler of the log may raise; that must not stop what is logged about.
     with contextlib.suppress(Exception):
-        # Records name the place that had something to say.
+        # With this stack level, a record names the place that logs, not this function.
         logger.log(level, message, *values, exc_info=error, extra=extra, stacklevel=3)

@@ -1,7 +1,8 @@
-"""The end of a process: what has to be done before threads and signals are of no more use."""
+"""The end of a process: what has to be done while threads and event loops still work."""
 
 import atexit
 import concurrent.futures.thread  # noqa: F401  # registers its own hook first, see below
+import contextlib
 import os
 import signal
 import threading
@@ -13,9 +14,9 @@ from typing import Any
 def before_exit(callback: Callable[[], Any]) -> None:
     """Run a callback when the interpreter ends, while thread pools and event loops still work.
 
-    `atexit` is too late: by then the standard library has shut its thread pools, which handlers
-    use (a DNS look-up is enough). The hook that it shuts them with runs in reverse order, so
-    that what is registered after it runs before it.
+    `atexit` is too late: by then the standard library has shut down its thread pools, which
+    handlers use (a DNS look-up is enough). The hook for that runs in reverse order of
+    registration, so a callback that is registered later runs earlier.
     """
     register = getattr(threading, "_register_atexit", atexit.register)
     try:
@@ -25,51 +26,53 @@ def before_exit(callback: Callable[[], Any]) -> None:
         callback()
 
 
-def hold_signals(callback: Callable[[], Any], *, only_unhandled: bool = False) -> None:
-    """Run a callback before the process hears of SIGTERM or SIGINT.
+def defer_signals(callback: Callable[[], Any], *, only_unhandled: bool = False) -> None:
+    """Run a callback before the process gets SIGTERM or SIGINT.
 
-    For servers that end the process without letting the interpreter end: the signal is held
-    until the callback has returned, in a thread, and is then sent again. Further signals are
-    swallowed meanwhile: supervisors send several, and the callback is bounded in time. Does
-    nothing outside the main thread, where signals cannot be handled.
+    For servers that end the process without letting the interpreter end. The callback runs in a
+    thread; the signal is sent again when it has returned. Further signals are ignored meanwhile,
+    as supervisors send several. Does nothing where Python cannot handle signals: outside the main
+    thread, and in subinterpreters.
 
     Args:
-        callback: what has to be done before the end; bounded in time.
-        only_unhandled: hold only signals that nobody handles, which end the process at once.
+        callback: what has to be done before the end; it must end by itself, in bounded time.
+        only_unhandled: defer only signals that nobody handles, which end the process at once.
     """
     if threading.current_thread() is threading.main_thread():
-        _Hold(callback).install(only_unhandled=only_unhandled)
+        _DeferredSignals(callback).install(only_unhandled=only_unhandled)
 
 
-class _Hold:
-    """Signal handlers that put a callback before those that were there."""
+class _DeferredSignals:
+    """Signal handlers that run a callback before those that were there."""
 
     def __init__(self, callback: Callable[[], Any]) -> None:
         self._callback = callback
         self._previous: dict[int, Any] = {}
-        self._is_held = False
+        self._is_deferring = False
         self._is_done = False
 
     def install(self, *, only_unhandled: bool) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             previous = signal.getsignal(number)
-            is_held = (
+            is_deferred = (
                 previous is signal.SIG_DFL
                 if only_unhandled
                 else previous not in {signal.SIG_IGN, None}
             )
-            if is_held:
+            if is_deferred:
                 self._previous[number] = previous
-                signal.signal(number, self._handle)
+                # A subinterpreter's main thread may not handle signals.
+                with contextlib.suppress(ValueError):
+                    signal.signal(number, self._handle)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self._is_done:
-            # Handlers can be put back in the main thread only, where this runs.
-            for held, previous in self._previous.items():
-                signal.signal(held, previous)
+            # Only the main thread can restore handlers, and it runs this.
+            for deferred, previous in self._previous.items():
+                signal.signal(deferred, previous)
             os.kill(os.getpid(), number)
-        elif not self._is_held:
-            self._is_held = True
+        elif not self._is_deferring:
+            self._is_deferring = True
             threading.Thread(target=self._finish, args=(number,), daemon=True).start()
 
     def _finish(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""A clock that nobody can set, and that all processes of a host share."""
+"""Clocks: one that nobody can set and all processes of a host share, and the time of day."""
 
 import time
 from pathlib import Path
@@ -9,12 +9,12 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def boot_clock() -> float:
-    """Seconds since the host was started; setting the time of day does not change it."""
+    """Return the seconds since the host was started; setting the time of day does not change it."""
     return time.clock_gettime(_CLOCK)
 
 
 def boot_id() -> str:
-    """Which start of the host `boot_clock` counts from; empty where the system does not tell."""
+    """Return which start of the host `boot_clock` counts from; empty if it is not known."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
@@ -22,5 +22,5 @@ def boot_id() -> str:
 
 
 def wall_clock() -> int:
-    """The time of day, in milliseconds since the Unix epoch."""
+    """Return the time of day, in milliseconds since the Unix epoch."""
     return time.time_ns() // 1_000_000

@@ -1,12 +1,11 @@
-"""What requests hand to the spool's writer, and wait for."""
+"""Puts: what requests pass to the spool's writer, and wait for."""
 
-import asyncio
 import enum
-import threading
 from typing import Generic, TypeVar
 
+from unisights._runtime.latches import Latch
 from unisights._spool.rejected import RejectedRow
-from unisights._spool.store import NewRow
+from unisights._spool.rows import NewRow
 from unisights.errors import StoreError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
@@ -29,73 +28,26 @@ class Put(Generic[RowType]):
 
     Attributes:
         row: what is stored.
+        latch: what its request waits for; it is opened once it is decided what became of the put.
         payload, info: what the handler gets of a payload.
-        outcome: what became of it; or what went wrong.
+        stored: what became of it, or what went wrong.
     """
 
-    __slots__ = ("info", "outcome", "payload", "row")
+    __slots__ = ("info", "latch", "payload", "row", "stored")
 
     def __init__(
         self,
         row: RowType,
+        latch: Latch,
         payload: UnisightsPayload | None = None,
         info: RequestInfo | None = None,
     ) -> None:
         self.row = row
+        self.latch = latch
         self.payload = payload
         self.info = info
-        self.outcome: Stored | StoreError = Stored.CLOSED
+        self.stored: Stored | StoreError = Stored.CLOSED
 
 
-class SyncPut(Put[RowType]):
-    """One whose request waits in a thread."""
-
-    __slots__ = ("_done",)
-
-    def __init__(
-        self,
-        row: RowType,
-        payload: UnisightsPayload | None = None,
-        info: RequestInfo | None = None,
-    ) -> None:
-        super().__init__(row, payload, info)
-        self._done = threading.Event()
-
-    def wait(self) -> Stored | StoreError:
-        """Wait until it is decided what becomes of it."""
-        self._done.wait()
-        return self.outcome
-
-    def wake(self) -> None:
-        """End the wait."""
-        self._done.set()
-
-
-class AsyncPut(Put[RowType]):
-    """One whose request waits on an event loop."""
-
-    __slots__ = ("_future", "loop")
-
-    def __init__(
-        self,
-        row: RowType,
-        payload: UnisightsPayload | None = None,
-        info: RequestInfo | None = None,
-    ) -> None:
-        super().__init__(row, payload, info)
-        self.loop = asyncio.get_running_loop()
-        self._future: asyncio.Future[None] = self.loop.create_future()
-
-    async def wait(self) -> Stored | StoreError:
-        """Wait until it is decided what becomes of it."""
-        await self._future
-        return self.outcome
-
-    def wake(self) -> None:
-        """End the wait; on its loop."""
-        if not self._future.done():  # Else, its request was cancelled.
-            self._future.set_result(None)
-
-
-NewPut = AsyncPut[NewRow] | SyncPut[NewRow]
-RejectedPut = AsyncPut[RejectedRow] | SyncPut[RejectedRow]
+NewPut = Put[NewRow]
+RejectedPut = Put[RejectedRow]

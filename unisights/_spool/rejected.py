@@ -1,4 +1,4 @@
-"""The spool's rejected records: what was refused, or quarantined, for people to look at."""
+"""The spool's rejected records: refused bodies, and bodies of which events were quarantined."""
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -8,37 +8,14 @@ from typing import Self
 import msgspec
 
 from unisights._schema.identity import digest
+from unisights._spool.requests import write_request
+from unisights._spool.statements import CHUNK, literals, marks
 from unisights.rejection import Rejection, describe_problems
-
-TABLES = """
-CREATE TABLE rejected (
-    id             INTEGER PRIMARY KEY,        -- no payload has it, nor had it
-    received_at    INTEGER NOT NULL,           -- ms since the Unix epoch
-    content_id     TEXT NOT NULL,
-    request        TEXT NOT NULL,              -- RequestInfo, JSON
-    raw            BLOB NOT NULL,              -- the request's body as received
-    reason         TEXT NOT NULL,
-    status         INTEGER,                    -- NULL: not refused, some events were quarantined
-    schema_version TEXT NOT NULL,
-    problems       TEXT NOT NULL,              -- JSON
-    quarantined    TEXT NOT NULL,              -- the events' indexes, JSON; empty: the whole body
-    size           INTEGER NOT NULL            -- bytes of all that
-);
-CREATE TRIGGER rejected_came AFTER INSERT ON rejected BEGIN
-    UPDATE state SET rejected = rejected + 1, rejected_bytes = rejected_bytes + new.size;
-END;
-CREATE TRIGGER rejected_gone AFTER DELETE ON rejected BEGIN
-    UPDATE state SET rejected = rejected - 1, rejected_bytes = rejected_bytes - old.size;
-END;
-"""
 
 COLUMNS = (
     *("id", "received_at", "content_id", "request", "raw", "reason", "status"),
     *("schema_version", "problems", "quarantined", "size"),
 )
-
-_CHUNK = 64
-"""So many records are read, or dropped, at a time."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -58,12 +35,12 @@ class RejectedRow:
     quarantined: str
 
     @classmethod
-    def of(cls, rejection: Rejection, request: str) -> Self:
-        """What is stored of a rejection, whose request is given as JSON."""
+    def of(cls, rejection: Rejection) -> Self:
+        """Return what is stored of a rejection."""
         return cls(
             rejection.received_at,
             digest(rejection.raw),
-            request,
+            write_request(rejection.request),
             rejection.raw,
             rejection.reason,
             rejection.status,
@@ -74,13 +51,13 @@ class RejectedRow:
 
     @property
     def size(self) -> int:
-        """What it weighs against the bound, in bytes."""
+        """How much of `rejected_bytes` it uses, in bytes."""
         texts = (self.request, self.problems, self.quarantined)
         return len(self.raw) + sum(map(len, texts))
 
     @property
     def indexes(self) -> list[int]:
-        """The indexes of the events that were quarantined; empty: the whole body was refused."""
+        """The indexes of the events that were quarantined; empty if the whole body was refused."""
         found: list[int] = msgspec.json.decode(self.quarantined)
         return found
 
@@ -95,42 +72,41 @@ class RejectedRecords:
         self._connection = connection
 
     def insert(self, rows: Sequence[RejectedRow], *, max_bytes: int) -> None:
-        """Store records, and drop the oldest for which there is no room any more."""
+        """Store records, and evict the oldest for which there is no room any more."""
         (first,) = self._connection.execute("SELECT next_id FROM state").fetchone()
         for row_id, row in enumerate(rows, first):
             self.put(row_id, row)
         self._connection.execute("UPDATE state SET next_id = ?", (first + len(rows),))
-        self._trim(max_bytes)
+        self._evict(max_bytes)
 
     def put(self, row_id: int, row: RejectedRow) -> None:
         """Store a record by its number."""
-        marks = ",".join("?" * len(COLUMNS))
         self._connection.execute(
-            f"INSERT INTO rejected VALUES ({marks})",  # noqa: S608  # nothing but marks
+            f"INSERT INTO rejected VALUES ({marks(len(COLUMNS))})",  # noqa: S608  # nothing but marks
             (row_id, *astuple(row), row.size),
         )
 
     def take(self, row_id: int, row: RejectedRow) -> bool:
-        """Take a record out; False if it is not there any more, or not as it was read."""
+        """Delete a record; return False if it is not there any more, or not as it was read."""
         done = self._connection.execute(
             "DELETE FROM rejected WHERE id = ? AND quarantined = ?", (row_id, row.quarantined)
         )
         return done.rowcount == 1
 
     def read(self, ids: Collection[int] | None = None) -> Iterator[tuple[int, RejectedRow]]:
-        """All records, or those, the first stored first, a few at a time."""
+        """Return records, all or some, the first stored first; they are read a few at a time."""
         columns = ", ".join(COLUMNS[:-1])
-        wanted = "" if ids is None else f"AND id IN ({','.join(str(int(i)) for i in ids)})"
+        wanted = "" if ids is None else f"AND id IN ({literals(ids)})"
         last = 0
         while found := self._connection.execute(
             f"SELECT {columns} FROM rejected WHERE id > ? {wanted} ORDER BY id LIMIT ?",  # noqa: S608
-            (last, _CHUNK),
+            (last, CHUNK),
         ).fetchall():
             for row_id, *values in found:
                 last = row_id
                 yield row_id, RejectedRow(*values)
 
-    def _trim(self, max_bytes: int) -> None:
+    def _evict(self, max_bytes: int) -> None:
         execute = self._connection.execute
         (total,) = execute("SELECT rejected_bytes FROM state").fetchone()
         while total > max_bytes:
@@ -138,7 +114,7 @@ class RejectedRecords:
             oldest = execute(
                 "SELECT id, size FROM rejected WHERE id < (SELECT max(id) FROM rejected) "
                 "ORDER BY id LIMIT ?",
-                (_CHUNK,),
+                (CHUNK,),
             ).fetchall()
             if not oldest:
                 return

@@ -1,4 +1,4 @@
-"""Saving what can be read from a spool that is corrupt."""
+"""Repairing a corrupt spool: all that can be read of it is saved."""
 
 import contextlib
 import os
@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from unisights._schema.identity import digest
+from unisights._spool.files import check_spool, is_disk_full
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.rejected import COLUMNS, RejectedRow
-from unisights._spool.store import SPOOL_VERSION, Spool, check_spool, is_disk_full
+from unisights._spool.store import Spool
+from unisights._spool.tables import SPOOL_VERSION
 from unisights.errors import StoreError
 
 _COPIES = {
     "payloads": ("id", "received_at", "content_id", "request", "raw", "quarantined"),
-    "waiting": ("id", "owner", "attempts", "since", "due", "size", "session_id", "reason"),
-    "dead": ("id", "attempts", "died_at", "size", "session_id", "reason"),
+    "waiting": ("id", "owner", "attempts", "since", "due", "size", "session_id", "error"),
+    "dead": ("id", "attempts", "died_at", "size", "session_id", "error"),
     "rejected": COLUMNS,
 }
 
 _MAX_GAP = 100_000
-"""In a stretch that cannot be read in one go, so many numbers are tried one by one."""
+"""Where rows cannot be read one after the other, at most so many numbers are tried one by one."""
 
 Values = tuple[Any, ...]
 
@@ -35,8 +37,8 @@ class Repair:
 
     Attributes:
         was_intact: whether there was nothing to repair.
-        expected: how many payloads and rejected records there were by the spool's own count, if
-            that could be read.
+        expected: how many payloads and rejected records there were by the spool's own totals;
+            None if these could not be read.
         saved: how many there are now.
         kept: where the corrupt file is now.
     """
@@ -48,9 +50,9 @@ class Repair:
 
 
 def repair_spool(path: Path) -> Repair:
-    """Make a new spool of all that can be read of one, if it is corrupt; keep the old file.
+    """If a spool is corrupt, save all that can be read in a new file, and keep the old one.
 
-    Each body is held against its content id, so what is saved is what was received.
+    Each body is compared with its content id, so only what was received is saved.
 
     Raises:
         StoreError: there is no such file, it is in use, or no new one can be written.
@@ -61,7 +63,7 @@ def repair_spool(path: Path) -> Repair:
         raise StoreError(f"the spool {path} is in use: stop what uses it first")
     _refuse_others(path)
     if is_disk_full(path):
-        # What is intact cannot be read then, either.
+        # Not even an intact spool can be read then.
         raise StoreError(f"cannot repair the spool {path}: the disk is full, make room first")
     broken = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
     try:
@@ -93,7 +95,7 @@ def repair_spool(path: Path) -> Repair:
 
 
 def _give_to_owner_of(path: Path, new: Path) -> None:
-    """Root may repair what others use: they must be able to go on with it."""
+    """Give the new file the old one's owner and mode: root may repair what other users use."""
     was = path.stat()
     if os.geteuid() == 0:
         os.chown(new, was.st_uid, was.st_gid)
@@ -101,7 +103,7 @@ def _give_to_owner_of(path: Path, new: Path) -> None:
 
 
 def _refuse_others(path: Path) -> None:
-    """Leave alone what never was a spool. A spool whose first page is damaged still has a lock."""
+    """Refuse what never was a spool. One whose first page is damaged still has its lock file."""
     has_lock = path.with_name(f"{path.name}-lock").exists()
     try:
         check_spool(path)
@@ -129,7 +131,7 @@ def _is_intact(connection: sqlite3.Connection) -> bool:
         (rejected,) = connection.execute("SELECT count(*) FROM rejected").fetchone()
     except sqlite3.DatabaseError:
         return False
-    # Pages may be in order, and what is on them still not be what was received.
+    # Pages may be in order although a body on them is not what was received.
     sound, sound_rejected = (
         sum(_is_sound(values) for _, values in _salvage(connection, table))
         for table in ("payloads", "rejected")
@@ -139,7 +141,7 @@ def _is_intact(connection: sqlite3.Connection) -> bool:
 
 
 def _is_sound(values: Values) -> bool:
-    """Whether a payload, or a rejected record, has the body that was received."""
+    """Return whether the body of a payload, or of a rejected record, is what was received."""
     raw = values[4]
     return isinstance(raw, bytes) and digest(raw) == values[2]
 
@@ -153,7 +155,7 @@ def _expected(connection: sqlite3.Connection) -> int | None:
 
 
 def _salvage(connection: sqlite3.Connection, table: str) -> Iterator[tuple[int, Values]]:
-    """Every row that can be read: from the front, from the back, and one by one in between."""
+    """Return every row that can be read: from the front, from the back, then one by one between."""
     first = last = 0
     for first, values in _read_along(connection, table, "id > ? ORDER BY id", 0):
         yield first, values
@@ -174,7 +176,7 @@ def _salvage(connection: sqlite3.Connection, table: str) -> Iterator[tuple[int, 
 def _read_along(
     connection: sqlite3.Connection, table: str, condition: str, bound: int
 ) -> Iterator[tuple[int, Values]]:
-    """Row after row, up to the first that cannot be read."""
+    """Return row after row, up to the first that cannot be read."""
     with contextlib.suppress(sqlite3.DatabaseError):
         while rows := _read(connection, table, condition, bound):
             bound = rows[0][0]
@@ -188,7 +190,7 @@ def _read(connection: sqlite3.Connection, table: str, condition: str, bound: int
 
 
 def _write(path: Path, rows: dict[str, dict[int, Values]]) -> int:
-    """Write a new spool: what is waiting is due, and whatever is neither waiting nor dead waits."""
+    """Write a new spool, where all but the dead letters wait; return how many records it has."""
     spool = Spool(path)
     try:
         with spool.transaction():

@@ -1,4 +1,4 @@
-"""Judging rejected records again: what is valid by now waits for its delivery."""
+"""Validating rejected records again: what is valid by now waits for delivery."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -12,7 +12,9 @@ from unisights._http.responses import MAX_LISTED
 from unisights._schema.checks import Checks
 from unisights._schema.identity import digest
 from unisights._spool.rejected import RejectedRow
-from unisights._spool.store import NOBODY, NewRow, Spool
+from unisights._spool.rows import NewRow
+from unisights._spool.store import Spool
+from unisights._spool.tables import NOBODY
 from unisights.errors import InvalidJSONError, ValidationError
 from unisights.rejection import describe_problems
 from unisights.schema import SCHEMA_VERSION
@@ -27,8 +29,8 @@ class Replay:
     """What a replay has done, in records.
 
     Attributes:
-        replayed: of so many, all or some waits for its delivery now.
-        left: so many are still there, as a whole or in part.
+        replayed: how many wait for delivery now, as a whole or in part.
+        left: how many are still rejected records, as a whole or in part.
     """
 
     replayed: int = 0
@@ -42,29 +44,30 @@ def replay(
     server_secret: str | bytes | None = None,
     quarantines: bool = False,
 ) -> Replay:
-    """Judge rejected records by the present schema, and let wait what is valid.
+    """Validate rejected records by the present schema, and let the valid ones wait for delivery.
 
-    Of a body that was refused, that is the body; of one of which events were quarantined, a plain
-    body of the same session with those of them that are valid. It keeps the time at which it was
-    received. Each record is moved in one transaction, so nothing is delivered twice because of it.
+    Of a refused body, the body itself waits. Of a body of which events were quarantined, a new
+    plain body of the same session waits, with those of these events that are valid. Both keep the
+    time at which they were received. Each record is moved in one transaction, so that a replay
+    delivers nothing twice.
 
     Args:
         spool: the spool; others may use it meanwhile.
         ids: the numbers of the records; None: all.
         server_secret: the secret that encrypted payloads were made with, if any.
-        quarantines: whether a refused body goes on if nothing but events in it is invalid; those
-            stay behind.
+        quarantines: whether to deliver a refused body if nothing but events in it is invalid;
+            these events stay.
 
     Raises:
-        StoreError: the spool cannot be written; what was moved before, was.
+        StoreError: the spool cannot be written; the records before that have been moved.
     """
     done = Replay()
     for row_id, row in spool.rejected.read(ids):
-        valid, left = _judge(row, server_secret, quarantines=quarantines)
+        valid, left = _validate(row, server_secret, quarantines=quarantines)
         if valid is not None:
             with spool.transaction():
                 if not spool.rejected.take(row_id, row):
-                    continue  # Another replay was faster, or it was dropped.
+                    continue  # Another replay was faster, or it was evicted.
                 spool.insert([valid], [NOBODY])
                 if left is not None:
                     spool.rejected.put(row_id, left)
@@ -73,10 +76,10 @@ def replay(
     return done
 
 
-def _judge(
+def _validate(
     row: RejectedRow, server_secret: str | bytes | None, *, quarantines: bool
 ) -> tuple[NewRow | None, RejectedRow | None]:
-    """What is valid of a record, and what is not."""
+    """Return what is valid of a record, and what is left of it."""
     indexes = row.indexes
     selection = Selection.only(indexes) if indexes else Selection(quarantines=quarantines)
     try:
@@ -97,7 +100,7 @@ def _judge(
         )
     raw, quarantined = row.raw, None if left is None else left.quarantined
     if indexes:
-        # The rest of the session was accepted before: this is another body, with its own identity.
+        # The rest was accepted before, so this is another body with its own identity.
         session = {"data": selection.session, "encrypted": False}
         raw, quarantined = encode_parsed(session), None
     valid = NewRow(

@@ -1,4 +1,4 @@
-"""Who works through what a process holds of the spool, in memory and bounded."""
+"""The workers that run the jobs of a process: threads, or tasks on the process's event loop."""
 
 import asyncio
 import logging
@@ -7,12 +7,14 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from unisights._runtime.callers import IN_THREAD, ON_LOOP, Caller, run_blocking
 from unisights._runtime.event_loop import shared_loop
 from unisights._runtime.log import log
-from unisights._spool.store import Row
+from unisights._spool.rows import Row
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
@@ -23,11 +25,11 @@ class Job:
 
     Attributes:
         id: its number in the spool.
-        attempts: how often its delivery has failed.
-        age: how long it had been waiting when it became this process's, in seconds.
-        size: what it weighs, in bytes.
-        payload, info: what the handler gets, if it has not been decoded yet: None.
-        row: what to decode them from, if so.
+        attempts: how many attempts have failed.
+        age: how long it had been waiting when it was claimed, in seconds.
+        size: its size in the spool, in bytes.
+        payload, info: what the handler gets; None if it has not been decoded yet.
+        row: what they are decoded from, in that case.
     """
 
     id: int
@@ -39,16 +41,22 @@ class Job:
     row: Row | None = None
 
 
+RunJob = Callable[[Job, Caller], Coroutine[Any, Any, None]]
+"""Runs a job; it waits as the caller does."""
+
+
 class Workers(ABC):
-    """A bounded number of jobs, some of which run at once.
+    """Holds a bounded number of jobs, and runs some of them at once.
 
     Args:
+        run: runs a job.
         concurrency: how many jobs run at once.
-        max_jobs: how many jobs may be here, waiting or running.
+        max_jobs: how many jobs may be held, waiting or running.
         max_bytes: how many bytes of them; one job alone may have more.
     """
 
-    def __init__(self, *, concurrency: int, max_jobs: int, max_bytes: int) -> None:
+    def __init__(self, run: RunJob, *, concurrency: int, max_jobs: int, max_bytes: int) -> None:
+        self._run = run
         self._concurrency = concurrency
         self._max_jobs = max_jobs
         self._max_bytes = max_bytes
@@ -70,7 +78,7 @@ class Workers(ABC):
         return 2 * self._held <= self._max_jobs and 2 * self._bytes <= self._max_bytes
 
     def add(self, jobs: Sequence[Job]) -> None:
-        """Take jobs; the caller has seen that there is room. If it raises, none of them runs."""
+        """Hold jobs, for which there must be room. If it raises, none of them runs."""
         size = sum(job.size for job in jobs)
         with self._changed:
             self._held += len(jobs)
@@ -87,11 +95,11 @@ class Workers(ABC):
     def _queue(self, jobs: Sequence[Job]) -> None:
         """Let jobs run, as soon as fewer are running."""
 
-    def keep_running(self) -> None:  # noqa: B027  # only threads can be hard to get
-        """Start a thread if there is work and none could be had before."""
+    def keep_running(self) -> None:  # noqa: B027  # only threads can be missing
+        """Start a thread if there are jobs, and none could be started before."""
 
     def halt(self) -> list[int]:
-        """Start no more jobs; the numbers of those that run."""
+        """Start no more jobs; return the numbers of those that run."""
         with self._changed:
             self._is_stopped = True
             return list(self._running)
@@ -99,7 +107,7 @@ class Workers(ABC):
     def stop(self, seconds: float) -> BaseException | None:
         """Start no more jobs, and wait for those that run, at most so long.
 
-        Servers interrupt the wait with more signals: it goes on, and what interrupted it is
+        Servers may interrupt the wait with more signals: it goes on, and what interrupted it is
         returned, to be raised at the end.
         """
         interrupt: BaseException | None = None
@@ -114,11 +122,20 @@ class Workers(ABC):
         return interrupt
 
     def _begin(self, job: Job) -> bool:
-        """Whether a job may begin."""
+        """Return whether a job may begin."""
         with self._changed:
             if not self._is_stopped:
                 self._running.add(job.id)
             return not self._is_stopped
+
+    async def _do(self, job: Job, caller: Caller) -> None:
+        try:
+            await self._run(job, caller)
+        except BaseException as error:  # noqa: BLE001  # a worker outlives whatever is raised
+            message = "the outcome of a payload could not be recorded"
+            log(logging.ERROR, "job_failed", message, error=error)
+        finally:
+            self._end(job)
 
     def _end(self, job: Job) -> None:
         with self._changed:
@@ -133,13 +150,12 @@ class ThreadWorkers(Workers):
     """Runs jobs in threads, which start when they are first needed.
 
     Args:
-        run: does a job.
+        run: runs a job.
         bounds: those of `Workers`.
     """
 
-    def __init__(self, run: Callable[[Job], None], **bounds: int) -> None:
-        super().__init__(**bounds)
-        self._run = run
+    def __init__(self, run: RunJob, **bounds: int) -> None:
+        super().__init__(run, **bounds)
         self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._threads = 0
 
@@ -149,7 +165,7 @@ class ThreadWorkers(Workers):
         self._start(min(self._concurrency, self._held) - self._threads)
 
     def keep_running(self) -> None:
-        """Start a thread if there is work and none could be had before."""
+        """Start a thread if there are jobs, and none could be started before."""
         if self._held and not self._threads:
             self._start(1)
 
@@ -165,31 +181,25 @@ class ThreadWorkers(Workers):
             try:
                 threading.Thread(target=self._work, name="unisights-worker", daemon=True).start()
             except RuntimeError:
-                return  # No more are to be had. Those that run will do, or a later one.
+                return  # There are no more. Those that run will do, or one that starts later.
             self._threads += 1
 
     def _work(self) -> None:
         while (job := self._waiting.get()) is not None and self._begin(job):
-            try:
-                self._run(job)
-            except BaseException as error:  # noqa: BLE001  # a thread outlives whatever is raised
-                _log_failure(error)
-            finally:
-                self._end(job)
+            run_blocking(self._do(job, IN_THREAD))
 
 
 class LoopWorkers(Workers):
-    """Runs jobs as tasks on the process's event loop: for async handlers, with no threads between.
+    """Runs jobs as tasks on the process's event loop, for async handlers.
 
     Args:
-        run: does a job.
+        run: runs a job.
         bounds: those of `Workers`.
     """
 
-    def __init__(self, run: Callable[[Job], Awaitable[None]], **bounds: int) -> None:
-        super().__init__(**bounds)
-        self._run = run
-        # The following belong to the loop.
+    def __init__(self, run: RunJob, **bounds: int) -> None:
+        super().__init__(run, **bounds)
+        # Only the loop's thread uses the following.
         self._waiting: deque[Job] = deque()
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself refers to them weakly
         self._active = 0
@@ -211,18 +221,9 @@ class LoopWorkers(Workers):
                 job = self._waiting.popleft()
                 if not self._begin(job):
                     return
-                try:
-                    await self._run(job)
-                except Exception as error:  # noqa: BLE001  # as a thread does
-                    _log_failure(error)
-                finally:
-                    self._end(job)
+                await self._do(job, ON_LOOP)
                 # A handler that never waits must not keep the others from their turn.
                 await asyncio.sleep(0)
         finally:
-            # At once: a task whose end has yet to be told would be counted on.
+            # Not in the task's callback: until that has run, this task would still be counted.
             self._active -= 1
-
-
-def _log_failure(error: BaseException) -> None:
-    log(logging.ERROR, "job_failed", "what became of a payload was not told", error=error)

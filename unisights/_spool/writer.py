@@ -1,59 +1,38 @@
 """Group commit: one thread of a process writes all that waits to be written, in one transaction.
 
-While a transaction is committed, the next requests gather; so the busier it is, the more of them
-share a commit. What has been delivered is written down along with them, and need not hurry.
+While a transaction is committed, the next requests gather. So the busier it is, the more requests
+share a commit. The results of attempts are written along with them, and may wait a little.
 """
 
-import asyncio
 import contextlib
 import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
-from unisights._runtime.log import ThrottledLog, log
-from unisights._spool.clock import boot_clock
-from unisights._spool.process_locks import Lock
-from unisights._spool.puts import AsyncPut, NewPut, RejectedPut, Stored
-from unisights._spool.store import NOBODY, Spool
+from unisights._runtime.latches import open_all
+from unisights._runtime.log import ThrottledLog
+from unisights._spool import clock
+from unisights._spool.claims import Claims
+from unisights._spool.intake import Intake
+from unisights._spool.pending import Pending
+from unisights._spool.process_locks import FileLock
+from unisights._spool.puts import NewPut, RejectedPut, Stored
+from unisights._spool.store import Spool
+from unisights._spool.upkeep import Upkeep
 from unisights._spool.workers import Job, Workers
+from unisights.config import UnisightsOptions
 from unisights.errors import StoreError
 from unisights.stats import Counters
 
-POLL_SECONDS = 1.0
-"""How often a process looks for what others have left."""
+UPKEEP_SECONDS = 1.0
+"""How often a process looks after the spool, see `upkeep`."""
 
 LINGER_SECONDS = 0.02
-"""How long it may take until what was delivered is written down, if nothing else is written."""
+"""How long the result of an attempt may wait to be written, if nothing else is written."""
 
 RETRY_SECONDS = 0.5
-"""How long after a failed write the next one is tried, if nobody waits for it."""
-
-_LONG_LOG = 256 * 1024 * 1024
-"""SQLite's log is not this long, in bytes, unless something keeps it from being emptied."""
-_PURGED = 1000
-"""At most so many payloads are forgotten at once that were remembered for long enough."""
-
-_MAX_PUTS = 512
-"""At most so many payloads share a commit, so that the first ones do not wait for too many."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What is written in one transaction."""
-
-    puts: list[NewPut] = field(default_factory=list)
-    rejected: list[RejectedPut] = field(default_factory=list)
-    delivered: list[int] = field(default_factory=list)
-    others: list[Callable[[Spool], None]] = field(default_factory=list)
-    look_at: float = float("inf")  # when the first of what is put off is due
-
-    @property
-    def has_settlements(self) -> bool:
-        return bool(self.delivered or self.others)
+"""How long after a failed write the next one is tried, if no request waits for it."""
 
 
 class SpoolWriter:
@@ -61,35 +40,24 @@ class SpoolWriter:
 
     Args:
         spool: the connection; the thread closes it at the end.
-        workers: who delivers.
-        expel: gets dead letters for which there is no room any more, in a thread of its own;
-            they are forgotten once it has returned.
-        ordered: whether payloads of one session are delivered one after the other.
-        max_bytes: how many bytes may wait in the spool; one payload alone may have more.
-        max_dead_bytes: how many bytes of dead letters are kept.
-        max_rejected_bytes: how many bytes of rejected records are kept.
-        longest_wait: the longest time that anything is put off, in seconds.
-        duplicate_window: for how long payloads are dropped that come again, in seconds.
+        workers: run the jobs.
+        report_evicted: is called in a thread of its own with dead letters for which there is no
+            room; they are deleted once it has returned.
+        options: the endpoint's options.
         counters: where to count what was stored.
 
     Attributes:
-        totals: what was in the spool when last looked, about a second ago at most.
+        totals: what was in the spool at most about a second ago.
         commits: how many transactions have stored payloads.
-        stored: how many payloads.
+        stored: how many payloads they have stored.
     """
 
     def __init__(
         self,
         spool: Spool,
         workers: Workers,
-        expel: Callable[[list[Job]], None],
-        *,
-        ordered: bool,
-        max_bytes: int,
-        max_dead_bytes: int,
-        max_rejected_bytes: int,
-        longest_wait: float,
-        duplicate_window: float,
+        report_evicted: Callable[[list[Job]], None],
+        options: UnisightsOptions,
         counters: Counters,
     ) -> None:
         self.totals = spool.totals()
@@ -97,274 +65,223 @@ class SpoolWriter:
         self.stored = 0
         self._spool = spool
         self._workers = workers
-        self._expel = expel
-        self._ordered = ordered
-        self._max_bytes = max_bytes
-        self._max_dead_bytes = max_dead_bytes
-        self._max_rejected_bytes = max_rejected_bytes
-        self._longest_wait = longest_wait
-        self._duplicate_window = duplicate_window
+        self._ordered = options.ordered
+        self._max_rejected_bytes = options.rejected_bytes
         self._counters = counters
         self._changed = threading.Condition()
-        self._next = _Batch()
-        self._write_at = float("inf")  # by time.monotonic, as the following
-        self._look_at = 0.0
-        self._poll_at = 0.0
-        self._has_backlog = True
-        self._is_taking = True
+        self._next = Pending()
+        self._write_at = float("inf")  # by `time.monotonic`, as the following
+        self._upkeep_at = 0.0
         self._is_stopping = False
-        self._is_expelling = False
-        self._long_log = _LONG_LOG
-        self._quiet = ThrottledLog()
-        self._owner, self._lock = self._enter()
+        self._log = ThrottledLog()
+        self._owner, self._lock = self._register(options.duplicate_window)
+        self._claims = Claims(spool, self._owner, workers, ordered=options.ordered)
+        self._intake = Intake(
+            spool,
+            self._claims,
+            max_bytes=options.spool_bytes,
+            duplicate_window=options.duplicate_window,
+        )
+        self._upkeep = Upkeep(
+            spool,
+            self._owner,
+            self._claims,
+            report_evicted,
+            self._write_upkeep,
+            max_dead_bytes=options.dead_letter_bytes,
+            longest_wait=options.retry_max_delay,
+        )
         self._thread = threading.Thread(target=self._work, name="unisights-spool", daemon=True)
 
     def start(self) -> None:
-        """Start the thread; raises RuntimeError if there is none to be had."""
-        self._thread.start()
+        """Start the thread.
 
-    def forget(self) -> None:
-        """In a forked child: the parent's locks must be let go when the parent ends."""
+        Raises:
+            StoreError: no thread can be started.
+        """
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._lock.close(removes=True)
+            raise StoreError(f"cannot use the spool {self._spool.path}: {error}") from error
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: keep no lock, as the parent's must end with the parent."""
         self._lock.close()
-        self._spool.forget()
+        self._spool.leave_to_parent()
 
     # What others may call, in any thread.
 
-    def put(self, put: NewPut) -> None:
-        """Store a payload; its wait ends when it is stored, or cannot be."""
+    def put(self, put: NewPut | RejectedPut) -> None:
+        """Store a payload or a rejected record; its latch opens once that is done, or cannot be."""
         with self._changed:
             if not self._is_stopping:
-                self._next.puts.append(put)
+                self._next.add(put)
                 self._changed.notify()
                 return
-        put.wake()
+        open_all([put.latch])
 
-    def reject(self, put: RejectedPut) -> None:
-        """Store a rejected record, likewise."""
+    def complete(self, job: Job) -> None:
+        """Delete a payload that was delivered."""
         with self._changed:
-            if not self._is_stopping:
-                self._next.rejected.append(put)
-                self._changed.notify()
-                return
-        put.wake()
+            self._next.completed.append(job.id)
+            self._write_within(self._linger())
 
-    def delivered(self, job: Job) -> None:
-        """Forget a payload that was delivered."""
+    def reschedule(self, job: Job, *, seconds: float, error: str) -> None:
+        """Let a payload be attempted again after so many seconds."""
+        due = clock.boot_clock() + seconds
         with self._changed:
-            self._next.delivered.append(job.id)
-            self._hurry(self._linger())
-
-    def put_off(self, job: Job, *, seconds: float, reason: str) -> None:
-        """Try a payload again after so many seconds."""
-        due = boot_clock() + seconds
-        with self._changed:
-            self._next.others.append(
-                lambda spool: spool.put_off(self._owner, job.id, due=due, reason=reason)
+            self._next.due_at = min(self._next.due_at, time.monotonic() + seconds)
+            self._change(
+                lambda spool: spool.reschedule(self._owner, job.id, due=due, error=error),
+                self._linger(),
             )
-            self._next.look_at = min(self._next.look_at, time.monotonic() + seconds)
-            self._hurry(self._linger())
 
-    def give_up(self, job: Job, *, reason: str, failed: bool) -> None:
-        """Put a payload among the dead letters."""
+    def dead_letter(self, job: Job, *, error: str, failed: bool) -> None:
+        """Make a payload a dead letter."""
         with self._changed:
-            self._next.others.append(
-                lambda spool: spool.give_up(self._owner, job.id, reason=reason, failed=failed)
+            self._change(
+                lambda spool: spool.dead_letter(self._owner, job.id, error=error, failed=failed),
+                self._linger(),
             )
-            self._hurry(self._linger())
 
     def drain(self) -> None:
-        """Claim nothing more, and leave to anyone what the workers have not begun with."""
+        """Claim nothing more, and release all that the workers have not begun with."""
         with self._changed:
-            self._is_taking = False
+            self._claims.is_closed = True
         running = self._workers.halt()
         with self._changed:
-            # What runs stays this process's: else, others would do it too.
-            self._next.others.append(lambda spool: spool.release(self._owner, but=running))
-            self._hurry(0)
+            # What runs stays this process's, or others would do it too.
+            self._change(lambda spool: spool.release_all(self._owner, but=running), 0)
 
     def stop(self) -> None:
-        """Write what is left, leave the rest to others, and end the thread."""
+        """Write what waits, release the rest, and end the thread."""
         with self._changed:
-            self._is_taking = False
+            self._claims.is_closed = True
             self._is_stopping = True
             self._changed.notify()
         self._thread.join()
 
-    # The thread.
+    def _write_upkeep(self, change: Callable[[Spool], None]) -> None:
+        with self._changed:
+            # More may have come meanwhile than one look a second can deal with.
+            self._upkeep_at = 0.0
+            self._change(change, 0)
 
-    def _enter(self) -> tuple[int, Lock]:
-        owner, lock = self._spool.owners.enter()
-        try:
-            with self._spool.transaction() as spool:
-                spool.enter(owner)
-                if self._duplicate_window:
-                    spool.seen.cap(self._duplicate_window)
-        except BaseException:
-            lock.close(removes=True)
-            raise
-        return owner, lock
+    def _change(self, change: Callable[[Spool], None], seconds: float) -> None:
+        """Have a change written within so many seconds; the caller holds the lock."""
+        self._next.changes.append(change)
+        self._write_within(seconds)
 
-    def _linger(self) -> float:
-        """How long what is to be settled may wait: not at all if the workers wait for it."""
-        wanted = self._ordered or (self._has_backlog and self._workers.is_half_empty)
-        return 0 if wanted else LINGER_SECONDS
-
-    def _hurry(self, seconds: float) -> None:
+    def _write_within(self, seconds: float) -> None:
         at = time.monotonic() + seconds
         if at < self._write_at:
             self._write_at = at
             self._changed.notify()
 
+    def _linger(self) -> float:
+        """How long results may wait to be written: no time at all if the workers wait for it."""
+        return 0 if self._ordered or self._claims.is_urgent else LINGER_SECONDS
+
+    # The thread.
+
+    def _register(self, duplicate_window: float) -> tuple[int, FileLock]:
+        owner, lock = self._spool.process_locks.register()
+        try:
+            with self._spool.transaction() as spool:
+                spool.register(owner)
+                if duplicate_window:
+                    spool.seen.cap(duplicate_window)
+        except BaseException:
+            lock.close(removes=True)
+            raise
+        return owner, lock
+
     def _work(self) -> None:
         while not self._is_stopping:
-            batch = self._gather()
-            self._write_safely(batch)
-            if time.monotonic() >= self._poll_at and not self._is_stopping:
-                self._poll_at = time.monotonic() + POLL_SECONDS
-                self._poll_safely()
+            self._write_safely(self._gather())
+            if time.monotonic() >= self._upkeep_at and not self._is_stopping:
+                self._upkeep_at = time.monotonic() + UPKEEP_SECONDS
+                self._keep_up_safely()
         self._finish()
 
-    def _gather(self) -> _Batch:
-        """Wait for something to write, or to look for; then take all there is."""
+    def _gather(self) -> Pending:
+        """Wait until there is something to do; then take all there is to write."""
         with self._changed:
-            while not (self._next.puts or self._next.rejected or self._is_stopping):
-                wait = min(self._write_at, self._look_at, self._poll_at) - time.monotonic()
+            while not (self._next.has_puts or self._is_stopping):
+                at = min(self._write_at, self._claims.next_at, self._upkeep_at)
+                wait = at - time.monotonic()
                 if wait <= 0:
                     break
                 self._changed.wait(wait)
             return self._take()
 
-    def _take(self) -> _Batch:
-        batch, self._next = self._next, _Batch()
-        self._next.puts = batch.puts[_MAX_PUTS:]
-        self._next.rejected = batch.rejected[_MAX_PUTS:]
-        del batch.puts[_MAX_PUTS:], batch.rejected[_MAX_PUTS:]
+    def _take(self) -> Pending:
+        pending = self._next
+        self._next = pending.split()
         self._write_at = float("inf")
-        return batch
+        return pending
 
-    def _write_safely(self, batch: _Batch) -> None:
+    def _write_safely(self, pending: Pending) -> None:
         try:
-            self._write(batch)
+            self._write(pending)
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
             self._log_failure(error)
             failed = error if isinstance(error, StoreError) else StoreError(str(error))
-            if batch.rejected:
-                # It may be for them that there is no room: they do not take payloads with them.
-                _fail(batch.rejected, failed)
-                batch.rejected = []
-                self._write_safely(batch)
-                return
-            _fail(batch.puts, failed)
-            self._settle_later(batch)
+            if pending.rejected:
+                # They may be what there is no room for: payloads must not fail because of them.
+                _refuse(pending.rejected, failed)
+                pending.rejected = []
+                self._write_safely(pending)
+            else:
+                _refuse(pending.puts, failed)
+                self._write_results_later(pending.results(), is_alone=not pending.puts)
 
-    def _settle_later(self, batch: _Batch) -> None:
-        """Where there is no room for more, there may be for less: payloads that were delivered."""
-        settled = _Batch(delivered=batch.delivered, others=batch.others, look_at=batch.look_at)
-        if batch.puts and settled.has_settlements:
-            self._write_safely(settled)
+    def _write_results_later(self, results: Pending, *, is_alone: bool) -> None:
+        """Try again to write the results of attempts, which need less room than new payloads."""
+        if not results.has_results:
+            return
+        if not is_alone:
+            self._write_safely(results)
             return
         with self._changed:
-            self._next.delivered = settled.delivered + self._next.delivered
-            self._next.others = settled.others + self._next.others
-            self._next.look_at = min(settled.look_at, self._next.look_at)
-            if settled.has_settlements:
-                self._hurry(RETRY_SECONDS)
+            self._next.prepend(results)
+            self._write_within(RETRY_SECONDS)
 
-    def _write(self, batch: _Batch) -> None:
+    def _write(self, pending: Pending) -> None:
+        claims = self._claims.is_due(has_completed=bool(pending.completed))
+        if not (pending.has_puts or pending.has_results or claims):
+            return
         jobs: list[Job] = []
-        now = time.monotonic()
-        looks = now >= self._look_at
-        if looks:
-            self._look_at = now + POLL_SECONDS
-        if looks or (self._ordered and batch.delivered):
-            self._has_backlog = self._has_backlog or self._spool.has_claimable()
-        claims = self._is_taking and self._has_backlog and (looks or self._workers.is_half_empty)
-        if not (batch.puts or batch.rejected or batch.has_settlements or claims):
-            return
         with self._spool.transaction() as spool:
-            spool.delivered(batch.delivered)
-            for settle in batch.others:
-                settle(spool)
+            pending.write_results(spool)
             if claims:
-                jobs += self._claim()
-            if batch.puts:
-                jobs += self._store(batch.puts)
-            self._reject(batch.rejected)
-        self._look_at = min(self._look_at, batch.look_at)
-        self._count(batch.puts)
-        _wake([*batch.puts, *batch.rejected])
+                jobs += self._claims.claim()
+            if pending.puts:
+                self.totals = spool.totals()
+                jobs += self._intake.store(pending.puts, self.totals)
+            self._store_rejected(pending.rejected)
+        self._claims.look_at(pending.due_at)
+        self._count(pending.puts)
+        open_all(put.latch for put in pending.puts)
+        open_all(put.latch for put in pending.rejected)
         self._hand_over(jobs)
-        if claims and jobs and self._has_backlog and self._workers.is_half_empty:
+        if claims and jobs and self._claims.is_urgent:
             with self._changed:
-                self._hurry(0)
+                self._write_within(0)
 
-    def _hand_over(self, jobs: list[Job]) -> None:
-        """Give jobs to the workers, or back to anyone, if no thread or no loop is to be had."""
-        if not jobs:
-            return
-        try:
-            self._workers.add(jobs)
-        except Exception as error:  # noqa: BLE001  # what was committed is committed
-            self._log_failure(error)
-            ids = [job.id for job in jobs]
-            with self._changed:
-                self._next.others.append(lambda spool: spool.give_back(self._owner, ids))
-                self._hurry(RETRY_SECONDS)
-
-    def _claim(self) -> list[Job]:
-        rows, size = self._workers.room
-        if rows <= 0 or size <= 0:
-            return []
-        claimed = self._spool.claim(self._owner, rows=rows, size=size)
-        # What is due and cannot be claimed waits for an earlier one of its session, maybe for long.
-        self._has_backlog = bool(claimed) and self._spool.has_claimable()
-        return [Job(row.id, row.attempts, row.age, row.size, row=row) for row in claimed]
-
-    def _store(self, puts: list[NewPut]) -> list[Job]:
-        """Store what there is room for; what can be delivered at once is this process's."""
-        self.totals = self._spool.totals()
-        room = self._max_bytes - self.totals.waiting_bytes
-        is_empty = not self.totals.waiting
-        fitting = []
-        seen = self._seen(puts)
+    def _store_rejected(self, puts: Sequence[RejectedPut]) -> None:
+        if puts:
+            rows = [put.row for put in puts]
+            self._spool.rejected.insert(rows, max_bytes=self._max_rejected_bytes)
         for put in puts:
-            if seen is not None and put.row.content_id in seen:
-                put.outcome = Stored.DUPLICATE
-            elif put.row.size <= room or is_empty:
-                room -= put.row.size
-                is_empty = False
-                put.outcome = Stored.STORED
-                fitting.append(put)
-                if seen is not None:
-                    seen.add(put.row.content_id)
-            else:
-                put.outcome = Stored.FULL
-        owners = self._place(fitting)
-        if not fitting:
-            return []
-        ids = self._spool.insert([put.row for put in fitting], owners)
-        if seen is not None:
-            content_ids = [put.row.content_id for put in fitting]
-            self._spool.seen.add(content_ids, self._duplicate_window)
-            # More than came, so that they do not grow in number.
-            self._spool.seen.purge(2 * len(fitting) + 8)
-        return [
-            Job(row_id, 0, 0.0, put.row.size, put.payload, put.info)
-            for row_id, put, owner in zip(ids, fitting, owners, strict=True)
-            if owner != NOBODY
-        ]
-
-    def _seen(self, puts: Iterable[NewPut]) -> set[str] | None:
-        """Which of the payloads have come before; None if nobody wants to know."""
-        if not self._duplicate_window:
-            return None
-        return self._spool.seen.known({put.row.content_id for put in puts})
+            put.stored = Stored.STORED
 
     def _count(self, puts: Iterable[NewPut]) -> None:
         """Count what is safe now, whether its request still waits or not."""
-        outcomes = [put.outcome for put in puts]
-        queued = outcomes.count(Stored.STORED)
-        duplicate = outcomes.count(Stored.DUPLICATE)
+        results = [put.stored for put in puts]
+        queued = results.count(Stored.STORED)
+        duplicate = results.count(Stored.DUPLICATE)
         if queued or duplicate:
             self._counters.add("accepted", queued + duplicate)
             self._counters.add("queued", queued)
@@ -373,157 +290,52 @@ class SpoolWriter:
             self.commits += 1
             self.stored += queued
 
-    def _reject(self, puts: list[RejectedPut]) -> None:
-        """Store rejected records; there is room for them, or the oldest make some."""
-        if puts:
-            rows = [put.row for put in puts]
-            self._spool.rejected.insert(rows, max_bytes=self._max_rejected_bytes)
-        for put in puts:
-            put.outcome = Stored.STORED
+    def _hand_over(self, jobs: list[Job]) -> None:
+        """Give jobs to the workers; release them if there is no thread or no loop to run them."""
+        if not jobs:
+            return
+        try:
+            self._workers.add(jobs)
+        except Exception as error:  # noqa: BLE001  # what was committed is committed
+            self._log_failure(error)
+            ids = [job.id for job in jobs]
+            with self._changed:
+                self._change(lambda spool: spool.release(self._owner, ids), RETRY_SECONDS)
 
-    def _place(self, puts: Iterable[NewPut]) -> list[int]:
-        """Whose each new payload is: this process's, if its turn has come and there is room."""
-        rows, size = self._workers.room
-        owners = []
-        sessions: set[str | None] = set()
-        for put in puts:
-            session = put.row.session_id
-            waits = not self._is_taking or self._has_backlog or rows <= 0 or size <= 0
-            if self._ordered and session is not None:
-                waits = waits or session in sessions or self._spool.has_waiting(session)
-                sessions.add(session)
-            if waits:
-                owners.append(NOBODY)
-                self._has_backlog = True
-            else:
-                owners.append(self._owner)
-                rows -= 1
-                size -= put.row.size
-        return owners
-
-    def _poll_safely(self) -> None:
+    def _keep_up_safely(self) -> None:
         try:
             self._workers.keep_running()
-            self._take_over()
-            self._expel_dead()
-            self._warn_of_log()
-            self._purge()
+            self.totals = self._spool.totals()
+            self._upkeep.run(self.totals)
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
             self._log_failure(error)
 
-    def _log_failure(self, error: Exception) -> None:
-        self._quiet.log(logging.ERROR, "spool_failed", "%s", error)
-
-    def _purge(self) -> None:
-        """Forget what was remembered for long enough, if payloads that come do not see to it."""
-        if self._spool.seen.has_old():
-            with self._spool.transaction() as spool:
-                spool.seen.purge(_PURGED)
-
-    def _take_over(self) -> None:
-        """Free what dead processes have left."""
-        for other in self._spool.others(self._owner):
-            lock = self._spool.owners.bury(other)
-            if lock is None:
-                continue
-            try:
-                with self._spool.transaction() as spool:
-                    spool.leave(other)
-                    spool.mend_times(self._longest_wait)
-                self._has_backlog = True
-                self._look_at = 0.0
-                message = "took over what an ended process had left in the spool"
-                log(logging.INFO, "spool_taken_over", message)
-            except BaseException:
-                lock.close()
-                raise
-            lock.close(removes=True)
-
-    def _warn_of_log(self) -> None:
-        """Tell of a log that is getting long, and again when it is twice as long."""
-        size = self._spool.log_size()
-        if size > self._long_log:
-            self._long_log = 2 * size
-            self._quiet.log(
-                logging.WARNING,
-                "spool_log_grows",
-                "the spool's log has grown to %d MiB, since something reads the spool for long: "
-                "end transactions that others have left open in %s",
-                size >> 20,
-                self._spool.path,
-            )
-
-    def _expel_dead(self) -> None:
-        """Make room among the dead letters; one of the processes does it."""
-        self.totals = self._spool.totals()
-        excess = self.totals.dead_bytes - self._max_dead_bytes
-        is_first = all(self._owner < other for other in self._spool.others(self._owner))
-        if excess <= 0 or self._is_expelling or not is_first:
-            return
-        with self._spool.transaction() as spool:
-            rows = spool.oldest_dead(excess)
-        jobs = [Job(row.id, row.attempts, 0.0, row.size, row=row) for row in rows]
-        self._is_expelling = True
-        # What is called may hang: the spool must not.
-        threading.Thread(target=self._expel_jobs, args=(jobs,), daemon=True).start()
-
-    def _expel_jobs(self, jobs: list[Job]) -> None:
-        try:
-            self._expel(jobs)
-        except BaseException:
-            self._is_expelling = False
-            raise
-        with self._changed:
-            self._is_expelling = False
-            self._next.others.append(lambda spool: spool.forget_dead([job.id for job in jobs]))
-            # There may be more, and they may come faster than once a second a few.
-            self._poll_at = 0.0
-            self._hurry(0)
-
     def _finish(self) -> None:
         with self._changed:
-            batch = self._take()
-            batch.puts += self._next.puts
-            batch.rejected += self._next.rejected
-            self._next.puts, self._next.rejected = [], []
-        self._write_safely(batch)
-        has_left = False
+            pending, rest = self._next, self._next.split()
+            pending.puts += rest.puts
+            pending.rejected += rest.rejected
+            self._next = Pending()
+        self._write_safely(pending)
+        is_written = False
         try:
             with self._spool.transaction() as spool:
-                spool.delivered(self._next.delivered)
-                for settle in self._next.others:
-                    settle(spool)
-                spool.leave(self._owner)
-            has_left = True
-        except Exception as error:  # noqa: BLE001  # requests may wait for what follows
-            # The others see that this process has ended by its lock.
+                self._next.write_results(spool)
+                spool.unregister(self._owner)
+            is_written = True
+        except Exception as error:  # noqa: BLE001  # whoever waits for the end must not wait for ever
+            # Others see by the lock that this process has ended, and take over.
             self._log_failure(error)
         with contextlib.suppress(Exception):
             self._spool.close()
-        self._lock.close(removes=has_left)
+        self._lock.close(removes=is_written)
+
+    def _log_failure(self, error: Exception) -> None:
+        self._log.log(logging.ERROR, "spool_failed", "%s", error)
 
 
-def _fail(puts: Sequence[NewPut | RejectedPut], error: StoreError) -> None:
-    """End the waits of requests with what went wrong."""
+def _refuse(puts: Sequence[NewPut] | Sequence[RejectedPut], error: StoreError) -> None:
+    """Tell requests what went wrong."""
     for put in puts:
-        put.outcome = error
-    _wake(puts)
-
-
-def _wake(puts: Iterable[NewPut | RejectedPut]) -> None:
-    """End the waits of requests; one call for each event loop."""
-    by_loop: defaultdict[asyncio.AbstractEventLoop, list[AsyncPut[Any]]] = defaultdict(list)
-    for put in puts:
-        if isinstance(put, AsyncPut):
-            by_loop[put.loop].append(put)
-        else:
-            put.wake()
-    for loop, theirs in by_loop.items():
-        # A loop that has been closed has no requests any more.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_wake_all, theirs)
-
-
-def _wake_all(puts: list[AsyncPut[Any]]) -> None:
-    for put in puts:
-        put.wake()
+        put.stored = error
+    open_all(put.latch for put in puts)

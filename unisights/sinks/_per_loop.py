@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from unisights._runtime.fork import abandon, forget_in_children
+from unisights._runtime.fork import leak, reset_in_children
 
 Bound = TypeVar("Bound")
 
@@ -24,11 +24,11 @@ class PerLoop(Generic[Bound]):
         self._make = make
         self._close = close
         self._bound: dict[asyncio.AbstractEventLoop, Bound] = {}
-        forget_in_children(self)
+        reset_in_children(self)
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """Start without any object, in a forked child: those of the parent stay the parent's."""
-        abandon(self._bound)
+        leak(self._bound)
         self._bound = {}
 
     def get(self) -> Bound:

@@ -17,7 +17,7 @@ except ImportError as error:
     raise ImportError("KafkaSink needs confluent-kafka: pip install 'unisights[kafka]'") from error
 
 from unisights._runtime.backoff import backoff
-from unisights._runtime.fork import abandon, forget_in_children
+from unisights._runtime.fork import leak, reset_in_children
 from unisights._runtime.log import log
 from unisights._schema.identity import digest
 from unisights.errors import ConfigurationError, SinkError
@@ -93,7 +93,7 @@ class KafkaSink(Sink):
             **(config or {}),
         }
         self._start_empty()
-        forget_in_children(self)
+        reset_in_children(self)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -121,9 +121,9 @@ class KafkaSink(Sink):
         self._lock = threading.Lock()
         self._producer: PolledProducer | None = None
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """Start without a producer, in a forked child: the client's threads are the parent's."""
-        abandon(self._producer)
+        leak(self._producer)
         self._start_empty()
 
     async def __call__(self, payload: UnisightsPayload, _request: Any) -> None:

@@ -1,0 +1,59 @@
+"""What belongs to one process: forks, and the signals that end it."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import unisights
+from unisights._runtime.fork import reset_in_children
+from unisights._runtime.shutdown import defer_signals
+
+
+class _Thing:
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails = fails
+        self.is_reset = False
+        reset_in_children(self)
+
+    def reset_after_fork(self) -> None:
+        self.is_reset = True
+        if self.fails:
+            raise LookupError
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_every_object_is_reset_in_a_child() -> None:
+    """Also if resetting another one fails; nothing is reset in the parent."""
+    things = [_Thing(fails=number % 2 == 0) for number in range(6)]
+    child = os.fork()
+    if not child:
+        os._exit(0 if all(thing.is_reset for thing in things) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not any(thing.is_reset for thing in things)
+
+
+def test_there_is_one_hook_for_forks() -> None:
+    """Whatever a fork concerns is registered in one place, so that nothing depends on an order."""
+    package = Path(unisights.__file__).parent
+    users = [
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if "register_at_fork" in path.read_text(encoding="utf-8")
+    ]
+    assert users == ["_runtime/fork.py"]
+
+
+def test_where_signals_cannot_be_handled_nothing_is_deferred(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Such as in a subinterpreter, whose main thread is not the process's."""
+
+    def refuse(_number: int, _handler: Any) -> None:
+        raise ValueError("signal only works in main thread of the main interpreter")
+
+    monkeypatch.setattr(signal, "signal", refuse)
+    defer_signals(lambda: None)

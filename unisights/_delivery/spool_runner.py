@@ -1,0 +1,177 @@
+"""What a process runs to deliver from a spool: opened at first use, drained and closed."""
+
+import sqlite3
+import threading
+import time
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+
+from unisights._delivery.attempts import Attempts
+from unisights._delivery.context import DeliveryContext
+from unisights._delivery.handler import ManagedHandler
+from unisights._runtime.calls import is_async
+from unisights._runtime.fork import leak, reset_in_children
+from unisights._spool.files import check_spool, explain
+from unisights._spool.store import Spool
+from unisights._spool.workers import LoopWorkers, ThreadWorkers, Workers
+from unisights._spool.writer import SpoolWriter
+from unisights.errors import ConfigurationError, StoreError
+
+REOPEN_SECONDS = 1.0
+"""A spool that could not be opened is not tried again for so long."""
+
+_COMMON = ("handler", "server_secret", "validate_schema", "validate_required_fields", "ordered")
+"""What endpoints that share a spool must agree on: each reads and delivers the others' payloads."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """What runs in a process while the spool is open.
+
+    Attributes:
+        writer: writes to the spool.
+        workers: run the attempts.
+    """
+
+    writer: SpoolWriter
+    workers: Workers
+
+
+class SpoolRunner:
+    """Opens a spool and delivers from it, once in each process that uses it.
+
+    Args:
+        context: what the delivery is given of its endpoint.
+        handler: the user's handler.
+        path: the spool's file, resolved.
+
+    Attributes:
+        path: the spool's file.
+        running: what runs in this process; None before it is opened, and after it is closed.
+
+    Raises:
+        StoreError: the file can be seen to be no spool.
+    """
+
+    def __init__(self, context: DeliveryContext, handler: ManagedHandler, path: Path) -> None:
+        self._context = context
+        self._options = context.options
+        self._handler = handler
+        self.path = path
+        self.running: Running | None = None
+        check_spool(path)
+        self.reset_after_fork()
+        reset_in_children(self)
+        runners.add(self)
+
+    def reset_after_fork(self) -> None:
+        """Leave the connection, the locks and the threads to the parent."""
+        if self.running is not None:
+            self.running.writer.leave_to_parent()
+            # To close the connection here would have SQLite act as if it were the parent.
+            leak(self.running)
+        self.running = None
+        self._lock = threading.RLock()
+        self._is_closed = False
+        self._error: StoreError | None = None
+        self._reopen_at = 0.0
+
+    def open(self) -> None:
+        """Open the spool and deliver what is in it, also after `close`.
+
+        Raises:
+            StoreError: the spool cannot be used.
+            ConfigurationError: another endpoint of this process uses it differently.
+        """
+        with self._lock:
+            self._is_closed = False
+            self._reopen_at = 0.0
+            self.start()
+
+    def start(self) -> Running | None:
+        """Return what runs in this process, and start it if need be; None after `close`.
+
+        Raises:
+            StoreError: the spool cannot be used.
+            ConfigurationError: another endpoint of this process uses it differently.
+        """
+        with self._lock:
+            if self.running is None and not self._is_closed:
+                now = time.monotonic()
+                if self._error is not None and now < self._reopen_at:
+                    # Each raise adds to the traceback, which holds requests with their bodies.
+                    raise self._error.with_traceback(None)
+                try:
+                    self.running = self._start()
+                except StoreError as error:
+                    self._error = error
+                    self._reopen_at = now + REOPEN_SECONDS
+                    raise
+            return self.running
+
+    def drain(self) -> None:
+        """Start no more attempts, and wait for those that run, for at most `drain_timeout`."""
+        if (running := self.running) is not None:
+            interrupt = self._drain(running)
+            if interrupt is not None:
+                raise interrupt
+
+    def close(self) -> None:
+        """Drain, and close the spool."""
+        with self._lock:
+            self._is_closed = True
+            running, self.running = self.running, None
+        if running is None:
+            return
+        interrupt = self._drain(running)
+        running.writer.stop()
+        if interrupt is not None:
+            raise interrupt
+
+    def _drain(self, running: Running) -> BaseException | None:
+        running.writer.drain()
+        return running.workers.stop(self._options.drain_timeout)
+
+    def _start(self) -> Running:
+        self._refuse_other_use()
+        options = self._options
+        attempts = Attempts(self._context, self._handler)
+        is_for_loop = options.handler is not None and is_async(options.handler)
+        workers = (LoopWorkers if is_for_loop else ThreadWorkers)(
+            attempts.run,
+            concurrency=options.max_concurrency,
+            max_jobs=options.queue_size,
+            max_bytes=options.queue_bytes,
+        )
+        spool = Spool(self.path, durability=options.durability, ordered=options.ordered)
+        try:
+            writer = SpoolWriter(
+                spool, workers, attempts.report_evicted, options, self._context.counters
+            )
+            attempts.writer = writer
+            writer.start()
+        except BaseException as error:
+            spool.close()
+            if isinstance(error, sqlite3.Error | OSError):
+                raise explain(self.path, error) from error
+            raise
+        return Running(writer, workers)
+
+    def _refuse_other_use(self) -> None:
+        for other in list(runners):
+            if other is self or other.running is None or other.path != self.path:
+                continue
+            theirs = other._options  # noqa: SLF001  # of this class
+            differing = [
+                name for name in _COMMON if getattr(theirs, name) != getattr(self._options, name)
+            ]
+            if differing:
+                raise ConfigurationError(
+                    f"spool {self.path} is another endpoint's, which has another "
+                    f"{' and another '.join(differing)}: give each a spool of its own"
+                )
+
+
+runners: "weakref.WeakSet[SpoolRunner]" = weakref.WeakSet()
+"""All of this process."""

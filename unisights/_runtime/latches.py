@@ -1,0 +1,66 @@
+"""Latches: a request waits until another thread opens its latch, in a thread or on a loop."""
+
+import asyncio
+import contextlib
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+
+
+class ThreadLatch:
+    """A latch for which a thread waits: `wait` blocks, and never suspends."""
+
+    __slots__ = ("_is_open",)
+
+    def __init__(self) -> None:
+        self._is_open = threading.Event()
+
+    async def wait(self) -> None:
+        """Block until it is open."""
+        self._is_open.wait()
+
+    def open(self) -> None:
+        """Let the thread go on."""
+        self._is_open.set()
+
+
+class LoopLatch:
+    """A latch for which a task waits, on the loop that runs when the latch is made."""
+
+    __slots__ = ("_future", "loop")
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._future: asyncio.Future[None] = self.loop.create_future()
+
+    async def wait(self) -> None:
+        """Wait until it is open."""
+        await self._future
+
+    def open(self) -> None:
+        """Let the task go on; to be called on its loop."""
+        if not self._future.done():  # Else, its request was cancelled.
+            self._future.set_result(None)
+
+
+Latch = ThreadLatch | LoopLatch
+"""Is opened once, by any thread, and waited for by one request."""
+
+
+def open_all(latches: Iterable[Latch]) -> None:
+    """Open latches from any thread, with one call for each event loop."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[LoopLatch]] = defaultdict(list)
+    for latch in latches:
+        if isinstance(latch, LoopLatch):
+            by_loop[latch.loop].append(latch)
+        else:
+            latch.open()
+    for loop, theirs in by_loop.items():
+        # A loop that has been closed has no requests any more.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_open_each, theirs)
+
+
+def _open_each(latches: list[LoopLatch]) -> None:
+    for latch in latches:
+        latch.open()

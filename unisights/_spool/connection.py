@@ -1,0 +1,206 @@
+"""A connection to a spool: opening its file, transactions, closing."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from unisights._spool import clock
+from unisights._spool.files import (
+    check_spool,
+    explain,
+    inode_of,
+    make_private,
+    open_files,
+)
+from unisights._spool.process_locks import FileLock
+from unisights._spool.tables import SESSION_INDEX, SPOOL_VERSION, create_tables
+from unisights.config import Durability
+from unisights.errors import StoreError
+
+_BUSY_SECONDS = 5.0
+"""How long SQLite waits for another connection's transaction."""
+
+_CHECKED_BYTES = 32 * 1024 * 1024
+"""A file of at most this size is read through when it is opened, to find what is corrupt."""
+
+_WAL_LIMIT = 64 * 1024 * 1024
+"""What SQLite cuts its write-ahead log down to, in bytes, once that has been emptied."""
+
+
+class SpoolConnection:
+    """One connection to a spool, for one thread at a time. It must not cross a fork.
+
+    Args:
+        path: the file; it is made if it does not exist, unless `must_exist` is set.
+        durability: whether each commit waits until the disk has it.
+        ordered: whether payloads of one session are delivered one after the other.
+        must_exist: do not make the file.
+
+    Attributes:
+        path: the file.
+
+    Raises:
+        StoreError: the file cannot be used, or is no spool of this version.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durability: Durability = "process",
+        ordered: bool = False,
+        must_exist: bool = False,
+    ) -> None:
+        self.path = path
+        self._ordered = ordered
+        if must_exist and not path.is_file():
+            raise StoreError(f"cannot use the spool {path}: there is no such file")
+        check_spool(path)
+        self._connect()
+        try:
+            self._set_up(durability)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, sqlite3.Error | OSError):
+                raise explain(path, error) from error
+            raise
+
+    def close(self) -> None:
+        """Close the connection."""
+        with open_files.lock:
+            self._connection.close()
+            open_files.connections[self._inode] -= 1
+            if not open_files.connections[self._inode]:
+                del open_files.connections[self._inode]
+        self._gate.close()
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: leave the connection to the parent, and do not keep its lock."""
+        self._gate.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Self]:
+        """Commit everything inside at the end, or nothing.
+
+        Raises:
+            StoreError: it could not be committed; nothing of it was.
+        """
+        if inode_of(self.path) != self._inode:
+            raise StoreError(f"the spool {self.path} was moved or removed: restart what uses it")
+        # SQLite waits for other connections by sleeping, at times for long. A file lock wakes the
+        # next one at once.
+        self._gate.acquire()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # Some errors have rolled back already.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            if "full" in str(error):
+                # The log may hold what the file has room for: then the next transaction succeeds.
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            raise explain(self.path, error) from error
+        finally:
+            self._gate.release()
+
+    def wal_size(self) -> int:
+        """Return the size of SQLite's write-ahead log, which grows while anyone reads the spool."""
+        try:
+            return self.path.with_name(f"{self.path.name}-wal").stat().st_size
+        except OSError:
+            return 0
+
+    def _fetch_one(self, sql: str) -> tuple[Any, ...]:
+        found: tuple[Any, ...] | None = self._connection.execute(sql).fetchone()
+        if found is None:
+            raise explain(self.path, sqlite3.DatabaseError("corrupt: its state is missing"))
+        return found
+
+    def _connect(self) -> None:
+        try:
+            self._gate = FileLock(self.path.with_name(f"{self.path.name}-lock"))
+        except OSError as error:
+            raise explain(self.path, error) from error
+        try:
+            with open_files.lock:
+                make_private(self.path)
+                self._connection = sqlite3.connect(
+                    self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                )
+                self._inode = inode_of(self.path)
+                open_files.connections[self._inode] += 1
+        except (sqlite3.Error, OSError) as error:
+            self._gate.close()
+            raise explain(self.path, error) from error
+
+    def _set_up(self, durability: Durability) -> None:
+        execute = self._connection.execute
+        # One process makes the file. Switching to WAL does not wait for others, as it should.
+        self._gate.acquire()
+        try:
+            is_new = not execute("PRAGMA schema_version").fetchone()[0]
+            if is_new:
+                create_tables(self._connection)
+            self._check_version()
+            (mode,) = execute("PRAGMA journal_mode = WAL").fetchone()
+            if mode != "wal":
+                raise StoreError(
+                    f"cannot use the spool {self.path}: no WAL mode there, only {mode}"
+                )
+            execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+            if durability == "power":
+                # On macOS, fsync alone does not reach the disk.
+                execute("PRAGMA fullfsync = ON")
+            # Some builds overwrite what is deleted, which would double the work.
+            execute("PRAGMA secure_delete = OFF")
+            execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+            self._check_pages()
+            if self._ordered:
+                execute(SESSION_INDEX)
+        finally:
+            self._gate.release()
+        self._note_boot()
+
+    def _check_version(self) -> None:
+        (version,) = self._fetch_one("PRAGMA user_version")
+        if version != SPOOL_VERSION:
+            age = "a newer" if version > SPOOL_VERSION else "another"
+            raise StoreError(
+                f"cannot use the spool {self.path}: it was made by {age} version of unisights "
+                f"(tables of version {version}, not {SPOOL_VERSION})"
+            )
+
+    def _check_pages(self) -> None:
+        """Find what is corrupt now rather than when it is needed, if that does not take long."""
+        if self.path.stat().st_size > _CHECKED_BYTES:
+            return
+        (found,) = self._fetch_one("PRAGMA quick_check(1)")
+        if found != "ok":
+            raise explain(self.path, sqlite3.DatabaseError(f"corrupt: {found}"))
+
+    def _note_boot(self) -> None:
+        """After a restart of the host, all payloads are due, and ages are by the time of day."""
+        if self._is_of_this_boot():
+            return
+        with self.transaction():
+            if self._is_of_this_boot():
+                return  # Another process has done it meanwhile.
+            self._connection.execute("UPDATE waiting SET due = 0 WHERE due > 0")
+            self._connection.execute(
+                "UPDATE waiting SET since = ? - max(0, (? - (SELECT received_at FROM payloads p "
+                "WHERE p.id = waiting.id)) / 1000.0)",
+                (clock.boot_clock(), clock.wall_clock()),
+            )
+            self._connection.execute("UPDATE state SET boot = ?", (clock.boot_id(),))
+
+    def _is_of_this_boot(self) -> bool:
+        (noted,) = self._fetch_one("SELECT boot FROM state")
+        return bool(noted == clock.boot_id())

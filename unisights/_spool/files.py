@@ -1,0 +1,105 @@
+"""The spool's file, before SQLite opens it: whether it is one, and what to do if it is not."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import threading
+from collections import Counter
+from pathlib import Path
+
+from unisights._runtime.fork import reset_in_children
+from unisights._spool.tables import APPLICATION_ID
+from unisights.errors import StoreError
+
+_MAGIC = b"SQLite format 3\0"
+
+_LEAST_BYTES = 256 * 1024
+"""A disk with less room than this is full: SQLite makes a log and its index beside the file."""
+
+Inode = tuple[int, int]
+"""What identifies a file, by whatever name: its device and its number."""
+
+
+class _OpenFiles:
+    """The files to which this process has connections.
+
+    POSIX has it that whoever closes any descriptor of a file drops all locks of the process on
+    that file. These are the locks by which SQLite keeps processes apart. So a file to which there
+    is a connection must not be opened and closed by other means.
+
+    Attributes:
+        lock: is held while a connection, or any other descriptor, is opened or closed.
+        connections: how many connections there are to a file.
+    """
+
+    def __init__(self) -> None:
+        self.connections: Counter[Inode | None] = Counter()
+        self.reset_after_fork()
+        reset_in_children(self)
+
+    def reset_after_fork(self) -> None:
+        self.lock = threading.Lock()
+
+
+open_files = _OpenFiles()
+
+
+def explain(path: Path, error: sqlite3.Error | OSError) -> StoreError:
+    """Return the error of a spool that cannot be used, with what can be done about it."""
+    reason = str(error)
+    if any(sign in reason for sign in ("malformed", "not a database", "corrupt")):
+        reason += f"; stop what uses it, then run: unisights spool repair {path}"
+    elif is_disk_full(path):
+        # SQLite itself may call it an I/O error.
+        reason += f"; the disk is full: make room in {path.parent}"
+    return StoreError(f"cannot use the spool {path}: {reason}")
+
+
+def is_disk_full(path: Path) -> bool:
+    """Return whether the spool's disk has no room for the least that SQLite needs to open it."""
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_BYTES
+    except OSError:
+        return False
+
+
+def check_spool(path: Path) -> None:
+    """Refuse a file that can be seen to be no spool, without making, locking or changing it.
+
+    Raises:
+        StoreError: there is no such directory, or the file is something else.
+    """
+    if not path.parent.is_dir():
+        raise StoreError(f"cannot use the spool {path}: there is no directory {path.parent}")
+    with open_files.lock:
+        if inode_of(path) in open_files.connections:
+            return
+        try:
+            with path.open("rb") as file:
+                header = file.read(100)
+        except (FileNotFoundError, PermissionError):
+            return  # It is yet to be made; or a management command's user is not the server's.
+        except OSError as error:
+            raise explain(path, error) from error
+    is_ours = header.startswith(_MAGIC) and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
+    if header and not is_ours:
+        raise StoreError(f"cannot use the spool {path}: the file is something else")
+
+
+def make_private(path: Path) -> None:
+    """Make the file, if it is missing, so that only its user can read it.
+
+    Bodies and cookies are private. SQLite gives its other files the same permissions.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def inode_of(path: Path) -> Inode | None:
+    """Return what identifies a file; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

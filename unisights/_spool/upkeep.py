@@ -1,0 +1,131 @@
+"""What each process does about once a second for all processes of a spool."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from unisights._runtime.log import ThrottledLog, log
+from unisights._spool.claims import Claims
+from unisights._spool.rows import Totals
+from unisights._spool.store import Spool
+from unisights._spool.workers import Job
+
+_LONG_WAL = 256 * 1024 * 1024
+"""SQLite's log does not get this long, in bytes, unless something keeps it from being emptied."""
+
+_PURGED = 1000
+"""At most so many rows of the duplicate window are forgotten at once."""
+
+
+class Upkeep:
+    """Takes over from dead processes, evicts dead letters, warns of a long log, forgets duplicates.
+
+    Args:
+        spool: the connection.
+        owner: the process.
+        claims: are told when payloads were taken over.
+        report_evicted: is called in a thread of its own with dead letters for which there is no
+            room; they are deleted once it has returned.
+        write: has a change written at once, after which `run` is called again.
+        max_dead_bytes: how many bytes of dead letters are kept.
+        longest_wait: the longest delay of a rescheduled payload, in seconds.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        owner: int,
+        claims: Claims,
+        report_evicted: Callable[[list[Job]], None],
+        write: Callable[[Callable[[Spool], None]], None],
+        *,
+        max_dead_bytes: int,
+        longest_wait: float,
+    ) -> None:
+        self._spool = spool
+        self._owner = owner
+        self._claims = claims
+        self._report_evicted = report_evicted
+        self._write = write
+        self._max_dead_bytes = max_dead_bytes
+        self._longest_wait = longest_wait
+        self._long_wal = _LONG_WAL
+        self._is_evicting = False
+        self._log = ThrottledLog()
+
+    def run(self, totals: Totals) -> None:
+        """Do all of it.
+
+        Raises:
+            StoreError: the spool cannot be used; the rest is done the next time.
+        """
+        self._take_over()
+        self._evict_dead(totals.dead_bytes - self._max_dead_bytes)
+        self._warn_of_wal()
+        if self._spool.seen.has_old():
+            with self._spool.transaction() as spool:
+                spool.seen.purge(_PURGED)
+
+    def _take_over(self) -> None:
+        """Release what dead processes have left."""
+        for other in self._spool.other_owners(self._owner):
+            lock = self._spool.process_locks.lock_if_dead(other)
+            if lock is None:
+                continue
+            try:
+                with self._spool.transaction() as spool:
+                    spool.unregister(other)
+                    spool.clamp_times(self._longest_wait)
+            except BaseException:
+                lock.close()
+                raise
+            lock.close(removes=True)
+            self._claims.look_now()
+            message = "took over what an ended process had left in the spool"
+            log(logging.INFO, "spool_taken_over", message)
+
+    def _evict_dead(self, excess: int) -> None:
+        """Make room among the dead letters; only one of the processes does it."""
+        others = self._spool.other_owners(self._owner)
+        is_first = all(self._owner < other for other in others)
+        if excess <= 0 or self._is_evicting or not is_first:
+            return
+        with self._spool.transaction() as spool:
+            rows = spool.oldest_dead(excess)
+        jobs = [Job(row.id, row.attempts, 0.0, row.size, row=row) for row in rows]
+        # What the report calls may hang, and must not stop the spool.
+        reporter = threading.Thread(target=self._report, args=(jobs,), daemon=True)
+        self._is_evicting = True
+        try:
+            reporter.start()
+        except RuntimeError:
+            self._is_evicting = False  # There are no more threads. The next time, there may be.
+
+    def _report(self, jobs: list[Job]) -> None:
+        try:
+            self._report_evicted(jobs)
+        except BaseException:
+            self._is_evicting = False
+            raise
+        ids = [job.id for job in jobs]
+
+        def evict(spool: Spool) -> None:
+            spool.evict(ids)
+            # Not earlier, or the same ones would be reported again.
+            self._is_evicting = False
+
+        self._write(evict)
+
+    def _warn_of_wal(self) -> None:
+        """Warn of a log that is getting long, and again when it is twice as long."""
+        size = self._spool.wal_size()
+        if size > self._long_wal:
+            self._long_wal = 2 * size
+            self._log.log(
+                logging.WARNING,
+                "spool_log_grows",
+                "SQLite's log of the spool has grown to %d MiB, because something keeps reading "
+                "the spool: end the transactions that others have left open in %s",
+                size >> 20,
+                self._spool.path,
+            )
