@@ -19,7 +19,7 @@ from tests.fuzz.judges import Expected, expect
 from unisights import UnisightsOptions
 from unisights._http.body import BodyTooLargeError
 from unisights._http.responses import HTTPResponse
-from unisights.collector import Collector
+from unisights.collector import Collector, Refused
 from unisights.request import RequestInfo, merge_headers
 
 LIMIT = 4096
@@ -113,12 +113,11 @@ def answer(sent: Sent) -> HTTPResponse:
         for piece in sent.pieces:
             buffer.add(piece)
     except BodyTooLargeError:
-        return collector.too_large(info)
+        return collector.refuse_too_large(info)
     decision = collector.accept(info, buffer)
-    if decision.payload is not None:
-        return collector.responses.received(info, decision.payload)
-    assert decision.response is not None
-    return decision.response
+    if isinstance(decision, Refused):
+        return decision.response
+    return collector.responses.received(info, decision.payload)
 
 
 # What must be true of an answer.

@@ -1,4 +1,4 @@
-"""An endpoint whose requests are served on an event loop."""
+"""An endpoint for hosts that serve requests on an event loop."""
 
 import asyncio
 import contextlib
@@ -7,34 +7,43 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from unisights._endpoint.base import Endpoint, MakeRequest
-from unisights._endpoint.receiving import DRAIN_SECONDS, BodyReceiver
+from unisights._endpoint.receiving import (
+    DRAIN_SECONDS,
+    EarlyResponse,
+    Reading,
+    Result,
+    drain_body,
+    receive_body,
+)
+from unisights._http.body import BodyBuffer
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.log import log
+from unisights.collector import Decision, Refused
 from unisights.config import DeliveryMode, UnisightsOptions
 from unisights.request import RequestInfo
 
 Read = Callable[[int], Awaitable[bytes | None]]
-"""Reads some bytes of a body, so many if it can choose: nothing at its end, None if the client
-went away."""
+"""Reads some bytes of a request's body, at most the given number if the host can choose. Returns
+`b""` at its end, and None if the client has disconnected. Never raises."""
 
 
 class AsyncEndpoint(Endpoint):
-    """Serves requests on an event loop, and has the app's lifespan if the host tells of it."""
+    """Serves requests on the event loop that calls it, and takes part in the app's lifespan."""
 
     def __init__(self, options: UnisightsOptions, default: DeliveryMode) -> None:
         super().__init__(options, default)
-        # Until a server says by the lifespan protocol that it will tell of its end.
+        # Until the lifespan begins, nothing promises to say when the process ends.
         self.delivery.holds_signals = True
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
-        """Open for as long as the app lives; drain at its end."""
+        """Open the delivery while the app runs, and drain it when the app ends."""
         self.delivery.holds_signals = False
         self.delivery.open()
         try:
             await self.delivery.open_handler()
-        except Exception as error:  # noqa: BLE001
-            # The app has other things to do than analytics; the first payload tries again.
+        except Exception as error:  # noqa: BLE001  # handlers raise what they like
+            # The app has more to do than analytics, so it starts. The first payload tries again.
             log(logging.ERROR, "handler_open_failed", "the handler cannot be opened", error=error)
         try:
             yield
@@ -49,39 +58,50 @@ class AsyncEndpoint(Endpoint):
         make_request: MakeRequest,
         *,
         length: int | None = None,
+        client_waits: bool = False,
     ) -> HTTPResponse:
         """Serve a request.
 
         Args:
             info: the request.
-            read: reads its body.
-            make_request: makes the framework's request, given the body that was read.
-            length: how many bytes the body has, for hosts that do not tell where it ends.
+            read: reads the request's body.
+            make_request: makes the framework's request of the body that was read.
+            length: the length of the body, in bytes, for hosts that do not tell where it ends.
+            client_waits: whether the client sends no body before the host begins to read it.
         """
-        receiver = BodyReceiver(self.collector, info, length)
-        while receiver.wanted and not receiver.is_draining:
-            receiver.feed(await read(receiver.wanted))
-        if receiver.response is not None:
-            await _drain(receiver, read)
-            return receiver.response
-        buffer = receiver.buffer
-        assert buffer is not None  # noqa: S101  # narrows a type
+        reading = receive_body(self.collector, info, length=length, client_waits=client_waits)
+        received = await _run(reading, read)
+        if isinstance(received, EarlyResponse):
+            if received.needs_drain:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(DRAIN_SECONDS):
+                        await _run(drain_body(length), read)
+            return received.response
+        return await self._finish(info, await self._decide(info, received), make_request)
+
+    async def _decide(self, info: RequestInfo, buffer: BodyBuffer) -> Decision:
         if buffer.is_costly:
-            decision = await asyncio.to_thread(self.collector.accept, info, buffer)
-        else:
-            decision = self.collector.accept(info, buffer)
+            return await asyncio.to_thread(self.collector.accept, info, buffer)
+        return self.collector.accept(info, buffer)
+
+    async def _finish(
+        self, info: RequestInfo, decision: Decision, make_request: MakeRequest
+    ) -> HTTPResponse:
         if decision.rejection is not None:
             await self.delivery.keep_rejection(decision.rejection)
-        payload = decision.payload
-        if payload is None:
-            assert decision.response is not None  # noqa: S101  # it has the one or the other
+        if isinstance(decision, Refused):
             return decision.response
+        payload = decision.payload
         outcome = await self.delivery.deliver(info, payload, lambda: make_request(payload.raw))
         return self.respond(info, payload, outcome)
 
 
-async def _drain(receiver: BodyReceiver, read: Read) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            while receiver.wanted:
-                receiver.feed(await read(receiver.wanted))
+async def _run(reading: Reading[Result], read: Read) -> Result:
+    piece: bytes | None = None
+    while True:
+        try:
+            wanted = reading.send(piece)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        piece = await read(wanted)

@@ -1,90 +1,93 @@
-"""How a request's body is received: the rules, for every host, without input and output."""
+"""The rules by which a request's body is read. They are the same for every host.
+
+They are generators that do no input or output: each yields how many bytes the host shall read
+next, at most, and is sent the piece that the host has read. That is `b""` at the end of the body,
+and None if the client has disconnected.
+"""
 
 import time
+from collections.abc import Generator
+from typing import NamedTuple, TypeVar
 
 from unisights._http.body import CHUNK_SIZE, BodyBuffer, BodyTooLargeError
+from unisights._http.responses import HTTPResponse
 from unisights.collector import Collector
 from unisights.request import RequestInfo
 
 DRAIN_SIZE = 512 * 1024 * 1024
+"""How much of a body is drained, in bytes, at most."""
+
 DRAIN_SECONDS = 10.0
-"""How much of a refused body is read and dropped, in bytes, and for how long."""
+"""For how long a body is drained, in seconds, at most."""
+
+Result = TypeVar("Result")
+
+Reading = Generator[int, bytes | None, Result]
+"""Yields sizes, is sent pieces, and returns a result."""
 
 
-class BodyReceiver:
-    """Receives the body of one request, or refuses the request.
-
-    The host reads at most `wanted` bytes and feeds them, until nothing is wanted. Then there is
-    either a `response`, or the `buffer` holds the whole body. The rest of a refused body is read
-    and dropped, so that its sender gets to read the response.
-
-    Args:
-        collector: what decides about the request.
-        info: the request.
-        length: how many bytes the body has, for hosts that do not tell where it ends.
+class EarlyResponse(NamedTuple):
+    """A response to a request whose whole body was not read.
 
     Attributes:
-        wanted: how many bytes to read next, at most; 0 at the end.
-        buffer: the body so far; None if the request was refused before its body.
-        response: the response to a request that is refused.
-        is_draining: whether what is read is dropped.
+        response: the response.
+        needs_drain: whether the client may be sending the rest of the body.
     """
 
-    __slots__ = (
-        *("_collector", "_deadline", "_info", "_left", "_length"),
-        *("buffer", "is_draining", "response", "wanted"),
-    )
+    response: HTTPResponse
+    needs_drain: bool
 
-    def __init__(self, collector: Collector, info: RequestInfo, length: int | None = None) -> None:
-        self._collector = collector
-        self._info = info
-        self._length = length
-        self.is_draining = False
-        self.buffer: BodyBuffer | None = None
-        self.response = collector.screen(info)
-        if self.response is None:
-            self.buffer = collector.buffer(info)
-            self.wanted = self._next_piece(length)
-        elif "expect" in info.headers:
-            # This sender asks before it sends its body: the response comes first.
-            self.wanted = 0
-        else:
-            self._drain(length)
 
-    def feed(self, chunk: bytes | None) -> None:
-        """Take what was read: nothing at the end of the body, None if the client went away."""
-        if self.is_draining:
-            self._drop(chunk)
-        elif chunk:
-            self._add(chunk)
-        elif chunk is None or self._length is not None:
-            self.wanted = 0
-            self.response = self._collector.cut_body(self._info)
-        else:
-            self.wanted = 0
+def receive_body(
+    collector: Collector, info: RequestInfo, *, length: int | None, client_waits: bool
+) -> Reading[BodyBuffer | EarlyResponse]:
+    """Screen a request and read its body.
 
-    def _add(self, chunk: bytes) -> None:
-        assert self.buffer is not None  # noqa: S101  # narrows a type
+    Args:
+        collector: decides about the request.
+        info: the request.
+        length: the length of the body, in bytes, for hosts that do not tell where it ends; None
+            for the others.
+        client_waits: whether the client sends no body before the host begins to read it.
+
+    Returns:
+        The whole body, or the response to a request that is answered without it.
+    """
+    response = collector.screen(info)
+    if response is not None:
+        return EarlyResponse(response, needs_drain=not client_waits)
+    buffer = collector.buffer(info)
+    while wanted := _next_size(buffer.size, length):
+        piece = yield wanted
+        if piece is None or (not piece and length is not None):
+            return EarlyResponse(collector.refuse_cut_body(info), needs_drain=False)
+        if not piece:
+            break
         try:
-            self.buffer.add(chunk)
+            buffer.add(piece)
         except BodyTooLargeError:
-            self.response = self._collector.too_large(self._info)
-            self._drain(None)
-        else:
-            left = None if self._length is None else self._length - self.buffer.size
-            self.wanted = self._next_piece(left)
+            return EarlyResponse(collector.refuse_too_large(info), needs_drain=True)
+    return buffer
 
-    def _drain(self, left: int | None) -> None:
-        self.is_draining = True
-        self._left = DRAIN_SIZE if left is None else min(DRAIN_SIZE, left)
-        self._deadline = time.monotonic() + DRAIN_SECONDS
-        self.wanted = self._next_piece(self._left)
 
-    def _drop(self, chunk: bytes | None) -> None:
-        self._left -= len(chunk or b"")
-        is_over = not chunk or time.monotonic() > self._deadline
-        self.wanted = 0 if is_over else self._next_piece(self._left)
+def drain_body(length: int | None) -> Reading[None]:
+    """Read and drop the rest of a body.
 
-    @staticmethod
-    def _next_piece(left: int | None) -> int:
-        return CHUNK_SIZE if left is None else max(0, min(CHUNK_SIZE, left))
+    A client that finds the connection closed while it sends may never read its response.
+
+    Args:
+        length: as for `receive_body`.
+    """
+    deadline = time.monotonic() + DRAIN_SECONDS
+    end = DRAIN_SIZE if length is None else min(DRAIN_SIZE, length)
+    size = 0
+    while (wanted := _next_size(size, end)) and time.monotonic() < deadline:
+        piece = yield wanted
+        if not piece:
+            break
+        size += len(piece)
+
+
+def _next_size(size: int, length: int | None) -> int:
+    """Return how many bytes to read after `size` bytes of `length`; 0 at the end."""
+    return CHUNK_SIZE if length is None else max(0, min(CHUNK_SIZE, length - size))

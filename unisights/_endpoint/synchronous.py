@@ -1,45 +1,59 @@
-"""An endpoint whose requests are served in the thread that brings them."""
-
-from collections.abc import Callable
+"""An endpoint for hosts that serve each request in a thread."""
 
 from unisights._endpoint.base import Endpoint, MakeRequest
-from unisights._endpoint.receiving import BodyReceiver
+from unisights._endpoint.receiving import (
+    EarlyResponse,
+    Reading,
+    Result,
+    drain_body,
+    receive_body,
+)
 from unisights._http.body import declared_length
 from unisights._http.responses import HTTPResponse
-from unisights.collector import Decision
+from unisights._http.wsgi import Read
+from unisights.collector import Decision, Refused
 from unisights.request import RequestInfo
-
-Read = Callable[[int], bytes | None]
-"""Reads at most so many bytes of a body: nothing at its end, None if the client went away."""
 
 
 class SyncEndpoint(Endpoint):
-    """Serves requests in threads."""
+    """Serves each request in the thread that calls it."""
 
     def serve(self, info: RequestInfo, read: Read, make_request: MakeRequest) -> HTTPResponse:
         """Serve a request.
 
         Args:
             info: the request.
-            read: reads its body.
-            make_request: makes the framework's request, given the body that was read.
+            read: reads the request's body.
+            make_request: makes the framework's request of the body that was read.
         """
-        receiver = BodyReceiver(self.collector, info, declared_length(info))
-        while receiver.wanted:
-            receiver.feed(read(receiver.wanted))
-        if receiver.response is not None:
-            return receiver.response
-        assert receiver.buffer is not None  # noqa: S101  # narrows a type
-        return self._settle(info, self.collector.accept(info, receiver.buffer), make_request)
+        # WSGI servers send "100 Continue" before they call the app, so no client waits for it.
+        length = declared_length(info)
+        reading = receive_body(self.collector, info, length=length, client_waits=False)
+        received = _run(reading, read)
+        if isinstance(received, EarlyResponse):
+            if received.needs_drain:
+                _run(drain_body(length), read)
+            return received.response
+        return self._finish(info, self.collector.accept(info, received), make_request)
 
-    def _settle(
+    def _finish(
         self, info: RequestInfo, decision: Decision, make_request: MakeRequest
     ) -> HTTPResponse:
         if decision.rejection is not None:
             self.delivery.keep_rejection_sync(decision.rejection)
-        payload = decision.payload
-        if payload is None:
-            assert decision.response is not None  # noqa: S101  # it has the one or the other
+        if isinstance(decision, Refused):
             return decision.response
+        payload = decision.payload
         outcome = self.delivery.deliver_sync(info, payload, lambda: make_request(payload.raw))
         return self.respond(info, payload, outcome)
+
+
+def _run(reading: Reading[Result], read: Read) -> Result:
+    piece: bytes | None = None
+    while True:
+        try:
+            wanted = reading.send(piece)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        piece = read(wanted)

@@ -1,4 +1,4 @@
-"""Requests as WSGI has them."""
+"""Requests as WSGI presents them."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -7,13 +7,19 @@ from typing import Any
 from unisights.request import RequestInfo
 
 Read = Callable[[int], bytes | None]
-"""Reads at most so many bytes of a body: nothing at its end, None if the client went away."""
+"""Reads at most the given number of bytes of a request's body. Returns `b""` at its end, and None
+if the client has disconnected or has sent something that is no body. Never raises."""
 
 
 def read_info(environ: Mapping[str, Any], path: str) -> RequestInfo:
-    """Take a snapshot of a request from its WSGI environment, or what Django makes of ASGI's."""
+    """Make the snapshot of a request.
+
+    Args:
+        environ: the request's WSGI environment, or `META`, which Django makes of an ASGI scope.
+        path: the request's whole path, without the query.
+    """
     headers = {
-        _NAMES.get(key) or _header_name(key): value
+        _HEADER_NAMES.get(key) or _header_name(key): value
         for key, value in environ.items()
         if key.startswith("HTTP_")
     }
@@ -30,11 +36,11 @@ def read_info(environ: Mapping[str, Any], path: str) -> RequestInfo:
 
 
 def _header_name(key: str) -> str:
-    """The header that a key of a WSGI environment is of."""
+    """Return the name of the header that a key of a WSGI environment stands for."""
     return key[5:].replace("_", "-").lower()
 
 
-_NAMES = {
+_HEADER_NAMES = {
     key: _header_name(key)
     for key in (
         *("HTTP_HOST", "HTTP_CONNECTION", "HTTP_USER_AGENT", "HTTP_ACCEPT", "HTTP_ORIGIN"),
@@ -44,25 +50,25 @@ _NAMES = {
         *("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REAL_IP"),
     )
 }
-"""What browsers and proxies send, once for all."""
+"""The names of the headers that browsers and proxies send, computed once."""
 
 
 def body_reader(environ: Mapping[str, Any]) -> Read:
-    """The reader of a WSGI request's body, past every limit that a framework puts before it."""
+    """Return a reader of a WSGI request's body that bypasses the framework's own size limits."""
     has_end = environ.get("wsgi.input_terminated") or environ.get("CONTENT_LENGTH", "").isdecimal()
     if not has_end:
-        # Neither a length nor a server that ends the stream: reading could wait forever.
+        # No length is declared and the server does not end the stream: a read might never return.
         return lambda _size: b""
     return safe_reader(environ["wsgi.input"].read)
 
 
 def safe_reader(read: Callable[[int], bytes]) -> Read:
-    """A reader that returns None where the other one raises: the client went away."""
+    """Return a reader that returns None where the given one raises."""
 
     def read_safely(size: int) -> bytes | None:
         try:
             return read(size)
-        except Exception:  # noqa: BLE001  # servers raise what they like
+        except Exception:  # noqa: BLE001  # each server raises its own exceptions
             return None
 
     return read_safely
