@@ -15,7 +15,6 @@ from unisights._endpoint.receiving import (
     drain_body,
     receive_body,
 )
-from unisights._http.body import BodyBuffer
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.log import log
 from unisights.collector import Decision, Refused
@@ -77,12 +76,11 @@ class AsyncEndpoint(Endpoint):
                     async with asyncio.timeout(DRAIN_SECONDS):
                         await _run(drain_body(length), read)
             return received.response
-        return await self._finish(info, await self._decide(info, received), make_request)
-
-    async def _decide(self, info: RequestInfo, buffer: BodyBuffer) -> Decision:
-        if buffer.is_costly:
-            return await asyncio.to_thread(self.collector.accept, info, buffer)
-        return self.collector.accept(info, buffer)
+        if received.is_costly:
+            decision = await asyncio.to_thread(self.collector.accept, info, received)
+        else:
+            decision = self.collector.accept(info, received)
+        return await self._finish(info, decision, make_request)
 
     async def _finish(
         self, info: RequestInfo, decision: Decision, make_request: MakeRequest

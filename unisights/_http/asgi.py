@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from unisights._http.cors import CACHED_ORIGINS, Headers
+from unisights._http.headers import COMMON_HEADERS
 from unisights._http.responses import HTTPResponse
 from unisights.request import RequestInfo, merge_headers
 
@@ -18,13 +19,15 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 def read_info(scope: Scope) -> RequestInfo:
     """Make the snapshot of a request from its HTTP scope."""
-    pairs = [
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in scope["headers"]
-    ]
-    headers = dict(pairs)
+    pairs = [*scope["headers"]]
+    headers = {
+        _HEADER_NAMES.get(name) or _header_name(name): value.decode("latin-1")
+        for name, value in pairs
+    }
     if len(headers) < len(pairs):
-        headers = merge_headers(pairs)
+        headers = merge_headers(
+            (_header_name(name), value.decode("latin-1")) for name, value in pairs
+        )
     client = scope.get("client")
     return RequestInfo(
         method=scope["method"],
@@ -32,6 +35,14 @@ def read_info(scope: Scope) -> RequestInfo:
         headers=MappingProxyType(headers),
         client=client[0] if client else None,
     )
+
+
+def _header_name(name: bytes) -> str:
+    """Decode the name of a header; some servers keep the capitals that the client sent."""
+    return name.decode("latin-1").lower()
+
+
+_HEADER_NAMES = {name.encode(): name for name in COMMON_HEADERS}
 
 
 class MessageReader:

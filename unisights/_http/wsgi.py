@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from unisights._http.headers import COMMON_HEADERS
 from unisights.request import RequestInfo
 
 Read = Callable[[int], bytes | None]
@@ -40,17 +41,7 @@ def _header_name(key: str) -> str:
     return key[5:].replace("_", "-").lower()
 
 
-_HEADER_NAMES = {
-    key: _header_name(key)
-    for key in (
-        *("HTTP_HOST", "HTTP_CONNECTION", "HTTP_USER_AGENT", "HTTP_ACCEPT", "HTTP_ORIGIN"),
-        *("HTTP_REFERER", "HTTP_COOKIE", "HTTP_ACCEPT_ENCODING", "HTTP_ACCEPT_LANGUAGE"),
-        *("HTTP_SEC_FETCH_SITE", "HTTP_SEC_FETCH_MODE", "HTTP_SEC_FETCH_DEST"),
-        *("HTTP_SEC_CH_UA", "HTTP_SEC_CH_UA_MOBILE", "HTTP_SEC_CH_UA_PLATFORM"),
-        *("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REAL_IP"),
-    )
-}
-"""The names of the headers that browsers and proxies send, computed once."""
+_HEADER_NAMES = {f"HTTP_{name.upper().replace('-', '_')}": name for name in COMMON_HEADERS}
 
 
 def body_reader(environ: Mapping[str, Any]) -> Read:
