@@ -57,7 +57,7 @@ def receive_body(
     if response is not None:
         return EarlyResponse(response, needs_drain=not client_waits)
     buffer = collector.buffer(info)
-    while wanted := _next_size(buffer.size, length):
+    while wanted := CHUNK_SIZE if length is None else min(CHUNK_SIZE, length - buffer.size):
         piece = yield wanted
         if piece is None or (not piece and length is not None):
             return EarlyResponse(collector.refuse_cut_body(info), needs_drain=False)
@@ -79,15 +79,9 @@ def drain_body(length: int | None) -> Reading[None]:
         length: as for `receive_body`.
     """
     deadline = time.monotonic() + DRAIN_SECONDS
-    end = DRAIN_SIZE if length is None else min(DRAIN_SIZE, length)
-    size = 0
-    while (wanted := _next_size(size, end)) and time.monotonic() < deadline:
-        piece = yield wanted
+    left = DRAIN_SIZE if length is None else min(DRAIN_SIZE, length)
+    while left > 0 and time.monotonic() < deadline:
+        piece = yield min(CHUNK_SIZE, left)
         if not piece:
             break
-        size += len(piece)
-
-
-def _next_size(size: int, length: int | None) -> int:
-    """Return how many bytes to read after `size` bytes of `length`; 0 at the end."""
-    return CHUNK_SIZE if length is None else max(0, min(CHUNK_SIZE, length - size))
+        left -= len(piece)

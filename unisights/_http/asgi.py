@@ -20,8 +20,9 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 def read_info(scope: Scope) -> RequestInfo:
     """Make the snapshot of a request from its HTTP scope."""
     pairs = [*scope["headers"]]
+    known = _HEADER_NAMES.get
     headers = {
-        _HEADER_NAMES.get(name) or _header_name(name): value.decode("latin-1")
+        known(name) or _header_name(name): value.decode("latin-1")
         for name, value in pairs
     }
     if len(headers) < len(pairs):
