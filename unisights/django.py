@@ -13,9 +13,9 @@ except ImportError as error:
 
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.synchronous import SyncEndpoint
-from unisights._http.body import declared_length
+from unisights._http.body import CHUNK_SIZE, StreamBody, declared_length
 from unisights._http.responses import HTTPResponse
-from unisights._http.wsgi import Read, body_reader, read_info, safe_reader
+from unisights._http.wsgi import read_body, read_info
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
@@ -51,10 +51,9 @@ def unisights_django(options: UnisightsOptions | None = None) -> UnisightsView[H
     def collect(request: HttpRequest) -> HttpResponse:
         if isinstance(request, ASGIRequest):
             _hold_signals(endpoint)
-        response = endpoint.serve(
-            _read_info(request), _body_reader(request), lambda body: _rewind(request, body)
-        )
-        return _to_response(response)
+        info = read_info(request.META, request.path)
+        body = _read_body(request, info)
+        return _to_response(endpoint.serve(info, body, lambda raw: _rewind(request, raw)))
 
     return _as_view(collect, endpoint.collector)
 
@@ -72,23 +71,9 @@ def unisights_django_async(
     endpoint = AsyncEndpoint(options or UnisightsOptions(), "inline")
 
     async def collect(request: HttpRequest) -> HttpResponse:
-        read_now = _body_reader(request)
-
-        async def read(size: int) -> bytes | None:
-            # Under ASGI Django has the whole body already, in memory or in a file.
-            piece = read_now(size)
-            if piece is not None and len(piece) == size:
-                await asyncio.sleep(0)  # There may be many such pieces: let others run between.
-            return piece
-
-        info = _read_info(request)
-        response = await endpoint.serve(
-            info,
-            read,
-            lambda body: _rewind(request, body),
-            length=None if isinstance(request, ASGIRequest) else declared_length(info),
-        )
-        return _to_response(response)
+        info = read_info(request.META, request.path)
+        body = _AsyncBody(_read_body(request, info))
+        return _to_response(await endpoint.serve(info, body, lambda raw: _rewind(request, raw)))
 
     return _as_view(collect, endpoint.collector)
 
@@ -114,17 +99,33 @@ def _hold_signals(endpoint: SyncEndpoint) -> None:
         async_to_sync(hold)()
 
 
-def _read_info(request: HttpRequest) -> RequestInfo:
-    return read_info(request.META, request.path)
+class _AsyncBody:
+    """A body that is read on an event loop; under ASGI Django has the whole of it already."""
+
+    def __init__(self, body: StreamBody) -> None:
+        self._body = body
+
+    @property
+    def has_ended(self) -> bool:
+        return self._body.has_ended
+
+    async def read(self) -> bytes | None:
+        piece = self._body.read()
+        if piece is not None and len(piece) == CHUNK_SIZE:
+            # Many such pieces may follow, and others use the event loop, too.
+            await asyncio.sleep(0)
+        return piece
 
 
-def _body_reader(request: HttpRequest) -> Read:
-    """Return a reader of the body that bypasses Django's own size limits."""
-    environ = getattr(request, "environ", None)
-    if environ is not None and not environ.get("CONTENT_LENGTH"):
+def _read_body(request: HttpRequest, info: RequestInfo) -> StreamBody:
+    """Return the body of the request, which bypasses Django's own size limits."""
+    if isinstance(request, ASGIRequest):
+        return StreamBody(request.read)
+    environ = getattr(request, "environ", {})
+    if environ and not environ.get("CONTENT_LENGTH"):
         # Django would read no chunked body: it takes a missing length for 0.
-        return body_reader(environ)
-    return safe_reader(request.read)
+        return read_body(environ, info)
+    return StreamBody(request.read, declared_length(info))
 
 
 def _rewind(request: HttpRequest, body: bytes) -> HttpRequest:

@@ -9,10 +9,12 @@ except ImportError as error:
     raise ImportError("unisights.flask needs Flask: pip install 'unisights[flask]'") from error
 
 from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._http.body import StreamBody, declared_length
 from unisights._http.responses import HTTPResponse
-from unisights._http.wsgi import Read, body_reader, read_info, safe_reader
+from unisights._http.wsgi import read_body, read_info
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
+from unisights.request import RequestInfo
 
 _METHODS = ["POST", "OPTIONS", "GET", "HEAD", "PUT", "PATCH", "DELETE"]
 
@@ -49,8 +51,8 @@ def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBluepri
     def collect() -> Response:
         actual = _actual_request()
         info = read_info(actual.environ, actual.script_root + actual.path)
-        response = endpoint.serve(info, _body_reader(actual), lambda body: _rewind(actual, body))
-        return _to_response(response)
+        body = _read_body(actual, info)
+        return _to_response(endpoint.serve(info, body, lambda raw: _rewind(actual, raw)))
 
     return blueprint
 
@@ -64,19 +66,19 @@ def _actual_request() -> Request:
     return actual
 
 
-def _body_reader(actual: Request) -> Read:
-    """Return a reader of the body that bypasses Flask's own size limits."""
+def _read_body(actual: Request, info: RequestInfo) -> StreamBody:
+    """Return the body of the request, even if the app has begun to read it before."""
     if "stream" not in vars(actual):
-        return body_reader(actual.environ)
-    # The app has begun to read the body, and Flask caches what it reads.
-    cached: io.BytesIO | None = None
+        return read_body(actual.environ, info)
+    # Flask keeps what was read through the request, and cannot read it from the server again.
+    kept: io.BytesIO | None = None
 
     def read(size: int) -> bytes:
-        nonlocal cached
-        cached = cached or io.BytesIO(actual.get_data())
-        return cached.read(size)
+        nonlocal kept
+        kept = kept or io.BytesIO(actual.get_data())
+        return kept.read(size)
 
-    return safe_reader(read)
+    return StreamBody(read, declared_length(info))
 
 
 def _rewind(actual: Request, body: bytes) -> Request:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unisights._endpoint.asynchronous import AsyncEndpoint
-from unisights._http.asgi import MessageReader, Receive, Scope, Send, read_info, send_response
+from unisights._http.asgi import ASGIBody, Receive, Scope, Send, read_info, send_response
 from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
 
@@ -30,7 +30,7 @@ class ASGIEndpoint(AsyncEndpoint):
         info = read_info(scope)
         response = await self.serve(
             info,
-            MessageReader(receive).read,
+            ASGIBody(receive),
             lambda body: self._make_request(scope, info, body),
             # The server sends "100 Continue" when the app calls `receive` for the first time.
             client_waits="expect" in info.headers,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from unisights._endpoint.base import Endpoint, MakeRequest
@@ -15,15 +15,12 @@ from unisights._endpoint.receiving import (
     drain_body,
     receive_body,
 )
+from unisights._http.body import AsyncBody
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.log import log
 from unisights.collector import Decision, Refused
 from unisights.config import DeliveryMode, UnisightsOptions
 from unisights.request import RequestInfo
-
-Read = Callable[[int], Awaitable[bytes | None]]
-"""Reads some bytes of a request's body, at most the given number if the host can choose. Returns
-`b""` at its end, and None if the client has disconnected. Never raises."""
 
 
 class AsyncEndpoint(Endpoint):
@@ -53,28 +50,26 @@ class AsyncEndpoint(Endpoint):
     async def serve(
         self,
         info: RequestInfo,
-        read: Read,
+        body: AsyncBody,
         make_request: MakeRequest,
         *,
-        length: int | None = None,
         client_waits: bool = False,
     ) -> HTTPResponse:
         """Serve a request.
 
         Args:
             info: the request.
-            read: reads the request's body.
+            body: its body.
             make_request: makes the framework's request of the body that was read.
-            length: the length of the body, in bytes, for hosts that do not tell where it ends.
             client_waits: whether the client sends no body before the host begins to read it.
         """
-        reading = receive_body(self.collector, info, length=length, client_waits=client_waits)
-        received = await _run(reading, read)
+        reading = receive_body(self.collector, info, body, client_waits=client_waits)
+        received = await _run(reading, body)
         if isinstance(received, EarlyResponse):
             if received.needs_drain:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(DRAIN_SECONDS):
-                        await _run(drain_body(length), read)
+                        await _run(drain_body(body), body)
             return received.response
         if received.is_costly:
             decision = await asyncio.to_thread(self.collector.accept, info, received)
@@ -94,12 +89,12 @@ class AsyncEndpoint(Endpoint):
         return self.respond(info, payload, outcome)
 
 
-async def _run(reading: Reading[Result], read: Read) -> Result:
+async def _run(reading: Reading[Result], body: AsyncBody) -> Result:
     piece: bytes | None = None
     while True:
         try:
-            wanted = reading.send(piece)
+            reading.send(piece)
         except StopIteration as end:
             result: Result = end.value
             return result
-        piece = await read(wanted)
+        piece = await body.read()

@@ -1,15 +1,14 @@
 """The rules by which a request's body is read. They are the same for every host.
 
-They are generators that do no input or output: each yields how many bytes the host shall read
-next, at most, and is sent the piece that the host has read. That is `b""` at the end of the body,
-and None if the client has disconnected.
+They are generators that do no input or output: wherever one yields, the host reads the next piece
+of the body and sends it in.
 """
 
 import time
 from collections.abc import Generator
 from typing import NamedTuple, TypeVar
 
-from unisights._http.body import CHUNK_SIZE, BodyBuffer, BodyTooLargeError
+from unisights._http.body import Body, BodyBuffer, BodyTooLargeError
 from unisights._http.responses import HTTPResponse
 from unisights.collector import Collector
 from unisights.request import RequestInfo
@@ -22,8 +21,8 @@ DRAIN_SECONDS = 10.0
 
 Result = TypeVar("Result")
 
-Reading = Generator[int, bytes | None, Result]
-"""Yields sizes, is sent pieces, and returns a result."""
+Reading = Generator[None, bytes | None, Result]
+"""Yields for each piece of a body, is sent what `read` of the body returns, returns a result."""
 
 
 class EarlyResponse(NamedTuple):
@@ -39,15 +38,14 @@ class EarlyResponse(NamedTuple):
 
 
 def receive_body(
-    collector: Collector, info: RequestInfo, *, length: int | None, client_waits: bool
+    collector: Collector, info: RequestInfo, body: Body, *, client_waits: bool = False
 ) -> Reading[BodyBuffer | EarlyResponse]:
     """Screen a request and read its body.
 
     Args:
         collector: decides about the request.
         info: the request.
-        length: the length of the body, in bytes, for hosts that do not tell where it ends; None
-            for the others.
+        body: its body, which the host reads.
         client_waits: whether the client sends no body before the host begins to read it.
 
     Returns:
@@ -57,12 +55,10 @@ def receive_body(
     if response is not None:
         return EarlyResponse(response, needs_drain=not client_waits)
     buffer = collector.buffer(info)
-    while wanted := CHUNK_SIZE if length is None else min(CHUNK_SIZE, length - buffer.size):
-        piece = yield wanted
-        if piece is None or (not piece and length is not None):
+    while not body.has_ended:
+        piece = yield
+        if piece is None:
             return EarlyResponse(collector.refuse_cut_body(info), needs_drain=False)
-        if not piece:
-            break
         try:
             buffer.add(piece)
         except BodyTooLargeError:
@@ -70,18 +66,15 @@ def receive_body(
     return buffer
 
 
-def drain_body(length: int | None) -> Reading[None]:
+def drain_body(body: Body) -> Reading[None]:
     """Read and drop the rest of a body.
 
     A client that finds the connection closed while it sends may never read its response.
-
-    Args:
-        length: as for `receive_body`.
     """
     deadline = time.monotonic() + DRAIN_SECONDS
-    left = DRAIN_SIZE if length is None else min(DRAIN_SIZE, length)
-    while left > 0 and time.monotonic() < deadline:
-        piece = yield min(CHUNK_SIZE, left)
-        if not piece:
+    size = 0
+    while not body.has_ended and size < DRAIN_SIZE and time.monotonic() < deadline:
+        piece = yield
+        if piece is None:
             break
-        left -= len(piece)
+        size += len(piece)

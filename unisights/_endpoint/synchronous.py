@@ -8,9 +8,8 @@ from unisights._endpoint.receiving import (
     drain_body,
     receive_body,
 )
-from unisights._http.body import declared_length
+from unisights._http.body import SyncBody
 from unisights._http.responses import HTTPResponse
-from unisights._http.wsgi import Read
 from unisights.collector import Decision, Refused
 from unisights.request import RequestInfo
 
@@ -18,21 +17,19 @@ from unisights.request import RequestInfo
 class SyncEndpoint(Endpoint):
     """Serves each request in the thread that calls it."""
 
-    def serve(self, info: RequestInfo, read: Read, make_request: MakeRequest) -> HTTPResponse:
+    def serve(self, info: RequestInfo, body: SyncBody, make_request: MakeRequest) -> HTTPResponse:
         """Serve a request.
 
         Args:
             info: the request.
-            read: reads the request's body.
+            body: its body.
             make_request: makes the framework's request of the body that was read.
         """
         # WSGI servers send "100 Continue" before they call the app, so no client waits for it.
-        length = declared_length(info)
-        reading = receive_body(self.collector, info, length=length, client_waits=False)
-        received = _run(reading, read)
+        received = _run(receive_body(self.collector, info, body), body)
         if isinstance(received, EarlyResponse):
             if received.needs_drain:
-                _run(drain_body(length), read)
+                _run(drain_body(body), body)
             return received.response
         return self._finish(info, self.collector.accept(info, received), make_request)
 
@@ -48,12 +45,12 @@ class SyncEndpoint(Endpoint):
         return self.respond(info, payload, outcome)
 
 
-def _run(reading: Reading[Result], read: Read) -> Result:
+def _run(reading: Reading[Result], body: SyncBody) -> Result:
     piece: bytes | None = None
     while True:
         try:
-            wanted = reading.send(piece)
+            reading.send(piece)
         except StopIteration as end:
             result: Result = end.value
             return result
-        piece = read(wanted)
+        piece = body.read()

@@ -21,10 +21,7 @@ def read_info(scope: Scope) -> RequestInfo:
     """Make the snapshot of a request from its HTTP scope."""
     pairs = [*scope["headers"]]
     known = _HEADER_NAMES.get
-    headers = {
-        known(name) or _header_name(name): value.decode("latin-1")
-        for name, value in pairs
-    }
+    headers = {known(name) or _header_name(name): value.decode("latin-1") for name, value in pairs}
     if len(headers) < len(pairs):
         headers = merge_headers(
             (_header_name(name), value.decode("latin-1")) for name, value in pairs
@@ -46,33 +43,29 @@ def _header_name(name: bytes) -> str:
 _HEADER_NAMES = {name.encode(): name for name in COMMON_HEADERS}
 
 
-class MessageReader:
-    """Reads a request's body from the server's messages.
+class ASGIBody:
+    """A request's body in the server's messages.
 
     Args:
         receive: the server's `receive`.
+
+    Attributes:
+        has_ended: whether the whole body has been read.
     """
 
-    __slots__ = ("_has_more", "_receive")
+    __slots__ = ("_receive", "has_ended")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._has_more = True
+        self.has_ended = False
 
-    async def read(self, _size: int) -> bytes | None:
-        """Read the next piece of the body; its size is the server's choice.
-
-        Returns:
-            The piece; `b""` at the end of the body; None if the client has disconnected.
-        """
-        while self._has_more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                return None
-            self._has_more = message.get("more_body", False)
-            if body := message.get("body", b""):
-                return bytes(body)
-        return b""
+    async def read(self) -> bytes | None:
+        """Read the next piece, of any size; None if the client has disconnected."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            return None
+        self.has_ended = not message.get("more_body", False)
+        return bytes(message.get("body", b""))
 
 
 async def send_response(send: Send, response: HTTPResponse) -> None:

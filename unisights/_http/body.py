@@ -1,6 +1,8 @@
 """A request's body: its declared length, its content encoding, and its greatest size."""
 
 import zlib
+from collections.abc import Callable
+from typing import Protocol
 
 from unisights.errors import InvalidJSONError
 from unisights.request import RequestInfo
@@ -20,6 +22,63 @@ _MAX_MEMBERS = 16
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _RAW_WINDOW = -zlib.MAX_WBITS
+
+
+class Body(Protocol):
+    """A request's body as a host presents it. Its `read` is sync or async, as the host is.
+
+    Attributes:
+        has_ended: whether the whole body has been read.
+    """
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the whole body has been read."""
+
+
+class SyncBody(Body, Protocol):
+    """A body that is read in a thread."""
+
+    def read(self) -> bytes | None:
+        """Read the next piece; None if the client has disconnected or sent what is no body."""
+
+
+class AsyncBody(Body, Protocol):
+    """A body that is read on an event loop."""
+
+    async def read(self) -> bytes | None:
+        """Read the next piece; None if the client has disconnected or sent what is no body."""
+
+
+class StreamBody:
+    """A body that is read from a stream.
+
+    Args:
+        read: reads at most the given number of bytes. It may raise; it returns `b""` at the end.
+        length: the length of the body, in bytes; None if the stream has an end of its own.
+
+    Attributes:
+        has_ended: whether the whole body has been read.
+    """
+
+    def __init__(self, read: Callable[[int], bytes], length: int | None = None) -> None:
+        self._read = read
+        self._left = length
+        self.has_ended = length == 0
+
+    def read(self) -> bytes | None:
+        """Read the next piece; None if the client has disconnected or sent what is no body."""
+        size = CHUNK_SIZE if self._left is None else min(CHUNK_SIZE, self._left)
+        try:
+            piece = self._read(size)
+        except Exception:  # noqa: BLE001  # each server raises its own exceptions
+            return None
+        if self._left is None:
+            self.has_ended = not piece
+            return piece
+        self._left -= len(piece)
+        self.has_ended = self._left <= 0
+        return piece or None
 
 
 class BodyTooLargeError(Exception):

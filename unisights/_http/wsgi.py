@@ -1,15 +1,12 @@
 """Requests as WSGI presents them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from unisights._http.body import StreamBody, declared_length
 from unisights._http.headers import COMMON_HEADERS
 from unisights.request import RequestInfo
-
-Read = Callable[[int], bytes | None]
-"""Reads at most the given number of bytes of a request's body. Returns `b""` at its end, and None
-if the client has disconnected or has sent something that is no body. Never raises."""
 
 
 def read_info(environ: Mapping[str, Any], path: str) -> RequestInfo:
@@ -44,22 +41,10 @@ def _header_name(key: str) -> str:
 _HEADER_NAMES = {f"HTTP_{name.upper().replace('-', '_')}": name for name in COMMON_HEADERS}
 
 
-def body_reader(environ: Mapping[str, Any]) -> Read:
-    """Return a reader of a WSGI request's body that bypasses the framework's own size limits."""
+def read_body(environ: Mapping[str, Any], info: RequestInfo) -> StreamBody:
+    """Return a request's body, which bypasses the framework's own size limits."""
     has_end = environ.get("wsgi.input_terminated") or environ.get("CONTENT_LENGTH", "").isdecimal()
     if not has_end:
         # No length is declared and the server does not end the stream: a read might never return.
-        return lambda _size: b""
-    return safe_reader(environ["wsgi.input"].read)
-
-
-def safe_reader(read: Callable[[int], bytes]) -> Read:
-    """Return a reader that returns None where the given one raises."""
-
-    def read_safely(size: int) -> bytes | None:
-        try:
-            return read(size)
-        except Exception:  # noqa: BLE001  # each server raises its own exceptions
-            return None
-
-    return read_safely
+        return StreamBody(lambda _size: b"", 0)
+    return StreamBody(environ["wsgi.input"].read, declared_length(info))
