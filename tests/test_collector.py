@@ -165,7 +165,12 @@ def test_a_body_too_large_once_inflated_is_413() -> None:
 
 def test_refusals_name_what_is_taken() -> None:
     """A body that is too large is told the limit."""
-    response = Collector(UnisightsOptions(max_payload_size=LIMIT)).refuse_too_large(info_of())
+    collector = Collector(UnisightsOptions(max_payload_size=LIMIT))
+    info = info_of()
+    buffer = collector.buffer(info)
+    assert collector.receive(info, buffer, b" " * LIMIT) is None
+    response = collector.receive(info, buffer, b" ")
+    assert response is not None
     assert response.status == 413
     assert json.loads(response.body) == {"error": "the body is larger than 1000 bytes"}
 

@@ -1,11 +1,13 @@
 """The core: decides about each request. It does no input or output and knows no framework.
 
-An endpoint uses it in three steps:
+An endpoint asks it before, while and after it reads the body:
 
-    response = collector.screen(info)           # before the body is read
-    if response is None:
-        buffer = collector.buffer(info)         # collects the body, up to the greatest size
-        decision = collector.accept(info, buffer)
+    response = collector.screen(info)
+    buffer = collector.buffer(info)
+    response = collector.receive(info, buffer, piece)   # for each piece of the body
+    decision = collector.accept(info, buffer)
+
+A response ends the request. Without one, the next step follows.
 """
 
 import logging
@@ -123,12 +125,35 @@ class Collector:
         length = headers.get("content-length", "")
         # int() takes long for many digits, and a number of that many is over any limit.
         if length.isdecimal() and (len(length) > 18 or int(length) > self.options.max_payload_size):
-            return self.refuse_too_large(info)
+            return self._refuse_too_large(info)
         return None
 
     def buffer(self, info: RequestInfo) -> BodyBuffer:
         """Make the buffer for the body of a request that `screen` let pass."""
         return BodyBuffer(self.options.max_payload_size, content_encoding(info))
+
+    def receive(
+        self, info: RequestInfo, buffer: BodyBuffer, piece: bytes | None
+    ) -> HTTPResponse | None:
+        """Add the next piece of a body to its buffer.
+
+        Args:
+            info: the request.
+            buffer: the request's buffer.
+            piece: the piece; None if the client has disconnected before the end of the body.
+
+        Returns:
+            The response if the request is refused now; None if not.
+        """
+        if piece is None:
+            # Clients disconnect all the time, so it is not logged.
+            self.counters.refuse("cut_body")
+            return self.responses.cut_body(info)
+        try:
+            buffer.add(piece)
+        except BodyTooLargeError:
+            return self._refuse_too_large(info)
+        return None
 
     def accept(self, info: RequestInfo, buffer: BodyBuffer) -> Decision:
         """Inflate, decode, decrypt and validate a whole body, and decide about it."""
@@ -138,7 +163,7 @@ class Collector:
             body = buffer.finish()
             payload = self.decode(body, selection)
         except BodyTooLargeError:
-            return Refused(self.refuse_too_large(info))
+            return Refused(self._refuse_too_large(info))
         except (InvalidJSONError, ValidationError) as error:
             return self._refuse_body(info, body or buffer.sent, error)
         payload.received_at = info.received_at
@@ -166,16 +191,9 @@ class Collector:
             return decode_selected(body, selection, server_secret=secret, checks=checks)
         return decode_unisights_payload(body, server_secret=secret, checks=checks)
 
-    def refuse_too_large(self, info: RequestInfo) -> HTTPResponse:
-        """Refuse a request whose body is larger than `max_payload_size`."""
+    def _refuse_too_large(self, info: RequestInfo) -> HTTPResponse:
         response = self.responses.too_large(info, self.options.max_payload_size)
         return self.refuse("too_large", response)
-
-    def refuse_cut_body(self, info: RequestInfo) -> HTTPResponse:
-        """Refuse a request whose client disconnected before the end of the body."""
-        # Clients disconnect all the time, so it is not logged.
-        self.counters.refuse("cut_body")
-        return self.responses.cut_body(info)
 
     def refuse(
         self, reason: RefusalReason, response: HTTPResponse, body: bytes = b""

@@ -17,7 +17,6 @@ from typing import Any
 
 from tests.fuzz.judges import Expected, expect
 from unisights import UnisightsOptions
-from unisights._http.body import BodyTooLargeError
 from unisights._http.responses import HTTPResponse
 from unisights.collector import Collector, Refused
 from unisights.request import RequestInfo, merge_headers
@@ -109,11 +108,9 @@ def answer(sent: Sent) -> HTTPResponse:
     if (refusal := collector.screen(info)) is not None:
         return refusal
     buffer = collector.buffer(info)
-    try:
-        for piece in sent.pieces:
-            buffer.add(piece)
-    except BodyTooLargeError:
-        return collector.refuse_too_large(info)
+    for piece in sent.pieces:
+        if (refusal := collector.receive(info, buffer, piece)) is not None:
+            return refusal
     decision = collector.accept(info, buffer)
     if isinstance(decision, Refused):
         return decision.response

@@ -7,18 +7,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from unisights._endpoint.base import Endpoint, MakeRequest
-from unisights._endpoint.receiving import (
-    DRAIN_SECONDS,
-    EarlyResponse,
-    Reading,
-    Result,
-    drain_body,
-    receive_body,
-)
+from unisights._endpoint.draining import drain_async
 from unisights._http.body import AsyncBody
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.log import log
-from unisights.collector import Decision, Refused
+from unisights.collector import Refused
 from unisights.config import DeliveryMode, UnisightsOptions
 from unisights.request import RequestInfo
 
@@ -63,23 +56,22 @@ class AsyncEndpoint(Endpoint):
             make_request: makes the framework's request of the body that was read.
             client_waits: whether the client sends no body before the host begins to read it.
         """
-        reading = receive_body(self.collector, info, body, client_waits=client_waits)
-        received = await _run(reading, body)
-        if isinstance(received, EarlyResponse):
-            if received.needs_drain:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(DRAIN_SECONDS):
-                        await _run(drain_body(body), body)
-            return received.response
-        if received.is_costly:
-            decision = await asyncio.to_thread(self.collector.accept, info, received)
+        collector = self.collector
+        response = collector.screen(info)
+        if response is not None:
+            if not client_waits:
+                await drain_async(body)
+            return response
+        buffer = collector.buffer(info)
+        while not body.has_ended:
+            response = collector.receive(info, buffer, await body.read())
+            if response is not None:
+                await drain_async(body)
+                return response
+        if buffer.is_costly:
+            decision = await asyncio.to_thread(collector.accept, info, buffer)
         else:
-            decision = self.collector.accept(info, received)
-        return await self._finish(info, decision, make_request)
-
-    async def _finish(
-        self, info: RequestInfo, decision: Decision, make_request: MakeRequest
-    ) -> HTTPResponse:
+            decision = collector.accept(info, buffer)
         if decision.rejection is not None:
             await self.delivery.keep_rejection(decision.rejection)
         if isinstance(decision, Refused):
@@ -87,14 +79,3 @@ class AsyncEndpoint(Endpoint):
         payload = decision.payload
         outcome = await self.delivery.deliver(info, payload, lambda: make_request(payload.raw))
         return self.respond(info, payload, outcome)
-
-
-async def _run(reading: Reading[Result], body: AsyncBody) -> Result:
-    piece: bytes | None = None
-    while True:
-        try:
-            reading.send(piece)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-        piece = await body.read()

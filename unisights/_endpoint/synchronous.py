@@ -1,16 +1,10 @@
 """An endpoint for hosts that serve each request in a thread."""
 
 from unisights._endpoint.base import Endpoint, MakeRequest
-from unisights._endpoint.receiving import (
-    EarlyResponse,
-    Reading,
-    Result,
-    drain_body,
-    receive_body,
-)
+from unisights._endpoint.draining import drain
 from unisights._http.body import SyncBody
 from unisights._http.responses import HTTPResponse
-from unisights.collector import Decision, Refused
+from unisights.collector import Refused
 from unisights.request import RequestInfo
 
 
@@ -25,17 +19,19 @@ class SyncEndpoint(Endpoint):
             body: its body.
             make_request: makes the framework's request of the body that was read.
         """
-        # WSGI servers send "100 Continue" before they call the app, so no client waits for it.
-        received = _run(receive_body(self.collector, info, body), body)
-        if isinstance(received, EarlyResponse):
-            if received.needs_drain:
-                _run(drain_body(body), body)
-            return received.response
-        return self._finish(info, self.collector.accept(info, received), make_request)
-
-    def _finish(
-        self, info: RequestInfo, decision: Decision, make_request: MakeRequest
-    ) -> HTTPResponse:
+        collector = self.collector
+        response = collector.screen(info)
+        if response is not None:
+            # Even if the client sent Expect: WSGI servers have sent "100 Continue" by now.
+            drain(body)
+            return response
+        buffer = collector.buffer(info)
+        while not body.has_ended:
+            response = collector.receive(info, buffer, body.read())
+            if response is not None:
+                drain(body)
+                return response
+        decision = collector.accept(info, buffer)
         if decision.rejection is not None:
             self.delivery.keep_rejection_sync(decision.rejection)
         if isinstance(decision, Refused):
@@ -43,14 +39,3 @@ class SyncEndpoint(Endpoint):
         payload = decision.payload
         outcome = self.delivery.deliver_sync(info, payload, lambda: make_request(payload.raw))
         return self.respond(info, payload, outcome)
-
-
-def _run(reading: Reading[Result], body: SyncBody) -> Result:
-    piece: bytes | None = None
-    while True:
-        try:
-            reading.send(piece)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-        piece = body.read()

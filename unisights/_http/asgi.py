@@ -50,7 +50,7 @@ class ASGIBody:
         receive: the server's `receive`.
 
     Attributes:
-        has_ended: whether the whole body has been read.
+        has_ended: whether there is nothing left to read.
     """
 
     __slots__ = ("_receive", "has_ended")
@@ -63,6 +63,7 @@ class ASGIBody:
         """Read the next piece, of any size; None if the client has disconnected."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
+            self.has_ended = True
             return None
         self.has_ended = not message.get("more_body", False)
         return bytes(message.get("body", b""))

@@ -28,12 +28,12 @@ class Body(Protocol):
     """A request's body as a host presents it. Its `read` is sync or async, as the host is.
 
     Attributes:
-        has_ended: whether the whole body has been read.
+        has_ended: whether there is nothing left to read.
     """
 
     @property
     def has_ended(self) -> bool:
-        """Whether the whole body has been read."""
+        """Whether there is nothing left to read."""
 
 
 class SyncBody(Body, Protocol):
@@ -58,7 +58,7 @@ class StreamBody:
         length: the length of the body, in bytes; None if the stream has an end of its own.
 
     Attributes:
-        has_ended: whether the whole body has been read.
+        has_ended: whether there is nothing left to read.
     """
 
     def __init__(self, read: Callable[[int], bytes], length: int | None = None) -> None:
@@ -72,12 +72,13 @@ class StreamBody:
         try:
             piece = self._read(size)
         except Exception:  # noqa: BLE001  # each server raises its own exceptions
+            self.has_ended = True
             return None
         if self._left is None:
             self.has_ended = not piece
             return piece
         self._left -= len(piece)
-        self.has_ended = self._left <= 0
+        self.has_ended = self._left <= 0 or not piece
         return piece or None
 
 
