@@ -21,7 +21,7 @@ class AsyncEndpoint(Endpoint):
 
     def __init__(self, options: UnisightsOptions, default: DeliveryMode) -> None:
         super().__init__(options, default)
-        # Until the lifespan begins, nothing promises to say when the process ends.
+        # Unless a lifespan begins, nobody but a signal says that the process ends.
         self.delivery.holds_signals = True
 
     @contextlib.asynccontextmanager

@@ -22,7 +22,7 @@ class SyncEndpoint(Endpoint):
         collector = self.collector
         response = collector.screen(info)
         if response is not None:
-            # Even if the client sent Expect: WSGI servers have sent "100 Continue" by now.
+            # Even if the client sent Expect: most WSGI servers send "100 Continue" by themselves.
             drain(body)
             return response
         buffer = collector.buffer(info)
