@@ -5,6 +5,7 @@ import io
 from unisights import RequestInfo
 from unisights._endpoint.base import Endpoint
 from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._http.body import StreamBody
 from unisights._http.responses import HTTPResponse
 
 INFO = RequestInfo(method="POST", path="/events", headers={"x-trace": "abc"})
@@ -12,7 +13,7 @@ INFO = RequestInfo(method="POST", path="/events", headers={"x-trace": "abc"})
 
 def serve(endpoint: SyncEndpoint, body: bytes, info: RequestInfo = INFO) -> HTTPResponse:
     """Send a body in this thread; the handler gets no request."""
-    return endpoint.serve(info, io.BytesIO(body).read, lambda _body: None)
+    return endpoint.serve(info, StreamBody(io.BytesIO(body).read), lambda _body: None)
 
 
 async def deliver(endpoint: Endpoint, body: bytes) -> HTTPResponse:

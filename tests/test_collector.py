@@ -13,7 +13,7 @@ from tests.support import make_body, seal
 from unisights import UnisightsOptions
 from unisights._http.body import OFFLOAD_SIZE, BodyBuffer, BodyTooLargeError
 from unisights._http.responses import HTTPResponse
-from unisights.collector import Collector
+from unisights.collector import Collector, Refused
 from unisights.errors import InvalidJSONError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
@@ -29,12 +29,12 @@ def info_of(method: str = "POST", **headers: str) -> RequestInfo:
 
 def accepted(
     collector: Collector, body: bytes, info: RequestInfo
-) -> UnisightsPayload | HTTPResponse | None:
-    """What becomes of a body."""
+) -> UnisightsPayload | HTTPResponse:
+    """The payload of a body that is accepted, or the response to one that is refused."""
     buffer = collector.buffer(info)
     buffer.add(body)
     decision = collector.accept(info, buffer)
-    return decision.payload or decision.response
+    return decision.response if isinstance(decision, Refused) else decision.payload
 
 
 def inflated(encoding: str, body: bytes, limit: int = LIMIT) -> bytes:
@@ -165,7 +165,12 @@ def test_a_body_too_large_once_inflated_is_413() -> None:
 
 def test_refusals_name_what_is_taken() -> None:
     """A body that is too large is told the limit."""
-    response = Collector(UnisightsOptions(max_payload_size=LIMIT)).too_large(info_of())
+    collector = Collector(UnisightsOptions(max_payload_size=LIMIT))
+    info = info_of()
+    buffer = collector.buffer(info)
+    assert collector.receive(info, buffer, b" " * LIMIT) is None
+    response = collector.receive(info, buffer, b" ")
+    assert response is not None
     assert response.status == 413
     assert json.loads(response.body) == {"error": "the body is larger than 1000 bytes"}
 

@@ -24,6 +24,7 @@ from tests.support import ROOT, SITE_ID, click, make_body, make_data, seal
 from unisights import ConfigurationError, UndeliveredError, UnisightsOptions
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._http.asgi import ASGIBody
 from unisights._spool.clock import boot_clock
 from unisights._spool.repair import repair_spool
 from unisights._spool.store import Spool
@@ -1132,12 +1133,12 @@ def test_on_reject_runs_where_the_handler_runs(make: Make) -> None:
     endpoint = AsyncEndpoint(options, "inline")
 
     async def send() -> int:
-        pieces = [b"", make_body(events=[{}])]
+        message = {"type": "http.request", "body": make_body(events=[{}])}
 
-        async def read(_size: int) -> bytes:
-            return pieces.pop()
+        async def receive() -> Any:
+            return message
 
-        return (await endpoint.serve(INFO, read, lambda _body: None)).status
+        return (await endpoint.serve(INFO, ASGIBody(receive), lambda _body: None)).status
 
     assert asyncio.run(send()) == 202
     wait_for(lambda: len(loops) == 2, "the handler's call")

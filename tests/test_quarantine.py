@@ -14,7 +14,7 @@ from tests.support import click, make_data, make_payload, seal
 from unisights import InvalidJSONError, Rejection, UnisightsOptions, ValidationError
 from unisights._decoding.decoding import decode
 from unisights._decoding.quarantine import Selection
-from unisights.collector import Collector
+from unisights.collector import Accepted, Collector
 from unisights.errors import Problem
 from unisights.request import RequestInfo
 from unisights.testing import objects
@@ -38,7 +38,8 @@ def _accepted(
     buffer = collector.buffer(INFO)
     buffer.add(body)
     decision = collector.accept(INFO, buffer)
-    return decision.payload, decision.rejection
+    payload = decision.payload if isinstance(decision, Accepted) else None
+    return payload, decision.rejection
 
 
 def _json(obj: Any) -> bytes:

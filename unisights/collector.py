@@ -1,11 +1,13 @@
-"""The core: decides about requests. It does no I/O and knows no framework.
+"""The core: decides about each request. It does no input or output and knows no framework.
 
-An adapter reads, asks, and writes:
+An endpoint asks it before, while and after it reads the body:
 
-    response = collector.screen(info)        # before the body is read
-    if response is None:
-        buffer = collector.buffer(info)   # is fed the body, and bounds it
-        decision = collector.accept(info, buffer)
+    response = collector.screen(info)
+    buffer = collector.buffer(info)
+    response = collector.receive(info, buffer, piece)   # for each piece of the body
+    decision = collector.accept(info, buffer)
+
+A response ends the request. Without one, the next step follows.
 """
 
 import logging
@@ -32,43 +34,62 @@ if TYPE_CHECKING:  # imported for those who quarantine
     from unisights._decoding.quarantine import Selection
 
 _LOGGED_BYTES = 2048
-"""At most so much of a refused body is logged in debug mode."""
+"""How many bytes of a refused body are logged in debug mode, at most."""
 
 
-class Decision(msgspec.Struct, frozen=True):
-    """What the collector has decided about a body: it has a payload or a response.
+class Accepted(msgspec.Struct, frozen=True):
+    """The decision to accept a body.
 
     Attributes:
-        payload: what is to be delivered.
-        response: the response to a body that is refused.
-        rejection: the record that is to be kept of it before the response.
+        payload: the payload to deliver.
+        rejection: the record of the events that were quarantined, if it is to be kept.
     """
 
-    payload: UnisightsPayload | None = None
-    response: HTTPResponse | None = None
+    payload: UnisightsPayload
     rejection: Rejection | None = None
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """The decision to refuse a body.
+
+    Attributes:
+        response: the response, with a status of 400, 413 or 422.
+        rejection: the record of the body, if it is to be kept.
+    """
+
+    response: HTTPResponse
+    rejection: Rejection | None = None
+
+
+Decision = Accepted | Refused
+"""What the collector decides about a body."""
+
+
+def _nothing_waits() -> Gauges:
+    return Gauges(0, 0)
+
+
 class Collector:
-    """Decides about the requests of one endpoint.
+    """Decides about the requests of one endpoint, and counts them.
+
+    Args:
+        options: the endpoint's options.
+        read_gauges: reads the gauges for `stats()`.
 
     Attributes:
         options: the endpoint's options.
-        responses: makes its answers.
-        limit: the greatest body that is taken, in bytes.
-        counters: what has been counted.
-        log: where to log what may happen very often.
-        measure: tells what is waiting; set by who has it.
+        responses: makes the endpoint's responses.
+        counters: the endpoint's counters.
+        log: the log for events that may occur very often.
     """
 
-    def __init__(self, options: UnisightsOptions) -> None:
+    def __init__(self, options: UnisightsOptions, read_gauges: ReadGauges = _nothing_waits) -> None:
         self.options = options
         self._cors = Cors(options.allow_origins)
         self.responses = Responses(self._cors, debug=options.debug)
-        self.limit = options.max_payload_size
         self.counters = Counters()
         self.log = ThrottledLog()
-        self.read_gauges: ReadGauges = lambda: Gauges(0, 0)
+        self._read_gauges = read_gauges
         self._make_selection: Callable[[], Selection] | None = None
         if options.invalid_events == "quarantine":
             self._make_selection = import_module("unisights._decoding.quarantine").Selection
@@ -80,13 +101,18 @@ class Collector:
         )
 
     def screen(self, info: RequestInfo) -> HTTPResponse | None:
-        """Answer what can be answered before the body is read; None if it is to be read."""
-        if self._cors.granted(info) is None:
+        """Decide about a request by its method and headers, before its body is read.
+
+        Returns:
+            The response to a preflight or to a request that is refused; None if the body is to
+            be read.
+        """
+        if not self._cors.is_allowed(info):
             return self.refuse("forbidden_origin", self.responses.forbidden_origin(info))
         if info.method != "POST":
             if info.method == "OPTIONS":
                 return self.responses.preflight(info)
-            # Scanners and health checks do this all the time: no news.
+            # Scanners and health checks do this all the time, so it is not logged.
             self.counters.refuse("wrong_method")
             return self.responses.wrong_method(info)
         headers = info.headers
@@ -97,65 +123,108 @@ class Collector:
             return self.refuse(
                 "wrong_content_encoding", self.responses.wrong_content_encoding(info)
             )
-        declared = headers.get("content-length", "")
-        # int() of a long digit string is costly; so long a one is over any limit.
-        if declared.isdecimal() and (len(declared) > 18 or int(declared) > self.limit):
-            return self.too_large(info)
+        length = headers.get("content-length", "")
+        # int() takes long for many digits, and a number of that many is over any limit.
+        if length.isdecimal() and (len(length) > 18 or int(length) > self.options.max_payload_size):
+            return self._refuse_too_large(info)
         return None
 
     def buffer(self, info: RequestInfo) -> BodyBuffer:
-        """Make what the body of a screened request is read into."""
-        return BodyBuffer(self.limit, content_encoding(info))
+        """Make the buffer for the body of a request that `screen` let pass."""
+        return BodyBuffer(self.options.max_payload_size, content_encoding(info))
 
-    def too_large(self, info: RequestInfo) -> HTTPResponse:
-        """Answer a body that is over the limit."""
-        return self.refuse("too_large", self.responses.too_large(info, self.limit))
+    def receive(
+        self, info: RequestInfo, buffer: BodyBuffer, piece: bytes | None
+    ) -> HTTPResponse | None:
+        """Add the next piece of a body to its buffer.
 
-    def cut_body(self, info: RequestInfo) -> HTTPResponse:
-        """Answer a body that has ended too early: its client went away."""
-        self.counters.refuse("cut_body")
-        return self.responses.cut_body(info)
+        Args:
+            info: the request.
+            buffer: the request's buffer.
+            piece: the piece; None if the client has disconnected before the end of the body.
+
+        Returns:
+            The response if the request is refused now; None if not.
+        """
+        if piece is None:
+            # Clients disconnect all the time, so it is not logged.
+            self.counters.refuse("cut_body")
+            return self.responses.cut_body(info)
+        try:
+            buffer.add(piece)
+        except BodyTooLargeError:
+            return self._refuse_too_large(info)
+        return None
 
     def accept(self, info: RequestInfo, buffer: BodyBuffer) -> Decision:
-        """Inflate, decode, decrypt and validate a body; the payload, or why it is refused."""
+        """Inflate, decode, decrypt and validate a whole body, and decide about it."""
         body = b""
         selection = self._make_selection() if self._make_selection else None
         try:
             body = buffer.finish()
             payload = self.decode(body, selection)
         except BodyTooLargeError:
-            return Decision(response=self.too_large(info))
+            return Refused(self._refuse_too_large(info))
         except (InvalidJSONError, ValidationError) as error:
             return self._refuse_body(info, body or buffer.sent, error)
         payload.received_at = info.received_at
         if self.options.debug:
             log(logging.INFO, "received", "received %d bytes: %r", len(body), payload)
         if selection is not None and selection.quarantined:
-            return self._split(info, payload, selection)
-        return Decision(payload)
+            return self._quarantine(info, payload, selection)
+        return Accepted(payload)
 
     def decode(self, body: bytes, selection: "Selection | None" = None) -> UnisightsPayload:
-        """Decode, decrypt and validate a body that has been read, as the options have it.
+        """Decode, decrypt and validate a body as the options say.
 
         Args:
-            body: the body.
-            selection: which of its events are wanted, if not all of them.
+            body: the body, inflated.
+            selection: selects the events that are wanted; None for all.
 
         Raises:
             InvalidJSONError: the body is not JSON.
-            ValidationError: it is not a valid payload.
+            ValidationError: the body is not a valid payload.
         """
         secret, checks = self.options.server_secret, self._checks
         return decode(body, server_secret=secret, checks=checks, selection=selection)
 
+    def _refuse_too_large(self, info: RequestInfo) -> HTTPResponse:
+        response = self.responses.too_large(info, self.options.max_payload_size)
+        return self.refuse("too_large", response)
+
+    def refuse(
+        self, reason: RefusalReason, response: HTTPResponse, body: bytes = b""
+    ) -> HTTPResponse:
+        """Count and log a refusal.
+
+        Args:
+            reason: why the request is refused.
+            response: the response to it.
+            body: its body, as far as it was read; debug mode logs the beginning.
+
+        Returns:
+            The response.
+        """
+        self.counters.refuse(reason)
+        status = response.status
+        if self.options.debug:
+            message = "refused with %d: %r; the body: %r"
+            values: tuple[object, ...] = (status, response.body, body[:_LOGGED_BYTES])
+            log(logging.WARNING, "refused", message, *values, reason=reason, status=status)
+        else:
+            # An attacker must not be able to fill the log.
+            message = "refused with %d, %s; debug=True tells why"
+            values = (status, reason)
+            self.log.log(logging.WARNING, "refused", message, *values, reason=reason, status=status)
+        return response
+
     def _refuse_body(
         self, info: RequestInfo, raw: bytes, error: InvalidJSONError | ValidationError
-    ) -> Decision:
-        """Refuse a body that was read; it is kept if anybody keeps such."""
+    ) -> Refused:
         reason, problems = classify(error)
-        response = self.refuse(reason, self.responses.refused(info, error), raw)
+        response = self.refuse(reason, self.responses.invalid_body(info, error), raw)
         if not self._keeps_rejections:
-            return Decision(response=response)
+            return Refused(response)
         rejection = Rejection(
             reason=reason,
             status=response.status,
@@ -164,12 +233,12 @@ class Collector:
             raw=raw,
             request=info,
         )
-        return Decision(response=response, rejection=rejection)
+        return Refused(response, rejection)
 
-    def _split(
+    def _quarantine(
         self, info: RequestInfo, payload: UnisightsPayload, selection: "Selection"
-    ) -> Decision:
-        """Keep apart what goes on and what was quarantined."""
+    ) -> Accepted:
+        """Count and log the events that the selection left out; record them if anybody wants it."""
         count = len(selection.quarantined)
         self.counters.add("quarantined", count)
         if self.options.debug:
@@ -180,7 +249,7 @@ class Collector:
             message = "quarantined %d events; debug=True tells why"
             self.log.log(logging.WARNING, "quarantined", message, count, count=count)
         if not self._keeps_rejections:
-            return Decision(payload)
+            return Accepted(payload)
         rejection = Rejection(
             reason="invalid_events",
             status=None,
@@ -190,31 +259,14 @@ class Collector:
             raw=payload.raw,
             request=info,
         )
-        return Decision(payload, rejection=rejection)
-
-    def refuse(
-        self, reason: RefusalReason, response: HTTPResponse, body: bytes = b""
-    ) -> HTTPResponse:
-        """Count a refusal and tell an operator of it; return its answer."""
-        self.counters.refuse(reason)
-        status = response.status
-        if self.options.debug:
-            message = "refused with %d: %r; the body: %r"
-            values: tuple[object, ...] = (status, response.body, body[:_LOGGED_BYTES])
-            log(logging.WARNING, "refused", message, *values, reason=reason, status=status)
-        else:
-            # An attacker must not fill the log.
-            message = "refused with %d, %s; debug=True tells why"
-            values = (status, reason)
-            self.log.log(logging.WARNING, "refused", message, *values, reason=reason, status=status)
-        return response
+        return Accepted(payload, rejection)
 
     def stats(self) -> Stats:
-        """What this endpoint has counted in this process, and what is waiting now."""
-        return self.counters.snapshot(self.read_gauges())
+        """Return what this endpoint has counted in this process, and what is waiting now."""
+        return self.counters.snapshot(self._read_gauges())
 
 
 def _is_json(content_type: str) -> bool:
-    """Whether a Content-Type says JSON; a missing one is taken as JSON."""
+    """Whether a Content-Type header means JSON; an empty or missing one does."""
     essence = content_type.partition(";")[0].strip().lower()
     return essence in {"application/json", ""}

@@ -1,5 +1,6 @@
-"""Django: the endpoint as a view, sync or async. Its path is the URLconf's."""
+"""Django: the endpoint as a sync or an async view. The URLconf gives it its path."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar, cast
 
@@ -12,44 +13,47 @@ except ImportError as error:
 
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.synchronous import SyncEndpoint
-from unisights._http.body import declared_length
+from unisights._http.body import CHUNK_SIZE, StreamBody, declared_length
 from unisights._http.responses import HTTPResponse
-from unisights._http.wsgi import Read, body_reader, read_info, safe_reader
+from unisights._http.wsgi import read_body, read_info
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
 
-Answer_co = TypeVar("Answer_co", covariant=True)
+Returned_co = TypeVar("Returned_co", covariant=True)
 
 
-class UnisightsView(Protocol[Answer_co]):
+class UnisightsView(Protocol[Returned_co]):
     """A view that serves the endpoint.
 
     Attributes:
-        collector: the endpoint's core; its `stats()` tell what it has counted.
+        collector: decides about the endpoint's requests; its `stats()` returns the counters.
     """
 
     collector: Collector
 
-    def __call__(self, request: HttpRequest) -> Answer_co:
-        """Answer a request."""
+    def __call__(self, request: HttpRequest) -> Returned_co:
+        """Serve a request."""
 
 
 def unisights_django(options: UnisightsOptions | None = None) -> UnisightsView[HttpResponse]:
-    """Make a sync view that serves the endpoint; exempt from CSRF, as beacons bring no token.
+    """Make a sync view that serves the endpoint.
 
-    The handler's second argument is Django's request, whose `body` can be read; with
-    `delivery="background"` or `"durable"`, it is the `RequestInfo`.
+    It is exempt from CSRF protection, as beacons have no token. The handler's second argument is
+    Django's request, whose `body` can be read; with `delivery="background"` or `"durable"`, it is
+    the `RequestInfo`.
+
+    Args:
+        options: the endpoint's options; None for the defaults. `path` is not used.
     """
     endpoint = SyncEndpoint(options or UnisightsOptions(), "inline")
 
     def collect(request: HttpRequest) -> HttpResponse:
         if isinstance(request, ASGIRequest):
             _defer_signals(endpoint)
-        response = endpoint.serve(
-            _read_info(request), _body_reader(request), lambda body: _rewind(request, body)
-        )
-        return _to_response(response)
+        info = read_info(request.META, request.path)
+        body = _read_body(request, info)
+        return _to_response(endpoint.serve(info, body, lambda raw: _rewind(request, raw)))
 
     return _as_view(collect, endpoint.collector)
 
@@ -57,78 +61,88 @@ def unisights_django(options: UnisightsOptions | None = None) -> UnisightsView[H
 def unisights_django_async(
     options: UnisightsOptions | None = None,
 ) -> UnisightsView[Awaitable[HttpResponse]]:
-    """Make an async view that serves the endpoint, for ASGI; exempt from CSRF likewise.
+    """Make an async view that serves the endpoint; otherwise it is like the sync view.
 
-    Async handlers run on the server's event loop, sync ones in a thread.
+    Async handlers run on the server's event loop, sync handlers in a thread.
+
+    Args:
+        options: the endpoint's options; None for the defaults. `path` is not used.
     """
-    # Django does not speak the lifespan protocol, so the endpoint holds signals.
     endpoint = AsyncEndpoint(options or UnisightsOptions(), "inline")
 
     async def collect(request: HttpRequest) -> HttpResponse:
-        read_now = _body_reader(request)
-
-        async def read(size: int) -> bytes | None:
-            # Under ASGI, Django has the whole body before it calls a view: this does not block.
-            return read_now(size)
-
-        info = _read_info(request)
-        response = await endpoint.serve(
-            info,
-            read,
-            lambda body: _rewind(request, body),
-            length=None if isinstance(request, ASGIRequest) else declared_length(info),
-        )
-        return _to_response(response)
+        info = read_info(request.META, request.path)
+        body = _AsyncBody(_read_body(request, info))
+        return _to_response(await endpoint.serve(info, body, lambda raw: _rewind(request, raw)))
 
     return _as_view(collect, endpoint.collector)
 
 
 def _as_view(
-    collect: Callable[[HttpRequest], Answer_co], collector: Collector
-) -> UnisightsView[Answer_co]:
+    collect: Callable[[HttpRequest], Returned_co], collector: Collector
+) -> UnisightsView[Returned_co]:
     view = cast("Any", collect)
     view.collector = collector
-    # What Django's decorator does; that one hides a coroutine function before Django 5.
+    # As `csrf_exempt` does, which before Django 5 hides that a view is a coroutine function.
     view.csrf_exempt = True
-    return cast("UnisightsView[Answer_co]", view)
+    return cast("UnisightsView[Returned_co]", view)
 
 
 def _defer_signals(endpoint: SyncEndpoint) -> None:
-    """Under ASGI, a sync view runs beside the server's thread; signals are handled there."""
+    """Defer signals from the server's main thread; under ASGI, sync views run in another."""
 
-    async def hold() -> None:  # where it runs is what matters
+    async def defer() -> None:  # `async_to_sync` runs it on the server's event loop
         endpoint.delivery.defer_signals()
 
     if not endpoint.delivery.defers_signals:
         endpoint.delivery.defers_signals = True
-        async_to_sync(hold)()
+        async_to_sync(defer)()
 
 
-def _read_info(request: HttpRequest) -> RequestInfo:
-    return read_info(request.META, request.path)
+class _AsyncBody:
+    """A body that is read on an event loop; under ASGI Django has the whole of it already."""
+
+    def __init__(self, body: StreamBody) -> None:
+        self._body = body
+
+    @property
+    def has_ended(self) -> bool:
+        return self._body.has_ended
+
+    async def read(self) -> bytes | None:
+        piece = self._body.read()
+        if piece is not None and len(piece) == CHUNK_SIZE:
+            # Many such pieces may follow, and others use the event loop, too.
+            await asyncio.sleep(0)
+        return piece
 
 
-def _body_reader(request: HttpRequest) -> Read:
-    """A reader that no limit of Django's comes before, and that takes chunked bodies."""
-    environ = getattr(request, "environ", None)
-    if environ is not None and not environ.get("CONTENT_LENGTH"):
-        # Django takes a body without a length for none.
-        return body_reader(environ)
-    return safe_reader(request.read)
+def _read_body(request: HttpRequest, info: RequestInfo) -> StreamBody:
+    """Return the body of the request, which bypasses Django's own size limits."""
+    if isinstance(request, ASGIRequest):
+        return StreamBody(request.read)
+    environ = getattr(request, "environ", {})
+    if environ and not environ.get("CONTENT_LENGTH"):
+        # Django would read no chunked body: it takes a missing length for 0.
+        return read_body(environ, info)
+    return StreamBody(request.read, declared_length(info))
 
 
 def _rewind(request: HttpRequest, body: bytes) -> HttpRequest:
-    """Let the handler read the body that was read already."""
-    request._body = body  # noqa: SLF001  # there is no public way
+    """Let the handler read the body again.
+
+    Django has no public way to do so: `body` cannot be set, and cannot be read after the stream.
+    """
+    request._body = body  # noqa: SLF001
     return request
 
 
 def _to_response(response: HTTPResponse) -> HttpResponse:
     headers = dict(response.headers)
-    if response.status != 204:
-        headers["content-length"] = str(len(response.body))
+    if (length := response.content_length) is not None:
+        headers["content-length"] = str(length)
     django_response = HttpResponse(response.body, status=response.status, headers=headers)
     if not response.body:
-        # Django's own content type must not stay where the response has none.
+        # Django adds a content type of its own, which an empty response must not have.
         del django_response["content-type"]
     return django_response

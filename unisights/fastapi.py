@@ -1,10 +1,9 @@
-"""FastAPI: the endpoint as a router, with its schema in the app's OpenAPI."""
+"""FastAPI: the endpoint as a router, which shows the payload's schema in the app's OpenAPI."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import cached_property
 from inspect import getclosurevars
-from types import MethodType
-from typing import Any, cast
+from typing import Any
 
 try:
     from fastapi import APIRouter, Request, Response
@@ -18,17 +17,19 @@ except ImportError as error:
 
 from unisights._endpoint.asgi import ASGIEndpoint
 from unisights._http.asgi import Message, Receive, Scope, Send
+from unisights._http.openapi import describe_request, describe_responses
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
-from unisights.schema import inlined_schema
+
+_RouteHandler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class UnisightsRouter(APIRouter):
     """A router that serves the endpoint.
 
     Attributes:
-        collector: the endpoint's core; its `stats()` tell what it has counted.
+        collector: decides about the endpoint's requests; its `stats()` returns the counters.
     """
 
     collector: Collector
@@ -37,71 +38,80 @@ class UnisightsRouter(APIRouter):
 def unisights_fastapi(options: UnisightsOptions | None = None) -> UnisightsRouter:
     """Make a router that serves the endpoint, to be passed to `app.include_router`.
 
-    Prefixes, tags and dependencies of `include_router` work as for any router; preflights pass
-    the dependencies by, as browsers send them without cookies. The handler's second argument is
-    FastAPI's `Request`, whose body can be read again; with `delivery="background"` or
+    The prefixes, tags and dependencies of `include_router` work as for any router. Preflights do
+    not run the dependencies, as browsers send them without cookies. The handler's second argument
+    is FastAPI's `Request`, whose body can be read again; with `delivery="background"` or
     `"durable"`, it is the `RequestInfo`.
+
+    Args:
+        options: the endpoint's options; None for the defaults.
     """
     options = options or UnisightsOptions()
     endpoint = ASGIEndpoint(options, _make_request)
-    collect = _Collect(endpoint)
-    router = UnisightsRouter(lifespan=endpoint.lifespan, route_class=_Route)
+
+    async def collect(request: Request) -> Response:
+        return _EndpointResponse(endpoint, request)
+
+    class EndpointRoute(_Route):
+        serve = staticmethod(endpoint.__call__)
+
+    router = UnisightsRouter(lifespan=endpoint.lifespan, route_class=EndpointRoute)
     router.collector = endpoint.collector
     bare = options.path.rstrip("/")
-    # FastAPI would redirect from the one to the other, and a beacon does not follow.
+    # With and without the trailing slash: FastAPI would redirect, and no beacon would follow.
     for path in {options.path: None, f"{bare}/": None, bare or "/": None}:
         router.add_api_route(
             path,
-            collect.answer,
+            collect,
             methods=["POST"],
             name="unisights_collect",
             summary="Receive analytics events",
-            description="Takes in one batch of events of the unisights browser client.",
+            description="Receives the events of one beacon of the unisights browser client.",
             tags=["unisights"],
             response_class=Response,
-            responses=_documented_responses(),
-            openapi_extra=_documented_request(),
+            responses=describe_responses(),
+            openapi_extra=describe_request(),
             include_in_schema=path == options.path,
         )
-        # All other methods: preflights and refusals.
+        # Preflights, and all other methods, which are refused.
         router.routes.append(Route(path, endpoint=endpoint, include_in_schema=False))
     return router
 
 
-class _Collect:
-    """The endpoint as a function that FastAPI calls once it has run the dependencies."""
-
-    def __init__(self, endpoint: ASGIEndpoint) -> None:
-        self.endpoint = endpoint
-
-    async def answer(self, request: Request) -> Response:
-        return _EndpointResponse(self.endpoint, request)
-
-
 class _Route(APIRoute):
-    """Serves the endpoint itself wherever FastAPI has nothing to do: with no dependencies."""
+    """A route that calls the endpoint itself if FastAPI has no dependencies to run before it."""
 
-    _has_dependencies = False
+    serve: Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
+    _is_direct = True
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI asks for it wherever the router is included, maybe with dependencies."""
+    def get_route_handler(self) -> _RouteHandler:
+        """Make the handler of the route; FastAPI asks for one wherever the router is included."""
         handler = super().get_route_handler()
-        # What has replaced FastAPI's own function has its reasons: it is called.
-        dependant = getclosurevars(handler).nonlocals.get("dependant")
-        if dependant is None or dependant.dependencies:
-            self._has_dependencies = True
+        if not _has_no_dependencies(handler):
+            self._is_direct = False
         return handler
 
     def handle(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
-        """Serve a request that has matched."""
-        if self._has_dependencies:
-            return super().handle(scope, receive, send)
-        collect = cast("_Collect", cast("MethodType", self.endpoint).__self__)
-        return collect.endpoint(scope, receive, send)
+        """Serve a request that the route matches."""
+        if self._is_direct:
+            return self.serve(scope, receive, send)
+        return super().handle(scope, receive, send)
+
+
+def _has_no_dependencies(handler: _RouteHandler) -> bool:
+    """Whether a route handler is FastAPI's own and has no dependencies to run.
+
+    FastAPI has no public way to ask. A route's `dependencies` are those of the route before its
+    router was included; what inclusions add is known to the handler alone, in a variable of its
+    closure. If that variable is missing, because FastAPI has changed or because instrumentation
+    has wrapped the handler, the answer is False and FastAPI calls its handler as for any route.
+    """
+    dependant = getclosurevars(handler).nonlocals.get("dependant")
+    return dependant is not None and not dependant.dependencies
 
 
 class _EndpointResponse(Response):
-    """Runs the endpoint in the place of a response, once FastAPI has run the dependencies."""
+    """A response that runs the endpoint when it is sent, after the dependencies have run."""
 
     def __init__(self, endpoint: ASGIEndpoint, request: Request) -> None:
         super().__init__()
@@ -114,16 +124,16 @@ class _EndpointResponse(Response):
             await self.background()
 
     @cached_property
-    def _chunks(self) -> AsyncIterator[bytes]:
-        """The body's pieces, also if a dependency has read the body before."""
+    def _pieces(self) -> AsyncIterator[bytes]:
+        """The pieces of the body, even if a dependency has read it before."""
         return self._request.stream()
 
     async def _receive(self) -> Message:
         try:
-            chunk = await anext(self._chunks, None)
+            piece = await anext(self._pieces, None)
         except ClientDisconnect:
             return {"type": "http.disconnect"}
-        return {"type": "http.request", "body": chunk or b"", "more_body": chunk is not None}
+        return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
 
 
 def _make_request(scope: Scope, _info: RequestInfo, body: bytes) -> Request:
@@ -131,45 +141,3 @@ def _make_request(scope: Scope, _info: RequestInfo, body: bytes) -> Request:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return Request(scope, receive)
-
-
-def _documented_request() -> dict[str, Any]:
-    content = {"application/json": {"schema": inlined_schema()}}
-    return {"requestBody": {"required": True, "content": content}}
-
-
-def _documented_responses() -> dict[int | str, dict[str, Any]]:
-    text = {"type": "string"}
-    received = _object(
-        {
-            "status": text,
-            "session_id": {"type": "string", "format": "uuid"},
-            "quarantined": {
-                "type": "integer",
-                "minimum": 1,
-                "description": "How many events were invalid, if some were and were quarantined.",
-            },
-        }
-    )
-    error = _object({"error": text})
-    problem = _object({"pointer": text, "rule": text, "message": text})
-    invalid = _object({"error": text, "errors": {"type": "array", "items": problem}})
-    return {
-        200: _documented("The payload was valid and the handler has run.", received),
-        202: _documented("The payload was valid and the handler will run.", received),
-        400: _documented("The body is not JSON.", error),
-        403: _documented("Pages of this origin may not send.", error),
-        413: _documented("The body is too large.", error),
-        415: _documented("The content type is not JSON.", error),
-        422: _documented("The payload is not valid; every problem is listed.", invalid),
-        500: _documented("The handler failed.", error),
-        503: _documented("The queue or spool is full, or the server is shutting down.", error),
-    }
-
-
-def _documented(description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties}

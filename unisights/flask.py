@@ -9,10 +9,12 @@ except ImportError as error:
     raise ImportError("unisights.flask needs Flask: pip install 'unisights[flask]'") from error
 
 from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._http.body import StreamBody, declared_length
 from unisights._http.responses import HTTPResponse
-from unisights._http.wsgi import Read, body_reader, read_info
+from unisights._http.wsgi import read_body, read_info
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
+from unisights.request import RequestInfo
 
 _METHODS = ["POST", "OPTIONS", "GET", "HEAD", "PUT", "PATCH", "DELETE"]
 
@@ -21,7 +23,7 @@ class UnisightsBlueprint(Blueprint):
     """A blueprint that serves the endpoint.
 
     Attributes:
-        collector: the endpoint's core; its `stats()` tell what it has counted.
+        collector: decides about the endpoint's requests; its `stats()` returns the counters.
     """
 
     collector: Collector
@@ -30,9 +32,12 @@ class UnisightsBlueprint(Blueprint):
 def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBlueprint:
     """Make a blueprint that serves the endpoint, to be passed to `app.register_blueprint`.
 
-    By default the handler runs in the background, after the answer, and its second argument is
-    the `RequestInfo`. With `delivery="inline"` it runs before the answer, and its second
+    By default the handler runs in the background, after the response, and its second argument is
+    the `RequestInfo`. With `delivery="inline"` it runs before the response, and its second
     argument is Flask's `Request`, whose body can be read again.
+
+    Args:
+        options: the endpoint's options; None for the defaults.
     """
     options = options or UnisightsOptions()
     endpoint = SyncEndpoint(options, "background")
@@ -44,25 +49,40 @@ def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBluepri
         options.path, methods=_METHODS, provide_automatic_options=False, strict_slashes=False
     )
     def collect() -> Response:
-        # The proxy is bound to this thread and this request; the object behind it is not.
-        actual: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        actual = _actual_request()
         info = read_info(actual.environ, actual.script_root + actual.path)
-        return _to_response(
-            endpoint.serve(info, _body_reader(actual), lambda body: _rewind(actual, body))
-        )
+        body = _read_body(actual, info)
+        return _to_response(endpoint.serve(info, body, lambda raw: _rewind(actual, raw)))
 
     return blueprint
 
 
-def _body_reader(actual: Request) -> Read:
-    """A reader that no limit of Flask's comes before, of the body that may have been read."""
-    if "stream" in vars(actual):  # Somebody has asked for the body, and it is cached.
-        return io.BytesIO(actual.get_data()).read
-    return body_reader(actual.environ)
+def _actual_request() -> Request:
+    """Return the request itself: Flask's proxy for it works in this thread only.
+
+    Despite its underscore, the method is the one that Flask documents for this.
+    """
+    actual: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    return actual
+
+
+def _read_body(actual: Request, info: RequestInfo) -> StreamBody:
+    """Return the body of the request, even if the app has begun to read it before."""
+    if "stream" not in vars(actual):
+        return read_body(actual.environ, info)
+    # Flask keeps what was read through the request, and cannot read it from the server again.
+    kept: io.BytesIO | None = None
+
+    def read(size: int) -> bytes:
+        nonlocal kept
+        kept = kept or io.BytesIO(actual.get_data())
+        return kept.read(size)
+
+    return StreamBody(read, declared_length(info))
 
 
 def _rewind(actual: Request, body: bytes) -> Request:
-    """Let the handler read the body that was read already."""
+    """Let the handler read the body again."""
     actual.environ["wsgi.input"] = io.BytesIO(body)
     actual.environ["CONTENT_LENGTH"] = str(len(body))
     actual.environ.pop("HTTP_TRANSFER_ENCODING", None)
@@ -72,6 +92,6 @@ def _rewind(actual: Request, body: bytes) -> Request:
 def _to_response(response: HTTPResponse) -> Response:
     flask_response = Response(response.body, response.status, [*response.headers])
     if not response.body:
-        # Flask's own content type must not stay where the response has none.
+        # Flask adds a content type of its own, which an empty response must not have.
         del flask_response.headers["Content-Type"]
     return flask_response

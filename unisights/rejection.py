@@ -1,4 +1,4 @@
-"""What is kept of a body that was refused, or of which events were quarantined."""
+"""The record of a body that was refused as invalid, or of which events were quarantined."""
 
 import base64
 from dataclasses import dataclass, field
@@ -9,26 +9,28 @@ from unisights.request import RequestInfo
 from unisights.schema import SCHEMA_VERSION
 
 RejectionReason = Literal["invalid_json", "undecryptable", "invalid_payload", "invalid_events"]
-"""Why something was rejected: codes that do not change."""
+"""Why there is a rejection, as a stable code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """What `on_reject` gets.
+    """The record of one rejection, which `on_reject` is called with.
 
     Attributes:
-        reason: `"invalid_json"`: the body is not JSON; `"undecryptable"`: it is an encrypted
-            payload that cannot be decrypted, or is not what it claims to be; `"invalid_payload"`:
-            more than events breaks the schema; `"invalid_events"`: nothing but events does.
-        status: what the body was refused with, 400 or 422; None if it was not: only some of its
-            events were quarantined.
-        problems: what is wrong, at most 100 problems.
-        quarantined: the indexes, in the batch as received, of all events that were quarantined;
-            empty if the whole body was refused.
-        schema_version: the version of the schema that it was judged by.
-        received_at: when it came, in milliseconds since the Unix epoch, by this host's clock.
-        raw: the body as received, inflated if it came compressed.
-        request: the request that brought it.
+        reason: `"invalid_json"`: the body is not JSON. `"undecryptable"`: the body is an encrypted
+            payload that cannot be decrypted, or whose tag or site id is wrong. `"invalid_payload"`:
+            the payload breaks the schema outside of its events, too. `"invalid_events"`: the
+            payload breaks the schema in its events only.
+        status: the status of the response that refused the body, 400 or 422; None if the body
+            was accepted and only some of its events were quarantined.
+        problems: the problems of the body, at most 100.
+        quarantined: the indexes of the quarantined events in the body's list of events; empty if
+            the whole body was refused.
+        schema_version: the version of the schema that the body was validated against.
+        received_at: when the request arrived, in milliseconds since the Unix epoch, by the clock
+            of this host.
+        raw: the body as received, but inflated if it was compressed and can be inflated.
+        request: the request that brought the body.
     """
 
     reason: RejectionReason
@@ -41,10 +43,10 @@ class Rejection:
     request: RequestInfo = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it ready for `json.dumps`.
+        """Return all of it, ready for `json.dumps`.
 
-        Each problem has the index of its event, or null; the body is in `body`, or, if it is not
-        UTF-8, as base64 in `body_base64`.
+        The `event` of each problem is the index of the event that it is in, or None. The body is
+        in `body` if it is UTF-8; otherwise it is in `body_base64`, as Base64.
         """
         return {
             "reason": self.reason,
@@ -59,24 +61,24 @@ class Rejection:
 
 
 def classify(error: UnisightsError) -> tuple[RejectionReason, tuple[Problem, ...]]:
-    """Why a body is refused, and what is wrong with it."""
+    """Return the reason for refusing a body that decoding raised an error for, and its problems."""
     if isinstance(error, InvalidJSONError):
         return "invalid_json", (Problem("", "json", str(error)),)
     problems: tuple[Problem, ...] = getattr(error, "problems", ())
     if isinstance(error, DecryptionError):
         return "undecryptable", problems
-    # What is wrong outside of events is found first.
+    # Problems outside of the events come first.
     is_of_events = all(problem.event is not None for problem in problems[:1])
     return "invalid_events" if is_of_events else "invalid_payload", problems
 
 
 def describe_problems(problems: tuple[Problem, ...]) -> list[dict[str, Any]]:
-    """Problems as they are kept, ready for JSON."""
+    """Return problems ready for `json.dumps`, each with the index of its event."""
     return [{**problem.to_dict(), "event": problem.event} for problem in problems]
 
 
 def describe_body(raw: bytes) -> dict[str, str]:
-    """A body as it is written into JSON: as text if it is some."""
+    """Return the members that hold a body in JSON: as text if it is UTF-8, otherwise as Base64."""
     try:
         return {"body": raw.decode()}
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""What the collector knows of a request, whichever framework brought it."""
+"""The snapshot of a request, which is the same for every framework."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -16,13 +16,13 @@ class RequestInfo(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     Attributes:
         method: the HTTP method, in upper case.
-        path: the request's path, without the query.
-        headers: the request's headers, their names in lower case; a header that came several
-            times is joined by commas.
-        client: the peer's address as the server knows it (behind a proxy, the proxy's, unless
-            the server was told to trust its headers), or None.
-        received_at: when the request came, in milliseconds since the Unix epoch, by this host's
-            clock.
+        path: the request's whole path, without the query.
+        headers: the request's headers by their names in lower case. The values of a header that
+            was sent several times are joined by `", "`.
+        client: the IP address of the peer as the server reports it, or None if it is unknown.
+            Behind a proxy it is the proxy's, unless the server is told to trust its headers.
+        received_at: when the request arrived, in milliseconds since the Unix epoch, by the clock
+            of this host.
     """
 
     method: str
@@ -32,7 +32,7 @@ class RequestInfo(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     received_at: int = msgspec.field(default_factory=_now)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what is known of it, but for its time, ready for `json.dumps`."""
+        """Return all of it except `received_at`, ready for `json.dumps`."""
         return {
             "method": self.method,
             "path": self.path,
@@ -42,7 +42,7 @@ class RequestInfo(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 def merge_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """One value for each name: those of a header that came several times are joined by commas."""
+    """Return one value for each name; the values of a repeated name are joined by `", "`."""
     merged: dict[str, str] = {}
     for name, value in pairs:
         merged[name] = f"{merged[name]}, {value}" if name in merged else value

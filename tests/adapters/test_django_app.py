@@ -1,5 +1,6 @@
 """What Django alone has: views as Django sees them, its request, its limits, its middleware."""
 
+import asyncio
 import inspect
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 pytest.importorskip("django")
 
 from tests.adapters.apps import django_app, set_up_django
-from tests.adapters.drivers import Call, call_asgi, call_wsgi
+from tests.adapters.drivers import Call, acall_asgi, call_asgi, call_wsgi
 from tests.support import make_body
 from unisights import UnisightsOptions
+from unisights._http.body import StreamBody
 from unisights.django import unisights_django, unisights_django_async
 
 JSON = {"content-type": "application/json"}
@@ -84,6 +86,41 @@ def test_the_body_may_have_been_read_before(kind: str) -> None:
     assert answer.status == 200
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+def test_the_event_loop_runs_others_between_pieces(
+    monkeypatch: pytest.MonkeyPatch, content_type: str
+) -> None:
+    """A large body, accepted or drained, is read in pieces, and others run in between."""
+    turns = 0
+    turns_at_reads = set()
+    read = StreamBody.read
+
+    def note(body: StreamBody) -> bytes | None:
+        turns_at_reads.add(turns)
+        return read(body)
+
+    monkeypatch.setattr(StreamBody, "read", note)
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async def main() -> int:
+        counting = asyncio.create_task(count())
+        call = Call(headers={"content-type": content_type}, chunks=(body,))
+        answer = await acall_asgi(app, call)
+        counting.cancel()
+        return answer.status
+
+    body = make_body().ljust(8 * 1024 * 1024)
+    options = UnisightsOptions(max_payload_size=len(body))
+    app = django_app(unisights_django_async(options), "asgi")
+    assert asyncio.run(main()) == (200 if content_type == "application/json" else 415)
+    assert len(turns_at_reads) >= 100
+
+
 @pytest.mark.parametrize("method", ["POST", "OPTIONS"])
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize(
@@ -116,8 +153,6 @@ def test_there_is_one_origin_header_beside_django_cors_headers(
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_the_test_client_works(kind: str) -> None:
     """Django's own test clients post as users' tests would."""
-    import asyncio
-
     from django.test import AsyncRequestFactory, RequestFactory
 
     if kind == "sync":

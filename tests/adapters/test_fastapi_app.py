@@ -6,9 +6,11 @@ import pytest
 
 pytest.importorskip("fastapi")
 
+import fastapi.routing
 from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Header, HTTPException, Request
 from fastapi.middleware.cors import CORSMiddleware
 
+import unisights.fastapi
 from tests.adapters.drivers import Call, call_asgi
 from tests.support import make_body
 from unisights import UnisightsOptions
@@ -80,6 +82,58 @@ def test_dependencies_of_one_inclusion_are_its_own() -> None:
     for path in ("/open/a", "/guarded/a", "/open/a"):
         assert _post(app, path).status == 200
     assert calls == ["/guarded/a"]
+
+
+def _note_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note each request that FastAPI's own handler passes on to the endpoint."""
+    calls: list[str] = []
+
+    class Noted(unisights.fastapi._EndpointResponse):
+        def __init__(self, endpoint: Any, request: Request) -> None:
+            super().__init__(endpoint, request)
+            calls.append(request.url.path)
+
+    monkeypatch.setattr("unisights.fastapi._EndpointResponse", Noted)
+    return calls
+
+
+def test_without_dependencies_the_endpoint_is_called_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """FastAPI's own handler costs time; if this fails, FastAPI shows dependencies otherwise."""
+    calls = _note_calls(monkeypatch)
+    app = FastAPI()
+    app.include_router(unisights_fastapi(UnisightsOptions(path="/a")), prefix="/open")
+    outer = APIRouter(dependencies=[Depends(lambda: None)])
+    outer.include_router(unisights_fastapi(UnisightsOptions(path="/b")))
+    app.include_router(outer)
+    for path in ("/open/a", "/b"):
+        assert _post(app, path).status == 200
+    assert calls == ["/b"]
+
+
+@pytest.mark.parametrize("place", ["get_request_handler", "APIRoute.get_route_handler"])
+def test_what_wraps_fastapis_handler_is_called(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """Instrumentation that replaces the route's handler sees every request."""
+    seen: list[str] = []
+    *holder, name = place.split(".")
+    target = fastapi.routing.APIRoute if holder else fastapi.routing
+    original = getattr(target, name)
+
+    def wrap(*arguments: Any, **named: Any) -> Any:
+        handler = original(*arguments, **named)
+
+        async def wrapped(request: Request) -> Any:
+            seen.append(request.url.path)
+            return await handler(request)
+
+        return wrapped
+
+    monkeypatch.setattr(target, name, wrap)
+    app = FastAPI()
+    app.include_router(unisights_fastapi())
+    assert _post(app).status == 200
+    assert seen == ["/events"]
 
 
 def test_dependencies_may_read_the_body() -> None:

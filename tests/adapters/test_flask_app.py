@@ -106,3 +106,21 @@ def test_the_body_may_have_been_read_before(chunked: bool) -> None:
     body = make_body()
     chunks = (body[:9], body[9:]) if chunked else (body,)
     assert call_wsgi(app, Call(headers=JSON, chunks=chunks)).status == 200
+
+
+def test_a_body_that_was_begun_may_be_cut() -> None:
+    """A `before_request` that has begun to read half a body leaves the refusal to the endpoint."""
+    app = flask.Flask("app")
+    blueprint = unisights_flask()
+    app.register_blueprint(blueprint)
+
+    @app.before_request
+    def begin() -> None:
+        assert flask.request.stream is not None
+
+    headers = {**JSON, "origin": "https://page.example"}
+    answer = call_wsgi(app, Call(headers=headers, chunks=(make_body(),), disconnects=True))
+    assert answer.status == 400
+    assert answer.header("access-control-allow-origin") == "https://page.example"
+    assert answer.header("vary") == "Origin"
+    assert blueprint.collector.stats().refused["cut_body"] == 1

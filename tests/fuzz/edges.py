@@ -17,9 +17,8 @@ from typing import Any
 
 from tests.fuzz.judges import Expected, expect
 from unisights import UnisightsOptions
-from unisights._http.body import BodyTooLargeError
 from unisights._http.responses import HTTPResponse
-from unisights.collector import Collector
+from unisights.collector import Collector, Refused
 from unisights.request import RequestInfo, merge_headers
 
 LIMIT = 4096
@@ -109,16 +108,13 @@ def answer(sent: Sent) -> HTTPResponse:
     if (refusal := collector.screen(info)) is not None:
         return refusal
     buffer = collector.buffer(info)
-    try:
-        for piece in sent.pieces:
-            buffer.add(piece)
-    except BodyTooLargeError:
-        return collector.too_large(info)
+    for piece in sent.pieces:
+        if (refusal := collector.receive(info, buffer, piece)) is not None:
+            return refusal
     decision = collector.accept(info, buffer)
-    if decision.payload is not None:
-        return collector.responses.received(info, decision.payload)
-    assert decision.response is not None
-    return decision.response
+    if isinstance(decision, Refused):
+        return decision.response
+    return collector.responses.received(info, decision.payload)
 
 
 # What must be true of an answer.

@@ -13,7 +13,7 @@ from tests.processes import wait_for
 from tests.servers.apps.settings import FAILING
 from tests.servers.conftest import PAGE
 from tests.servers.servers import GRANIAN_WSGI, Running
-from tests.servers.wire import JSON, converse, head, send_and_leave
+from tests.servers.wire import JSON, ask_and_send, converse, head, send_and_leave
 from tests.support import CAPTURES, SESSION_ID, capture, capture_headers, make_body
 
 LIMIT = 1024 * 1024
@@ -132,6 +132,19 @@ def test_a_refusal(server: Running, kind: str) -> None:
     assert ("errors" in answer.json()) is (status == 422)
     assert b"Traceback" not in answer.body
     assert "refused" not in server.labels("started")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+def test_a_client_that_asks_before_it_sends(server: Running, content_type: str) -> None:
+    """With `Expect: 100-continue`, a client gets its response, whoever answers the question."""
+    label = _fresh()
+    body = make_body(asset_id=label).ljust(LIMIT)
+    answer = ask_and_send(server.port, body, **{"Content-Type": content_type})
+    if content_type == "text/plain":
+        assert answer.status == 415
+    else:
+        assert answer.status == server.combination.app.accepted
+        _assert_handled_once(server, label)
 
 
 def test_a_refusal_carries_cors_headers(server: Running) -> None:

@@ -100,6 +100,19 @@ def send_and_leave(port: int, sent: bytes) -> Answer:
         return _read_answer(client)
 
 
+def ask_and_send(port: int, body: bytes, **headers: str) -> Answer:
+    """Ask with `Expect: 100-continue`, send the body only once the server wants it."""
+    asked = head(Expect="100-continue", Content_Length=str(len(body)), **headers)
+    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as client:
+        client.sendall(asked)
+        line = client.recv(len(b"HTTP/1.1 100"), socket.MSG_PEEK | socket.MSG_WAITALL)
+        if line == b"HTTP/1.1 100":
+            # A server may say so, answer and close nonetheless.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                client.sendall(body)
+        return _read_answer(client)
+
+
 def send_endlessly(port: int, size: int) -> Answer:
     """Send a chunked body of blanks of a size, until it has been sent or is answered."""
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"

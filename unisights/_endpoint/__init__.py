@@ -1,4 +1,11 @@
-"""One endpoint: its collector and its delivery, for synchronous and asynchronous hosts.
+"""One endpoint: a collector, a delivery, and how a request goes through both.
 
-Adapters import from here. Nothing below an adapter does.
+- `base`: the endpoint, and the response to each outcome of its delivery.
+- `draining`: how the body of a request that is refused is read and dropped.
+- `synchronous`, `asynchronous`: the endpoint for hosts that serve requests in threads, and for
+  those that serve them on an event loop. They differ only in how they wait.
+- `asgi`: the asynchronous endpoint as an ASGI app; `lifespan`: the lifespan protocol around it.
+
+The adapters import from here, and nothing else does. These modules import the collector,
+`_delivery` and `_http`; they know no framework.
 """

@@ -1,21 +1,27 @@
-"""An endpoint as an ASGI app that serves whatever it is called with."""
+"""An endpoint as an ASGI app that serves every HTTP request it is called with."""
 
 from collections.abc import Callable
 from typing import Any
 
 from unisights._endpoint.asynchronous import AsyncEndpoint
-from unisights._http.asgi import MessageReader, Receive, Scope, Send, read_info, send_response
+from unisights._http.asgi import ASGIBody, Receive, Scope, Send, read_info, send_response
 from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
 
-MakeRequestOf = Callable[[Scope, RequestInfo, bytes], Any]
-"""Makes the framework's request of its scope, and of the body that was read."""
+MakeASGIRequest = Callable[[Scope, RequestInfo, bytes], Any]
+"""Makes the framework's request, the handler's second argument, of a request's scope, its snapshot
+and the body that was read."""
 
 
 class ASGIEndpoint(AsyncEndpoint):
-    """Serves the endpoint's requests, on whatever path they come."""
+    """Serves requests on whatever path they come.
 
-    def __init__(self, options: UnisightsOptions, make_request: MakeRequestOf) -> None:
+    Args:
+        options: the endpoint's options.
+        make_request: makes the framework's request.
+    """
+
+    def __init__(self, options: UnisightsOptions, make_request: MakeASGIRequest) -> None:
         super().__init__(options, "inline")
         self._make_request = make_request
 
@@ -24,7 +30,9 @@ class ASGIEndpoint(AsyncEndpoint):
         info = read_info(scope)
         response = await self.serve(
             info,
-            MessageReader(receive).read,
+            ASGIBody(receive),
             lambda body: self._make_request(scope, info, body),
+            # The server sends "100 Continue" when the app calls `receive` for the first time.
+            client_waits="expect" in info.headers,
         )
         await send_response(send, response)

@@ -10,34 +10,38 @@ from unisights._http.responses import HTTPResponse
 from unisights.collector import Collector
 from unisights.config import DeliveryMode, UnisightsOptions
 from unisights.request import RequestInfo
+from unisights.stats import Gauges
 from unisights.types import UnisightsPayload
 
 MakeRequest = Callable[[bytes], Any]
-"""Makes the framework's request, the handler's second argument, given the body that was read."""
+"""Makes the framework's request, the handler's second argument, of the body that was read."""
 
 
 class Endpoint:
     """One endpoint of an app.
 
     Args:
-        options: how events are received.
-        default: how payloads are delivered if the options do not say.
+        options: the endpoint's options.
+        default: the delivery mode if the options name none.
 
     Attributes:
-        collector: what decides about requests; it counts.
-        delivery: what becomes of accepted payloads.
+        collector: decides about requests, and counts them.
+        delivery: delivers the payloads that are accepted.
     """
 
     def __init__(self, options: UnisightsOptions, default: DeliveryMode) -> None:
-        self.collector = collector = Collector(options)
+        self.collector = collector = Collector(options, self._read_gauges)
         context = DeliveryContext(options, collector.counters, collector.log, collector.decode)
         self.delivery = make_delivery(context, default)
-        collector.read_gauges = self.delivery.gauges
+
+    def _read_gauges(self) -> Gauges:
+        # The collector is made first, as the delivery needs what it counts with.
+        return self.delivery.gauges()
 
     def respond(
         self, info: RequestInfo, payload: UnisightsPayload, outcome: Outcome
     ) -> HTTPResponse:
-        """Make the response to a payload that was given to the delivery."""
+        """Return the response to a request whose payload had this outcome."""
         responses = self.collector.responses
         if outcome is HANDLED:
             return responses.received(info, payload)

@@ -1,11 +1,12 @@
-"""Requests and responses as ASGI has them."""
+"""Requests and responses as ASGI presents them."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from unisights._http.cors import REMEMBERED, Headers
+from unisights._http.cors import CACHED_ORIGINS, Headers
+from unisights._http.headers import COMMON_HEADERS
 from unisights._http.responses import HTTPResponse
 from unisights.request import RequestInfo, merge_headers
 
@@ -17,14 +18,14 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def read_info(scope: Scope) -> RequestInfo:
-    """Take a snapshot of a request from its scope."""
-    pairs = [
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in scope["headers"]
-    ]
-    headers = dict(pairs)
+    """Make the snapshot of a request from its HTTP scope."""
+    pairs = [*scope["headers"]]
+    known = _HEADER_NAMES.get
+    headers = {known(name) or _header_name(name): value.decode("latin-1") for name, value in pairs}
     if len(headers) < len(pairs):
-        headers = merge_headers(pairs)
+        headers = merge_headers(
+            (_header_name(name), value.decode("latin-1")) for name, value in pairs
+        )
     client = scope.get("client")
     return RequestInfo(
         method=scope["method"],
@@ -34,43 +35,52 @@ def read_info(scope: Scope) -> RequestInfo:
     )
 
 
-class MessageReader:
-    """Reads a body from ASGI's messages.
+def _header_name(name: bytes) -> str:
+    """Decode the name of a header; some servers keep the capitals that the client sent."""
+    return name.decode("latin-1").lower()
+
+
+_HEADER_NAMES = {name.encode(): name for name in COMMON_HEADERS}
+
+
+class ASGIBody:
+    """A request's body in the server's messages.
 
     Args:
-        receive: the server's.
+        receive: the server's `receive`.
+
+    Attributes:
+        has_ended: whether there is nothing left to read.
     """
 
-    __slots__ = ("_is_more", "_receive")
+    __slots__ = ("_receive", "has_ended")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._is_more = True
+        self.has_ended = False
 
-    async def read(self, _size: int) -> bytes | None:
-        """Read the next piece, however large: nothing at the end, None if the client went away."""
-        while self._is_more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                return None
-            self._is_more = message.get("more_body", False)
-            if body := message.get("body", b""):
-                return bytes(body)
-        return b""
+    async def read(self) -> bytes | None:
+        """Read the next piece, of any size; None if the client has disconnected."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.has_ended = True
+            return None
+        self.has_ended = not message.get("more_body", False)
+        return bytes(message.get("body", b""))
 
 
 async def send_response(send: Send, response: HTTPResponse) -> None:
-    """Send a response."""
-    # A list of its own: middleware may add to it.
-    headers = [*_encoded(response.headers)]
-    if response.status != 204:
-        headers.append((b"content-length", b"%d" % len(response.body)))
+    """Send a response by the server's `send`."""
+    # Middleware may add to this list, so each response has its own.
+    headers = [*_encode(response.headers)]
+    if (length := response.content_length) is not None:
+        headers.append((b"content-length", b"%d" % length))
     start = {"type": "http.response.start", "status": response.status, "headers": headers}
     await send(start)
     await send({"type": "http.response.body", "body": response.body})
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _encoded(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
-    """Headers as ASGI has them; those of one site's responses are the same again and again."""
+@lru_cache(maxsize=CACHED_ORIGINS)
+def _encode(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
+    """Encode headers as ASGI wants them; most responses to one origin have the same."""
     return tuple((name.encode(), value.encode("latin-1")) for name, value in headers)

@@ -1,49 +1,113 @@
-"""A request's body: collected and inflated, and never larger than the limit."""
+"""A request's body: its declared length, its content encoding, and its greatest size."""
 
 import zlib
+from collections.abc import Callable
+from typing import Protocol
 
 from unisights.errors import InvalidJSONError
 from unisights.request import RequestInfo
 
 ENCODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate"})
-"""The content encodings that are taken."""
+"""The content encodings that are accepted."""
 
 OFFLOAD_SIZE = 64 * 1024
-"""Bodies larger than what a beacon can hold are decoded away from the event loop, in bytes."""
+"""Bodies larger than this are decoded in a thread, off the event loop, in bytes. Browsers send
+beacons of at most 64 KiB."""
 
 CHUNK_SIZE = 64 * 1024
-"""At most so many bytes are read at once."""
+"""How many bytes of a body are read at once, at most."""
 
 _MAX_MEMBERS = 16
-"""A gzip body may be several members, but each costs a pass over the rest."""
+"""How many members a gzip body may have. Each one costs a pass over the rest of the body."""
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _RAW_WINDOW = -zlib.MAX_WBITS
 
 
+class Body(Protocol):
+    """A request's body as a host presents it. Its `read` is sync or async, as the host is.
+
+    Attributes:
+        has_ended: whether there is nothing left to read.
+    """
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is nothing left to read."""
+
+
+class SyncBody(Body, Protocol):
+    """A body that is read in a thread."""
+
+    def read(self) -> bytes | None:
+        """Read the next piece; None if the client has disconnected or sent what is no body."""
+
+
+class AsyncBody(Body, Protocol):
+    """A body that is read on an event loop."""
+
+    async def read(self) -> bytes | None:
+        """Read the next piece; None if the client has disconnected or sent what is no body."""
+
+
+class StreamBody:
+    """A body that is read from a stream.
+
+    Args:
+        read: reads at most the given number of bytes. It may raise; it returns `b""` at the end.
+        length: the length of the body, in bytes; None if the stream has an end of its own.
+
+    Attributes:
+        has_ended: whether there is nothing left to read.
+    """
+
+    def __init__(self, read: Callable[[int], bytes], length: int | None = None) -> None:
+        self._read = read
+        self._left = length
+        self.has_ended = length == 0
+
+    def read(self) -> bytes | None:
+        """Read the next piece; None if the client has disconnected or sent what is no body."""
+        size = CHUNK_SIZE if self._left is None else min(CHUNK_SIZE, self._left)
+        try:
+            piece = self._read(size)
+        except Exception:  # noqa: BLE001  # each server raises its own exceptions
+            self.has_ended = True
+            return None
+        if self._left is None:
+            self.has_ended = not piece
+            return piece
+        self._left -= len(piece)
+        self.has_ended = self._left <= 0 or not piece
+        return piece or None
+
+
 class BodyTooLargeError(Exception):
-    """The body is over the limit, as sent or once inflated."""
+    """The body is larger than the limit, as sent or once inflated."""
 
 
 def content_encoding(info: RequestInfo) -> str:
-    """The encoding that a request's body is in by its own words."""
+    """Return the content encoding that a request declares, in lower case."""
     if "content-encoding" not in info.headers:
         return "identity"
     return info.headers["content-encoding"].strip().lower() or "identity"
 
 
 def declared_length(info: RequestInfo) -> int | None:
-    """The length that a request declares for its body, in bytes; None if it declares none."""
+    """Return the length of the body that a request declares, in bytes; None if there is none."""
     length = info.headers.get("content-length", "")
     return int(length) if length.isdecimal() and len(length) < 19 else None
 
 
 class BodyBuffer:
-    """Collects one request's body; a compressed one is inflated at the end.
+    """Collects the pieces of one request's body, and inflates a compressed body at the end.
 
     Args:
-        limit: the greatest body, in bytes: as sent, and once inflated.
-        encoding: one of `ENCODINGS`.
+        limit: the greatest size of the body, as sent and once inflated, in bytes.
+        encoding: the body's content encoding, one of `ENCODINGS`.
+
+    Attributes:
+        size: the number of bytes collected so far, as sent.
     """
 
     __slots__ = ("_encoding", "_first", "_limit", "_rest", "size")
@@ -54,30 +118,29 @@ class BodyBuffer:
         self._first = b""
         self._rest: bytearray | None = None
         self.size = 0
-        """How many bytes there are so far, as sent."""
 
     @property
     def sent(self) -> bytes:
-        """What there is so far, as sent."""
+        """The bytes collected so far, as sent."""
         return self._first if self._rest is None else self._first + self._rest
 
     @property
     def is_costly(self) -> bool:
-        """Whether decoding may take long: the body is large, or compressed and may be."""
+        """Whether to decode the body in a thread: it is large, or may be once it is inflated."""
         return self.size > OFFLOAD_SIZE or self._encoding != "identity"
 
     def add(self, chunk: bytes) -> None:
-        """Take the next piece of the body as sent.
+        """Add the next piece of the body, as sent.
 
         Raises:
-            BodyTooLargeError: the body is over the limit; nothing of it is kept.
+            BodyTooLargeError: the body is larger than the limit; the buffer is empty now.
         """
         self.size += len(chunk)
         if self.size > self._limit:
             self._first, self._rest, self.size = b"", None, 0
             raise BodyTooLargeError
         if not self._first:
-            self._first = chunk  # Most bodies are one piece: it needs no copy.
+            self._first = chunk  # Most bodies are one piece, which needs no copy.
         elif self._rest is None:
             self._rest = bytearray(chunk)
         else:
@@ -87,8 +150,8 @@ class BodyBuffer:
         """Return the whole body, inflated.
 
         Raises:
-            BodyTooLargeError: it is over the limit once inflated.
-            InvalidJSONError: it is not in the encoding that it claims.
+            BodyTooLargeError: the inflated body is larger than the limit.
+            InvalidJSONError: the body is not in the content encoding that its request declares.
         """
         body = self.sent
         if self._encoding == "identity":
@@ -103,7 +166,7 @@ class BodyBuffer:
         left = self._limit
         for _ in range(_MAX_MEMBERS):
             inflater = zlib.decompressobj(self._window(body))
-            # One byte more than is allowed shows that there is more.
+            # One byte over the limit is enough to see that the body is too large.
             piece = inflater.decompress(body, left + 1)
             left -= len(piece)
             if left < 0:
@@ -115,13 +178,13 @@ class BodyBuffer:
                 return b"".join(inflated)
             if self._encoding == "deflate":
                 break
-            # gzip may be several members, one after the other.
+            # A gzip body may consist of several members, one after the other.
             body = inflater.unused_data
         raise InvalidJSONError(f"the body goes on behind its {self._encoding}")
 
     def _window(self, body: bytes) -> int:
         if self._encoding != "deflate":
             return _GZIP_WINDOW
-        # Some senders of "deflate" leave out the zlib header that the standard asks for.
+        # Some senders of "deflate" omit the zlib header that the standard requires.
         has_header = len(body) > 1 and body[0] & 0x0F == 8 and (body[0] * 256 + body[1]) % 31 == 0
         return zlib.MAX_WBITS if has_header else _RAW_WINDOW

@@ -1,7 +1,7 @@
-"""Cross-origin rules: who may send, and the headers that let a beacon through.
+"""CORS: decides which origins may send beacons, and which CORS headers a response has.
 
-Chromium lets a credentialed cross-origin beacon through only if the preflight's answer echoes
-the origin, allows credentials, and names content-type among the allowed headers.
+Chromium lets a credentialed cross-origin beacon through only if the response to its preflight
+repeats the origin, allows credentials, and names content-type among the allowed headers.
 """
 
 from collections.abc import Collection
@@ -9,61 +9,69 @@ from collections.abc import Collection
 from unisights.request import RequestInfo
 
 Headers = tuple[tuple[str, str], ...]
+"""A response's headers: pairs of a name in lower case and a value."""
 
 _VARY: Headers = (("vary", "Origin"),)
 
 _PREFLIGHT: Headers = (
     ("access-control-allow-methods", "POST"),
     ("access-control-allow-headers", "content-type, content-encoding"),
-    # Longer than most pages live: one preflight serves a page's beacons.
+    # Most pages live less than ten minutes, so one preflight serves all beacons of a page.
     ("access-control-max-age", "600"),
 )
 
+CACHED_ORIGINS = 64
+"""How many origins are cached. Most sites have fewer, and an attacker cannot fill memory."""
 
-REMEMBERED = 64
-"""So many origins are remembered: more than most sites have, and no room for an attacker."""
-
-_MAX_LENGTH = 300
-"""Longer ones are not: a host's name has 253 characters at most."""
+_MAX_CACHED_LENGTH = 300
+"""Longer origins are not cached, in characters. A host name has at most 253."""
 
 
 class Cors:
-    """Answers, for one list of origins, whom to let in and with which headers."""
+    """Decides about the origins of one endpoint.
+
+    Args:
+        allow_origins: the allowed origins as browsers write them; `"*"` allows every origin.
+    """
 
     def __init__(self, allow_origins: Collection[str]) -> None:
-        self._any = "*" in allow_origins
-        self._listed = frozenset(allow_origins)
-        self._remembered: dict[str | None, Headers] = {}
+        self._allows_any = "*" in allow_origins
+        self._allowed = frozenset(allow_origins)
+        self._cache: dict[str | None, Headers] = {}
 
-    def granted(self, info: RequestInfo) -> Headers | None:
-        """The headers of the answers to a request that may come in; None for one that may not.
-
-        A request without an Origin may.
-        """
-        origin = info.headers.get("origin")
-        try:
-            return self._remembered[origin]
-        except KeyError:
-            granted = self._grant(origin)
-            if granted is not None and len(origin or "") <= _MAX_LENGTH:
-                if len(self._remembered) >= REMEMBERED:
-                    self._remembered.clear()
-                self._remembered[origin] = granted
-            return granted
+    def is_allowed(self, info: RequestInfo) -> bool:
+        """Whether the request's origin may send; a request without an Origin header may."""
+        return self._allowed_headers(info) is not None
 
     def headers(self, info: RequestInfo) -> Headers:
-        """The headers of any answer to the request."""
-        granted = self.granted(info)
-        return _VARY if granted is None else granted
+        """Return the CORS headers of any response to the request.
+
+        They name the origin if it is allowed. They always include Vary, for caches.
+        """
+        headers = self._allowed_headers(info)
+        return _VARY if headers is None else headers
 
     def preflight_headers(self, info: RequestInfo) -> Headers:
-        """The headers of the answer to a preflight whose origin is allowed."""
+        """Return the CORS headers of the response to a preflight of an allowed origin."""
         return (*self.headers(info), *_PREFLIGHT)
 
-    def _grant(self, origin: str | None) -> Headers | None:
+    def _allowed_headers(self, info: RequestInfo) -> Headers | None:
+        """Return the headers for the request's origin, or None if it is not allowed."""
+        origin = info.headers.get("origin")
+        try:
+            return self._cache[origin]
+        except KeyError:
+            headers = self._make_headers(origin)
+            if headers is not None and len(origin or "") <= _MAX_CACHED_LENGTH:
+                if len(self._cache) >= CACHED_ORIGINS:
+                    self._cache.clear()
+                self._cache[origin] = headers
+            return headers
+
+    def _make_headers(self, origin: str | None) -> Headers | None:
         if origin is None:
             return _VARY
-        if not self._is_allowed(origin):
+        if not self._is_origin_allowed(origin):
             return None
         return (
             ("access-control-allow-origin", origin),
@@ -71,8 +79,8 @@ class Cors:
             *_VARY,
         )
 
-    def _is_allowed(self, origin: str) -> bool:
-        if self._any:
-            # An origin is one token; what is not is nothing to echo.
+    def _is_origin_allowed(self, origin: str) -> bool:
+        if self._allows_any:
+            # The value is repeated in a response header, so it must be one printable token.
             return origin.isascii() and origin.isprintable() and " " not in origin
-        return origin in self._listed
+        return origin in self._allowed

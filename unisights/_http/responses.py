@@ -1,17 +1,19 @@
-"""The answers that the collector gives."""
+"""Every response of the endpoint: its status, headers and body."""
 
 import msgspec
 
 from unisights._http.cors import Cors, Headers
-from unisights.errors import InvalidJSONError, UnisightsError, ValidationError
+from unisights.errors import InvalidJSONError, ValidationError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
 MAX_LISTED = 100
-"""At most so many problems are listed in an answer."""
+"""How many problems a 422 response lists, at most."""
 
 _JSON: Headers = (("content-type", "application/json"),)
 _ALLOW: Headers = (("allow", "POST, OPTIONS"),)
+_ACCEPT_ENCODING: Headers = (("accept-encoding", "gzip, deflate"),)
+_RETRY: Headers = (("retry-after", "1"),)
 
 _RECEIVED = b'{"status":"received","session_id":'
 _QUEUED = b'{"status":"queued","session_id":'
@@ -20,11 +22,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class HTTPResponse(msgspec.Struct, frozen=True):
-    """An HTTP answer, for an adapter to write.
+    """An HTTP response, which an adapter writes.
 
     Attributes:
         status: the status code.
-        headers: name-value pairs, names in lower case, without content-length.
+        headers: pairs of a name in lower case and a value, without content-length.
         body: the body, empty or JSON.
     """
 
@@ -32,85 +34,95 @@ class HTTPResponse(msgspec.Struct, frozen=True):
     headers: Headers
     body: bytes = b""
 
+    @property
+    def content_length(self) -> int | None:
+        """The value of the content-length header, in bytes; None for a 204, which has none."""
+        return None if self.status == 204 else len(self.body)
+
 
 class Responses:
-    """Makes the answers, each with the headers that its request's origin needs."""
+    """Makes responses, each with the CORS headers for its request.
+
+    Args:
+        cors: decides about the CORS headers.
+        debug: whether a 500 response says why the handler failed.
+    """
 
     def __init__(self, cors: Cors, *, debug: bool) -> None:
         self._cors = cors
         self._debug = debug
 
     def received(self, info: RequestInfo, payload: UnisightsPayload) -> HTTPResponse:
-        """200: the handler has run, or there is none."""
-        end = _end(payload) if payload.quarantined else b"}"
-        body = _RECEIVED + _encode(payload.data.session_id) + end
-        return HTTPResponse(200, (*_JSON, *self._cors.headers(info)), body)
+        """Make a 200: the handler has succeeded, or there is none."""
+        return self._accepted(info, 200, _RECEIVED, payload)
 
     def queued(self, info: RequestInfo, payload: UnisightsPayload) -> HTTPResponse:
-        """202: the handler will run in the background."""
-        end = _end(payload) if payload.quarantined else b"}"
-        body = _QUEUED + _encode(payload.data.session_id) + end
-        return HTTPResponse(202, (*_JSON, *self._cors.headers(info)), body)
+        """Make a 202: the handler will be called later."""
+        return self._accepted(info, 202, _QUEUED, payload)
 
     def unavailable(self, info: RequestInfo, reason: str) -> HTTPResponse:
-        """503: there is no room, or no time left."""
-        response = self._error(info, 503, reason)
-        return HTTPResponse(503, (*response.headers, ("retry-after", "1")), response.body)
+        """Make a 503: the payload cannot be taken now."""
+        return self._error(info, 503, reason, _RETRY)
 
     def preflight(self, info: RequestInfo) -> HTTPResponse:
-        """204: the answer to OPTIONS."""
+        """Make a 204: the response to a preflight."""
         return HTTPResponse(204, (*self._cors.preflight_headers(info), *_ALLOW))
 
     def forbidden_origin(self, info: RequestInfo) -> HTTPResponse:
-        """403: pages of this origin may not send."""
+        """Make a 403: pages of this origin may not send."""
         return self._error(info, 403, "this origin is not allowed; see allow_origins")
 
     def wrong_method(self, info: RequestInfo) -> HTTPResponse:
-        """405: only POST, and OPTIONS for preflights."""
-        response = self._error(info, 405, "only POST is allowed")
-        return HTTPResponse(405, (*response.headers, *_ALLOW), response.body)
+        """Make a 405: only POST is allowed, and OPTIONS for preflights."""
+        return self._error(info, 405, "only POST is allowed", _ALLOW)
 
     def too_large(self, info: RequestInfo, limit: int) -> HTTPResponse:
-        """413: the body is over the limit, in bytes."""
+        """Make a 413: the body is larger than the limit, in bytes."""
         return self._error(info, 413, f"the body is larger than {limit} bytes")
 
     def wrong_content_encoding(self, info: RequestInfo) -> HTTPResponse:
-        """415: compressed in a way that is not known."""
-        response = self._error(info, 415, "the content encoding must be gzip, deflate or identity")
-        return HTTPResponse(
-            415, (*response.headers, ("accept-encoding", "gzip, deflate")), response.body
-        )
+        """Make a 415: the content encoding is not supported."""
+        message = "the content encoding must be gzip, deflate or identity"
+        return self._error(info, 415, message, _ACCEPT_ENCODING)
 
     def cut_body(self, info: RequestInfo) -> HTTPResponse:
-        """400: the client went away before the body had ended."""
-        return self._error(info, 400, "the body ended before its declared length")
+        """Make a 400: the client disconnected before the end of the body."""
+        return self._error(info, 400, "the body was cut before its end")
 
     def wrong_content_type(self, info: RequestInfo) -> HTTPResponse:
-        """415: not JSON by its own words."""
+        """Make a 415: the content type is not JSON."""
         return self._error(info, 415, "the content type must be application/json")
 
-    def refused(self, info: RequestInfo, error: UnisightsError) -> HTTPResponse:
-        """400 or 422: the body is not JSON, or not a valid payload."""
+    def invalid_body(
+        self, info: RequestInfo, error: InvalidJSONError | ValidationError
+    ) -> HTTPResponse:
+        """Make a 400, if the body is not JSON, or a 422, if it is not a valid payload."""
         if isinstance(error, InvalidJSONError):
             return self._error(info, 400, str(error))
-        assert isinstance(error, ValidationError)
         listed = [problem.to_dict() for problem in error.problems[:MAX_LISTED]]
         return self._json(info, 422, {"error": error.problems[0].message, "errors": listed})
 
     def handler_failed(self, info: RequestInfo, error: Exception) -> HTTPResponse:
-        """500: the handler raised; the reason only in debug mode."""
+        """Make a 500: the handler raised. The response says why in debug mode only."""
         content = {"error": "the handler failed"}
         if self._debug:
             content["detail"] = f"{type(error).__name__}: {error}"
         return self._json(info, 500, content)
 
-    def _error(self, info: RequestInfo, status: int, message: str) -> HTTPResponse:
-        return self._json(info, status, {"error": message})
+    def _accepted(
+        self, info: RequestInfo, status: int, start: bytes, payload: UnisightsPayload
+    ) -> HTTPResponse:
+        end = b',"quarantined":%d}' % len(payload.quarantined) if payload.quarantined else b"}"
+        body = start + _encode(payload.data.session_id) + end
+        return HTTPResponse(status, (*_JSON, *self._cors.headers(info)), body)
 
-    def _json(self, info: RequestInfo, status: int, content: object) -> HTTPResponse:
-        return HTTPResponse(status, (*_JSON, *self._cors.headers(info)), _encode(content))
+    def _error(
+        self, info: RequestInfo, status: int, message: str, headers: Headers = ()
+    ) -> HTTPResponse:
+        return self._json(info, status, {"error": message}, headers)
 
-
-def _end(payload: UnisightsPayload) -> bytes:
-    """The end of the answer to a payload of which events were quarantined."""
-    return b',"quarantined":%d}' % len(payload.quarantined)
+    def _json(
+        self, info: RequestInfo, status: int, content: object, headers: Headers = ()
+    ) -> HTTPResponse:
+        all_headers = (*_JSON, *self._cors.headers(info), *headers)
+        return HTTPResponse(status, all_headers, _encode(content))

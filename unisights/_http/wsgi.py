@@ -1,19 +1,23 @@
-"""Requests as WSGI has them."""
+"""Requests as WSGI presents them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from unisights._http.body import StreamBody, declared_length
+from unisights._http.headers import COMMON_HEADERS
 from unisights.request import RequestInfo
-
-Read = Callable[[int], bytes | None]
-"""Reads at most so many bytes of a body: nothing at its end, None if the client went away."""
 
 
 def read_info(environ: Mapping[str, Any], path: str) -> RequestInfo:
-    """Take a snapshot of a request from its WSGI environment, or what Django makes of ASGI's."""
+    """Make the snapshot of a request.
+
+    Args:
+        environ: the request's WSGI environment, or `META`, which Django makes of an ASGI scope.
+        path: the request's whole path, without the query.
+    """
     headers = {
-        _NAMES.get(key) or _header_name(key): value
+        _HEADER_NAMES.get(key) or _header_name(key): value
         for key, value in environ.items()
         if key.startswith("HTTP_")
     }
@@ -30,39 +34,17 @@ def read_info(environ: Mapping[str, Any], path: str) -> RequestInfo:
 
 
 def _header_name(key: str) -> str:
-    """The header that a key of a WSGI environment is of."""
+    """Return the name of the header that a key of a WSGI environment stands for."""
     return key[5:].replace("_", "-").lower()
 
 
-_NAMES = {
-    key: _header_name(key)
-    for key in (
-        *("HTTP_HOST", "HTTP_CONNECTION", "HTTP_USER_AGENT", "HTTP_ACCEPT", "HTTP_ORIGIN"),
-        *("HTTP_REFERER", "HTTP_COOKIE", "HTTP_ACCEPT_ENCODING", "HTTP_ACCEPT_LANGUAGE"),
-        *("HTTP_SEC_FETCH_SITE", "HTTP_SEC_FETCH_MODE", "HTTP_SEC_FETCH_DEST"),
-        *("HTTP_SEC_CH_UA", "HTTP_SEC_CH_UA_MOBILE", "HTTP_SEC_CH_UA_PLATFORM"),
-        *("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REAL_IP"),
-    )
-}
-"""What browsers and proxies send, once for all."""
+_HEADER_NAMES = {f"HTTP_{name.upper().replace('-', '_')}": name for name in COMMON_HEADERS}
 
 
-def body_reader(environ: Mapping[str, Any]) -> Read:
-    """The reader of a WSGI request's body, past every limit that a framework puts before it."""
+def read_body(environ: Mapping[str, Any], info: RequestInfo) -> StreamBody:
+    """Return a request's body, which bypasses the framework's own size limits."""
     has_end = environ.get("wsgi.input_terminated") or environ.get("CONTENT_LENGTH", "").isdecimal()
     if not has_end:
-        # Neither a length nor a server that ends the stream: reading could wait forever.
-        return lambda _size: b""
-    return safe_reader(environ["wsgi.input"].read)
-
-
-def safe_reader(read: Callable[[int], bytes]) -> Read:
-    """A reader that returns None where the other one raises: the client went away."""
-
-    def read_safely(size: int) -> bytes | None:
-        try:
-            return read(size)
-        except Exception:  # noqa: BLE001  # servers raise what they like
-            return None
-
-    return read_safely
+        # No length is declared and the server does not end the stream: a read might never return.
+        return StreamBody(lambda _size: b"", 0)
+    return StreamBody(environ["wsgi.input"].read, declared_length(info))
