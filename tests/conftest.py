@@ -1,6 +1,7 @@
-"""What all tests share: the npm face of the schema, and the rule that CI skips nothing."""
+"""What all tests share: the npm face, the processes that they run in, and that CI skips nothing."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,27 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     if terminalreporter.config.getoption("--fail-on-skip") and skipped:
         terminalreporter.write_line(f"{len(skipped)} tests were skipped: --fail-on-skip", red=True)
+
+
+SHARED = ("postgres", "redis", "kafka", "browser", "npm_face", "server", "generated")
+"""Fixtures that take long to set up: the tests that use one run in one process."""
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Function]) -> None:
+    """Put the tests that share a costly fixture into one group of pytest-xdist."""
+    for item in items:
+        if (group := _group_of(item)) is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group_of(item: pytest.Function) -> str | None:
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    used = {*item.fixturenames, *(value for value in parameters.values() if isinstance(value, str))}
+    for name in SHARED:
+        if name in used or f"{name}_at" in used:
+            # A server is started for each combination of app and server, not for all.
+            return f"{name} {parameters[name]}" if name == "server" and name in parameters else name
+    return None
 
 
 @pytest.fixture(scope="session")
