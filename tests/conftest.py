@@ -32,7 +32,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{len(skipped)} tests were skipped: --fail-on-skip", red=True)
 
 
-SHARED = ("postgres", "redis", "kafka", "browser", "npm_face", "server", "generated")
+SHARED = ("postgres", "redis", "kafka", "npm_face", "server", "browser", "answers", "found")
 """Fixtures that take long to set up: the tests that use one run in one process."""
 
 
@@ -64,8 +64,8 @@ def _group_of(item: pytest.Function) -> str | None:
     used = {*item.fixturenames, *(value for value in parameters.values() if isinstance(value, str))}
     for name in SHARED:
         if name in used or f"{name}_at" in used:
-            # A server is started for each combination of app and server, not for all.
-            return f"{name} {parameters[name]}" if name == "server" and name in parameters else name
+            # Of a server with parameters, there is one for each of them.
+            return f"{name} {parameters.get(name, '')}"
     return None
 
 
