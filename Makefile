@@ -8,6 +8,15 @@ CASES  ?= 100000
 SECONDS ?= 60
 SEED   ?=
 
+# Tests wait more than they compute: two processes for each core.
+WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+
+# A virtual environment holds absolute paths: this name says where it was made.
+MADE := $(VENV)/.made-$(shell pwd | cksum | cut -d ' ' -f 1)
+
+# Where this is set, every process of the tests would compile the package anew.
+export PYTHONDONTWRITEBYTECODE =
+
 NODE_MODULES := schema/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
@@ -18,8 +27,8 @@ help: ## Show this list
 run: $(VENV)/.run ## Receive events into unisights.sqlite3 (ARGS="--port 9000" for its options)
 	@$(BIN)/unisights serve $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests (ARGS="-k cors" for pytest's options)
-	@$(BIN)/pytest $(ARGS)
+test: $(VENV)/.dev ## Run the tests (ARGS="-k cors" for pytest's options, WORKERS=1)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 fuzz: $(VENV)/.dev ## Try to find payloads that judges disagree on (CASES=1000000 SECONDS=60 SEED=)
 	@if command -v npm >/dev/null; then $(MAKE) -s $(NODE_MODULES); fi
@@ -94,16 +103,19 @@ clean: ## Remove the virtual environment, caches and what was built
 $(NODE_MODULES): schema/package-lock.json
 	@cd schema && npm ci --silent && touch node_modules/.package-lock.json
 
-$(VENV)/bin/python:
+# What was left half made, or was made where the checkout stood before, is made anew.
+$(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "unisights needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@touch $@
 
-$(VENV)/.run: pyproject.toml $(VENV)/bin/python
+$(VENV)/.run: pyproject.toml $(MADE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[serve]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml $(MADE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.run
 
@@ -111,7 +123,7 @@ $(VENV)/.mutate: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutate]'
 	@touch $@
 
-$(VENV)/.bench: pyproject.toml $(VENV)/bin/python
+$(VENV)/.bench: pyproject.toml $(MADE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
 

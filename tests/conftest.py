@@ -1,7 +1,9 @@
-"""What all tests share: the npm face of the schema, and the rule that CI skips nothing."""
+"""What all tests share: the npm face, the processes that they run in, and that CI skips nothing."""
 
 import shutil
+from collections.abc import Generator, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +30,43 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     if terminalreporter.config.getoption("--fail-on-skip") and skipped:
         terminalreporter.write_line(f"{len(skipped)} tests were skipped: --fail-on-skip", red=True)
+
+
+SHARED = ("postgres", "redis", "kafka", "npm_face", "server", "browser", "answers", "found")
+"""Fixtures that take long to set up: the tests that use one run in one process."""
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Function]) -> None:
+    """Put the tests that share a costly fixture into one group of pytest-xdist."""
+    for item in items:
+        if (group := _group_of(item)) is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Escape lone surrogates, which tests log and pytest-xdist cannot send."""
+    return _without_surrogates((yield))
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: _without_surrogates(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_surrogates(item) for item in value]
+    return value
+
+
+def _group_of(item: pytest.Function) -> str | None:
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    used = {*item.fixturenames, *(value for value in parameters.values() if isinstance(value, str))}
+    for name in SHARED:
+        if name in used or f"{name}_at" in used:
+            # Of a server with parameters, there is one for each of them.
+            return f"{name} {parameters.get(name, '')}"
+    return None
 
 
 @pytest.fixture(scope="session")

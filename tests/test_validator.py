@@ -542,7 +542,7 @@ def test_tuples_are_arrays() -> None:
     ]
 
 
-@pytest.mark.parametrize("value", [b"bytes", {1, 2}, object(), 1j, range(3)], ids=repr)
+@pytest.mark.parametrize("value", [b"bytes", {1, 2}, 1j, range(3)], ids=repr)
 def test_values_that_no_json_has_are_refused(value: object) -> None:
     """Python objects that JSON has not are of the wrong type wherever a type is demanded."""
     for name in ("asset_id", "scroll_depth", "events", "utm_params"):
