@@ -95,3 +95,76 @@ def test_a_missing_framework_is_a_clear_error(framework: str) -> None:
     last = finished.stderr.strip().splitlines()[-1]
     assert last.startswith("ImportError")
     assert f"unisights[{framework}]" in last
+
+
+PACKAGES = ["unisights", "codegen", "benchmarks", "tests"]
+
+
+def _imports() -> dict[str, set[str]]:
+    """The modules of this repository that each of its modules imports, anywhere in it."""
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in files
+    }
+    found: dict[str, set[str]] = {}
+    for name, path in names.items():
+        imported = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module is not None:
+                members = {f"{node.module}.{alias.name}" for alias in node.names}
+                # `from package import module` is an import of the module alone.
+                imported |= {member if member in names else node.module for member in members}
+        found[name] = (imported & names.keys()) - {name}
+    return found
+
+
+def test_no_modules_import_each_other() -> None:
+    """There is no circle of imports, be they in a function or for type checkers only."""
+    found = _imports()
+    assert found["unisights.flask"] >= {"unisights.config", "unisights._endpoint.synchronous"}
+    while free := {name for name, imported in found.items() if not imported & found.keys()}:
+        for name in free:
+            del found[name]
+    # What is left imports what is left.
+    assert not found
+
+
+LAYERS = [
+    {"_cli"},
+    {"asgi", "django", "fastapi", "flask"},
+    {"_endpoint"},
+    {"collector"},
+    {"_delivery"},
+    {"_spool"},
+    {"sinks"},
+    {"_http"},
+    {"validator", "testing"},
+    {"_decoding"},
+    {"config"},
+    {"stats"},
+    {"rejection"},
+    {"request"},
+    {"schema"},
+    {"types"},
+    {"_schema"},
+    {"encryption"},
+    {"errors"},
+    {"_runtime"},
+]
+
+
+def test_imports_run_one_way() -> None:
+    """A room imports from the rooms below it only; no adapter imports another."""
+    height = {room: -level for level, rooms in enumerate(LAYERS) for room in rooms}
+
+    def room_of(module: str) -> str:
+        return module.split(".")[1] if "." in module else ""
+
+    for module, imported in _imports().items():
+        room = room_of(module)
+        if module.startswith("unisights.") and room != "__main__":
+            for other in map(room_of, imported):
+                assert other in {"", room} or height[other] < height[room], (module, other)

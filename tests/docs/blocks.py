@@ -21,7 +21,6 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,27 +30,13 @@ import pytest
 from sybil import Document, Example, Region, Sybil
 from sybil.parsers.markdown.lexers import DirectiveInHTMLCommentLexer, FencedCodeBlockLexer
 
+from tests.docs.pages import PAGES, Block
 from tests.processes import PYTHON, post, process, read_until
 from tests.spools import query
 from tests.support import CAPTURES, ROOT, capture
 
-PAGES = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")]
-PAGES += sorted((ROOT / "docs").glob("*.md"))
-
 _fences = FencedCodeBlockLexer("[^\n]*")
 _checks = DirectiveInHTMLCommentLexer("check")
-
-
-@dataclass(frozen=True)
-class Block:
-    """A code block of a page: its text, the check behind it, the blocks before it."""
-
-    path: str
-    line: int
-    language: str
-    source: str
-    check: str
-    before: "list[Block]" = field(repr=False)
 
 
 def parse(document: Document) -> Iterator[Region]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos import __main__ as chaos
-from tests.docs.blocks import Block
+from tests.docs.pages import Block
 from tests.processes import PYTHON, post, process, read_until, wait_for
 from tests.support import ROOT, make_body
 from unisights._cli import main as cli

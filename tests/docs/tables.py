@@ -2,7 +2,7 @@
 
 import re
 
-from tests.docs.blocks import PAGES
+from tests.docs.pages import PAGES
 
 
 def rows(title: str) -> list[list[str]]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sybil import Document
 
-from tests.docs.blocks import PAGES, parse
+from tests.docs.blocks import parse
+from tests.docs.pages import PAGES
 from tests.support import ROOT
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
