@@ -6,7 +6,7 @@ from typing import Any
 
 from unisights._endpoint.asgi import ASGIEndpoint
 from unisights._endpoint.lifespan import serve_lifespan
-from unisights._http.asgi import ASGIApp, Receive, Scope, Send, send_response
+from unisights._http.asgi import ASGIApp, Receive, Scope, Send, to_messages
 from unisights._http.responses import HTTPResponse
 from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
@@ -63,7 +63,8 @@ class UnisightsASGI:
             await receive()
             await send({"type": "websocket.close", "code": 1000})
         else:
-            await send_response(send, _NOT_FOUND)
+            for message in to_messages(_NOT_FOUND):
+                await send(message)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:

@@ -114,7 +114,7 @@ def answer(sent: Sent) -> HTTPResponse:
     decision = collector.accept(info, buffer)
     if isinstance(decision, Refused):
         return decision.response
-    return collector.responses.received(info, decision.payload)
+    return collector.responses.accepted(info, decision.payload, 200)
 
 
 # What must be true of an answer.

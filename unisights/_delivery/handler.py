@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
 
@@ -49,14 +49,22 @@ class ManagedHandler:
         self._opening: Future[None] | None = None
         self._is_hooked = False
 
-    async def call(
+    def call(
+        self, payload: UnisightsPayload, make_request: MakeRequest, caller: Caller
+    ) -> Coroutine[Any, Any, None]:
+        """Call the handler, if there is one."""
+        if self._is_managed:
+            return self._open_and_call(payload, make_request, caller)
+        if self._handler is None:
+            return _do_nothing()
+        # No coroutine of this method's own: each request would pay for it.
+        return caller.call(self._handler, payload, make_request(), known_async=self._is_async)
+
+    async def _open_and_call(
         self, payload: UnisightsPayload, make_request: MakeRequest, caller: Caller
     ) -> None:
-        """Call the handler, if there is one."""
-        if self._handler is None:
-            return
-        if self._is_managed:
-            await self.open(caller)
+        await self.open(caller)
+        assert self._handler is not None  # noqa: S101  # narrows a type
         await caller.call(self._handler, payload, make_request(), known_async=self._is_async)
 
     def close_at_exit(self) -> None:
@@ -108,6 +116,10 @@ class ManagedHandler:
         with self._lock:
             opening, self._opening = self._opening, None
         return opening is not None
+
+
+async def _do_nothing() -> None:
+    """What calling no handler comes to."""
 
 
 def _method(handler: Handler | None, name: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unisights._endpoint.asynchronous import AsyncEndpoint
-from unisights._http.asgi import ASGIBody, Receive, Scope, Send, read_info, send_response
+from unisights._http.asgi import ASGIBody, Receive, Scope, Send, read_info, to_messages
 from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
 
@@ -35,4 +35,6 @@ class ASGIEndpoint(AsyncEndpoint):
             # The server sends "100 Continue" when the app calls `receive` for the first time.
             client_waits="expect" in info.headers,
         )
-        await send_response(send, response)
+        start, content = to_messages(response)
+        await send(start)
+        await send(content)

@@ -44,9 +44,9 @@ class Endpoint:
         """Return the response to a request whose payload had this outcome."""
         responses = self.collector.responses
         if outcome is HANDLED:
-            return responses.received(info, payload)
+            return responses.accepted(info, payload, 200)
         if outcome is QUEUED:
-            return responses.queued(info, payload)
+            return responses.accepted(info, payload, 202)
         if outcome.refusal is not None:
             response = responses.unavailable(info, outcome.message)
             return self.collector.refuse(outcome.refusal, response)

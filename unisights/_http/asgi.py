@@ -69,15 +69,14 @@ class ASGIBody:
         return bytes(message.get("body", b""))
 
 
-async def send_response(send: Send, response: HTTPResponse) -> None:
-    """Send a response by the server's `send`."""
+def to_messages(response: HTTPResponse) -> tuple[Message, Message]:
+    """Return the two messages of a response, for the server's `send`."""
     # Middleware may add to this list, so each response has its own.
     headers = [*_encode(response.headers)]
     if (length := response.content_length) is not None:
         headers.append((b"content-length", b"%d" % length))
     start = {"type": "http.response.start", "status": response.status, "headers": headers}
-    await send(start)
-    await send({"type": "http.response.body", "body": response.body})
+    return start, {"type": "http.response.body", "body": response.body}
 
 
 @lru_cache(maxsize=CACHED_ORIGINS)

@@ -15,8 +15,7 @@ _ALLOW: Headers = (("allow", "POST, OPTIONS"),)
 _ACCEPT_ENCODING: Headers = (("accept-encoding", "gzip, deflate"),)
 _RETRY: Headers = (("retry-after", "1"),)
 
-_RECEIVED = b'{"status":"received","session_id":'
-_QUEUED = b'{"status":"queued","session_id":'
+_STARTS = {200: b'{"status":"received","session_id":', 202: b'{"status":"queued","session_id":'}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -52,13 +51,11 @@ class Responses:
         self._cors = cors
         self._debug = debug
 
-    def received(self, info: RequestInfo, payload: UnisightsPayload) -> HTTPResponse:
-        """Make a 200: the handler has succeeded, or there is none."""
-        return self._accepted(info, 200, _RECEIVED, payload)
-
-    def queued(self, info: RequestInfo, payload: UnisightsPayload) -> HTTPResponse:
-        """Make a 202: the handler will be called later."""
-        return self._accepted(info, 202, _QUEUED, payload)
+    def accepted(self, info: RequestInfo, payload: UnisightsPayload, status: int) -> HTTPResponse:
+        """Make a 200: the handler has succeeded, or there is none; or a 202: it will be called."""
+        end = b',"quarantined":%d}' % len(payload.quarantined) if payload.quarantined else b"}"
+        body = _STARTS[status] + _encode(payload.data.session_id) + end
+        return HTTPResponse(status, (*_JSON, *self._cors.headers(info)), body)
 
     def unavailable(self, info: RequestInfo, reason: str) -> HTTPResponse:
         """Make a 503: the payload cannot be taken now."""
@@ -108,13 +105,6 @@ class Responses:
         if self._debug:
             content["detail"] = f"{type(error).__name__}: {error}"
         return self._json(info, 500, content)
-
-    def _accepted(
-        self, info: RequestInfo, status: int, start: bytes, payload: UnisightsPayload
-    ) -> HTTPResponse:
-        end = b',"quarantined":%d}' % len(payload.quarantined) if payload.quarantined else b"}"
-        body = start + _encode(payload.data.session_id) + end
-        return HTTPResponse(status, (*_JSON, *self._cors.headers(info)), body)
 
     def _error(
         self, info: RequestInfo, status: int, message: str, headers: Headers = ()
