@@ -15,6 +15,7 @@ try:
 except ImportError as error:
     raise ImportError("JSONLinesSink needs a POSIX system: it locks files with flock") from error
 
+from unisights._runtime.fork import reset_in_children
 from unisights.errors import ConfigurationError, SinkError
 from unisights.sinks._batch import Batch
 from unisights.sinks._batching_sink import BatchingSink
@@ -125,7 +126,16 @@ class _RotatingFile:
         self._fsync = fsync
         self._lock = threading.Lock()
         self._descriptor: int | None = None
-        self._owner = 0
+        reset_in_children(self)
+
+    def reset_after_fork(self) -> None:
+        """Begin anew, as a thread of the parent may be inside `append`.
+
+        A file lock belongs to the open file, which the fork shares. While the child had it open,
+        the lock of a parent that was killed would not be released.
+        """
+        self._lock = threading.Lock()
+        self._close_descriptor()
 
     def open(self) -> None:
         with self._lock, self._locked():
@@ -133,9 +143,7 @@ class _RotatingFile:
 
     def close(self) -> None:
         with self._lock:
-            if self._descriptor is not None and self._owner == os.getpid():
-                os.close(self._descriptor)
-            self._descriptor = None
+            self._close_descriptor()
 
     def append(self, lines: bytes) -> None:
         """Append lines: all of them or none."""
@@ -169,19 +177,22 @@ class _RotatingFile:
             finally:
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
             # Another process has renamed the file in the meantime.
+            self._close_descriptor()
+
+    def _close_descriptor(self) -> None:
+        # In this order: a child that is forked in between must not close the number again.
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
             os.close(descriptor)
-            self._descriptor = None
 
     def _open_descriptor(self) -> int:
-        # A fork shares the open file, and a lock belongs to the open file: a child opens its own.
-        if self._descriptor is None or self._owner != os.getpid():
+        if self._descriptor is None:
             try:
                 self._descriptor = os.open(
                     self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666
                 )
             except OSError as error:
                 raise SinkError(f"cannot open it: {error.strerror}") from error
-            self._owner = os.getpid()
             if self._fsync:
                 self._sync_directory()
         return self._descriptor
