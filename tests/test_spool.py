@@ -16,8 +16,8 @@ from tests.support import ROOT
 from unisights._spool import clock
 from unisights._spool.files import check_spool
 from unisights._spool.process_locks import ProcessLocks
-from unisights._spool.requests import read_request, write_request
 from unisights._spool.store import Spool
+from unisights._spool.stored_requests import read_request, write_request
 from unisights.errors import StoreError
 from unisights.request import RequestInfo
 
@@ -88,7 +88,7 @@ def test_what_is_owned_is_not_claimed(spool: Spool) -> None:
     ids = _store(spool, 3, owner=OTHER)
     assert _claim(spool) == []
     with spool.transaction():
-        spool.unregister(OTHER)
+        spool.owners.remove(OTHER)
     assert _claim(spool) == ids
 
 
@@ -124,7 +124,7 @@ def test_setting_the_clock_changes_nothing(spool: Spool, monkeypatch: pytest.Mon
         monkeypatch.setattr("time.time_ns", lambda jump=jump: 1_760_000_000 * 10**9 + jump * 10**9)
         with spool.transaction():
             (row,) = spool.claim(ME, rows=9, size=9)
-            spool.release_all(ME)
+            spool.owners.release_all(ME)
         assert row.age < 60
 
 
@@ -165,7 +165,7 @@ def test_a_dead_letter_is_kept(spool: Spool) -> None:
     totals = spool.totals()
     assert (totals.waiting, totals.dead) == (1, 1)
     assert totals.dead_bytes == new_row("site-0").size
-    (record,) = spool.records("dead")
+    (record,) = spool.reports.payloads("dead")
     assert (record["error"], record["attempts"]) == ("LookupError: nowhere", 1)
     with spool.transaction():
         assert spool.retry_dead() == 1

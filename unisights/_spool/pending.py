@@ -1,70 +1,71 @@
-"""What waits to be written to the spool, in the next transaction."""
+"""The content of the writer's next transaction."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-from unisights._spool.puts import NewPut, RejectedPut
-from unisights._spool.rejected import RejectedRow
+from unisights._spool.puts import NewPut, RejectionPut
+from unisights._spool.rejections import RejectionRow
 from unisights._spool.store import Spool
 
 _MAX_PUTS = 512
-"""At most so many puts share a commit, so that the first ones do not wait for too many."""
+"""The greatest number of puts that share a commit, so that the first do not wait for long."""
 
 
 @dataclass(slots=True)
 class Pending:
-    """What is written in one transaction.
+    """The content of one transaction.
 
     Attributes:
         puts: payloads to be stored.
-        rejected: rejected records to be stored.
+        rejections: rejections to be stored.
         completed: the numbers of payloads that were delivered.
-        changes: what else follows from attempts.
-        due_at: when the first of what is rescheduled is due, by `time.monotonic`.
+        changes: other changes, written in this order: payloads that are rescheduled, released or
+            evicted, or become dead letters.
+        due_at: when the first rescheduled payload is due, by `time.monotonic`.
     """
 
     puts: list[NewPut] = field(default_factory=list)
-    rejected: list[RejectedPut] = field(default_factory=list)
+    rejections: list[RejectionPut] = field(default_factory=list)
     completed: list[int] = field(default_factory=list)
     changes: list[Callable[[Spool], None]] = field(default_factory=list)
     due_at: float = float("inf")
 
     @property
     def has_puts(self) -> bool:
-        """Whether requests wait for it."""
-        return bool(self.puts or self.rejected)
+        """Whether it has puts, for which requests wait."""
+        return bool(self.puts or self.rejections)
 
     @property
     def has_results(self) -> bool:
-        """Whether results of attempts are to be written."""
+        """Whether it has anything but puts."""
         return bool(self.completed or self.changes)
 
-    def add(self, put: NewPut | RejectedPut) -> None:
+    def add(self, put: NewPut | RejectionPut) -> None:
         """Add a put."""
-        if isinstance(put.row, RejectedRow):
-            self.rejected.append(put)
+        if isinstance(put.row, RejectionRow):
+            self.rejections.append(put)
         else:
             self.puts.append(put)
 
     def split(self) -> Self:
-        """Take out the puts that are too many for one transaction."""
-        rest = type(self)(puts=self.puts[_MAX_PUTS:], rejected=self.rejected[_MAX_PUTS:])
-        del self.puts[_MAX_PUTS:], self.rejected[_MAX_PUTS:]
+        """Take out the puts that are too many for one transaction, and return them."""
+        rest = type(self)(puts=self.puts[_MAX_PUTS:], rejections=self.rejections[_MAX_PUTS:])
+        del self.puts[_MAX_PUTS:], self.rejections[_MAX_PUTS:]
         return rest
 
     def results(self) -> Self:
-        """Return the results of attempts alone, without the puts."""
+        """Return the rest without the puts."""
         return type(self)(completed=self.completed, changes=self.changes, due_at=self.due_at)
 
     def prepend(self, earlier: Self) -> None:
-        """Add the results of attempts that could not be written, before the later ones."""
+        """Put results that could not be written before those that came later."""
         self.completed = earlier.completed + self.completed
         self.changes = earlier.changes + self.changes
         self.due_at = min(earlier.due_at, self.due_at)
 
     def write_results(self, spool: Spool) -> None:
-        """Write the results of attempts, inside a transaction."""
+        """Write everything but the puts, inside a transaction."""
         spool.complete(self.completed)
         for change in self.changes:
             change(spool)
