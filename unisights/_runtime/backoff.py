@@ -1,4 +1,4 @@
-"""How long to wait before something that has failed is attempted again."""
+"""Backoff: the wait before something that has failed is attempted again."""
 
 import random
 

@@ -32,18 +32,18 @@ class JSONLinesSink(BatchingSink[bytes]):
     """Appends each payload as a line of JSON to a file; a full file is renamed, and a new one made.
 
     A line is `{"content_id", "received_at", "clock_skew", "encrypted", "schema_version", "data"}`.
-    A full file gets a number behind its name and is never changed again; `events.jsonl.1` is the
-    oldest. Several processes on one machine may share a file, and so may several sinks in one
-    process: each write and each rotation locks the file. If a crash leaves half a line, the next
-    write begins a new line.
+    A full file gets a number behind its name, such as `events.jsonl.1`, and is never changed again.
+    The smallest number is the oldest file's. Several processes on one machine may share a file, and
+    so may several sinks in one process: each write and each rotation locks the file. If a crash
+    leaves half a line, the next write begins a new line.
 
     Args:
         path: the file; it is made if it does not exist.
         max_bytes: a file of this size or more is full.
-        max_files: how many full files are kept; the oldest are deleted. None keeps all.
+        max_files: the greatest number of full files; the oldest are deleted. None keeps all.
         fsync: confirm a payload when the disk has confirmed it, so that it survives a power
             failure. When off, it survives the end of the process.
-        batch: the bounds of what is written at once.
+        batch: the bounds of a batch.
 
     Raises:
         ConfigurationError: a value is out of range.
