@@ -1,10 +1,12 @@
 """The spool's file: what it keeps, whose it is, and what cannot be used as one."""
 
 import contextlib
+import re
 import signal
 import sqlite3
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from tests.processes import PYTHON
 from tests.spools import REQUEST, fill, new_row, query
 from tests.support import ROOT
+from unisights import _spool
 from unisights._spool import clock
 from unisights._spool.files import check_spool
 from unisights._spool.process_locks import ProcessLocks
@@ -68,6 +71,26 @@ def test_a_request_is_kept() -> None:
     kept = read_request(write_request(info), 7)
     assert kept.headers == info.headers
     assert (kept.method, kept.path, kept.client, kept.received_at) == ("POST", "/\udcff", None, 7)
+
+
+def test_a_size_is_in_bytes(spool: Spool) -> None:
+    """Headers may hold characters of several bytes; the bounds of a spool are in bytes."""
+    row = replace(new_row("a"), request=REQUEST.replace("abc", "grüße"), quarantined="[1]")
+    with spool.transaction():
+        spool.insert([row], [0])
+    ((size,),) = query(
+        spool.path,
+        "SELECT length(raw) + length(CAST(request AS BLOB)) + length(quarantined) FROM payloads",
+    )
+    assert "ü" in row.request
+    assert spool.totals().waiting_bytes == row.size == size
+
+
+def test_the_package_lists_its_modules() -> None:
+    """The docstring of the package says what each of its modules is for."""
+    directory = Path(str(_spool.__file__)).parent
+    named = set(re.findall(r"`(\w+)`", str(_spool.__doc__)))
+    assert {path.stem for path in directory.glob("[!_]*.py")} <= named
 
 
 @pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 200])

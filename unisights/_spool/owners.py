@@ -2,9 +2,9 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from unisights._spool.statements import literals
+from unisights._spool.statements import chunks, literals, marks
 
 
 class Owners:
@@ -25,6 +25,15 @@ class Owners:
         """Release all payloads of an owner, and delete the owner."""
         self.release_all(owner)
         self._connection.execute("DELETE FROM owners WHERE id = ?", (owner,))
+
+    def release(self, owner: int, ids: Sequence[int]) -> None:
+        """Let any process claim some payloads of an owner."""
+        for chunk in chunks(ids):
+            self._connection.execute(
+                "UPDATE waiting SET owner = 0 WHERE owner = ? "  # noqa: S608
+                f"AND id IN ({marks(len(chunk))})",
+                (owner, *chunk),
+            )
 
     def release_all(self, owner: int, *, but: Iterable[int] = ()) -> None:
         """Let any process claim all payloads of an owner, except for some."""

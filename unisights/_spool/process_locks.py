@@ -35,7 +35,8 @@ class ProcessLocks:
     def lock_if_dead(self, owner: int) -> FileLock | None:
         """Take the lock of an owner whose process has ended; None if it is alive.
 
-        It is to be held while its rows are taken over, so that only one process does that.
+        It is to be held while the owner's payloads are taken over, so that only one process does
+        that.
         """
         lock = FileLock(self._file_of(owner))
         if lock.try_acquire():

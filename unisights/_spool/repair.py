@@ -47,7 +47,7 @@ class Repair:
         expected: the number of payloads and rejections by the spool's own totals; None if these
             could not be read.
         saved: the number of payloads and rejections in the spool now.
-        kept: where the corrupt file is now.
+        kept: the present path of the corrupt file; None if there was nothing to repair.
     """
 
     was_intact: bool

@@ -24,7 +24,7 @@ class Reports:
         self._connection = connection
 
     def count_owned(self) -> int:
-        """Return how many of the waiting payloads have an owner."""
+        """Return the number of waiting payloads that have an owner."""
         found = self._connection.execute("SELECT count(*) FROM waiting WHERE owner != 0")
         (count,) = found.fetchone()
         return int(count)

@@ -53,7 +53,7 @@ class Row:
 
     Attributes:
         id: its number; a later commit's is greater.
-        attempts: how many attempts have failed.
+        attempts: the number of attempts that have failed.
         age: how long it has been waiting, in seconds; 0 for a dead letter.
         size: its size, in bytes, as for `NewRow`.
         received_at, session_id, content_id, request, raw, quarantined: as they were stored.

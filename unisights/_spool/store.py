@@ -30,7 +30,7 @@ class Spool(SpoolConnection):
         owners: the processes to which its payloads belong.
         rejections: the rejections in it.
         seen: the content ids that were accepted lately.
-        reports: what is in it, for people.
+        reports: its content, for people.
 
     Raises:
         StoreError: the file cannot be used, or is no spool of this version.
@@ -52,7 +52,7 @@ class Spool(SpoolConnection):
         self.reports = Reports(self._connection)
 
     def totals(self) -> Totals:
-        """Return how much is in the spool."""
+        """Return the numbers and bytes in the spool."""
         return Totals(
             *self._fetch_one(
                 "SELECT waiting, waiting_bytes, dead, dead_bytes, rejected, rejected_bytes, "
@@ -157,15 +157,6 @@ class Spool(SpoolConnection):
             (failed, clock.wall_clock(), error, *key),
         )
         self._connection.execute("DELETE FROM waiting WHERE id = ? AND owner = ?", key)
-
-    def release(self, owner: int, ids: Sequence[int]) -> None:
-        """Let any process claim some payloads of an owner."""
-        for chunk in chunks(ids):
-            self._connection.execute(
-                "UPDATE waiting SET owner = 0 WHERE owner = ? "  # noqa: S608
-                f"AND id IN ({marks(len(chunk))})",
-                (owner, *chunk),
-            )
 
     def clamp_times(self, longest_wait: float) -> None:
         """Correct impossible times: a wait that is longer than any, an arrival in the future.

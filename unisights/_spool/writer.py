@@ -291,7 +291,7 @@ class SpoolWriter:
             self._log_failure(error)
             ids = [job.id for job in jobs]
             with self._changed:
-                self._change(lambda spool: spool.release(self._owner, ids), RETRY_SECONDS)
+                self._change(lambda spool: spool.owners.release(self._owner, ids), RETRY_SECONDS)
 
     def _keep_up_safely(self) -> None:
         try:

@@ -31,7 +31,7 @@ _TRANSIENT = ("08", "40", "53", "55P03", "57", "25006", "58")
 """SQLSTATE classes and codes of transient errors: failovers, deadlocks, full disks, restarts."""
 
 _QUOTING = ("22", "23", "P0")
-"""SQLSTATE classes of errors whose messages may quote what was to be stored."""
+"""SQLSTATE classes of errors whose messages may quote values of payloads."""
 
 
 class PostgresSink(BatchingSink[Rows]):

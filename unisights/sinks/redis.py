@@ -39,8 +39,8 @@ _TRANSIENT = (
     exceptions.OutOfMemoryError,
 )
 
-_COMMAND_END = "of pipeline caused error: "
-"""The end of what redis-py puts before the server's words, in the message of a failed command."""
+_SERVER_SAYS = "of pipeline caused error: "
+"""In redis-py's message about a failed command, this text separates it from the server's words."""
 
 
 class RedisStreamSink(BatchingSink[Fields]):
@@ -175,7 +175,7 @@ class _StreamWriter(Writer[Fields]):
     def describe(self, error: Exception) -> str:
         if not self.quotes_payloads(error):
             return super().describe(error)
-        _command, marker, answer = super().describe(error).rpartition(_COMMAND_END)
+        _command, marker, answer = super().describe(error).rpartition(_SERVER_SAYS)
         # Another version of the client may use other words: then nothing of them is shown.
         return answer if marker else type(error).__name__
 
