@@ -21,8 +21,8 @@ A process that delivers:
 - `process_locks`: show other processes that this one is alive.
 - `writer`: the thread that writes to the file.
 - `puts`: the payloads and rejections that requests hand to it, with their results.
-- `pending`: the content of its next transaction.
-- `intake`: stores new payloads, without duplicates and within the limit.
+- `pending_writes`: the content of its next transaction.
+- `admission`: stores new payloads, without duplicates and within the limit.
 - `claims`: decides which payloads this process works on.
 - `workers`: the threads or tasks that run jobs.
 - `upkeep`: once a second, looks after what concerns all processes of a spool.

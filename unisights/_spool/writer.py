@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 
 from unisights._runtime.log import ThrottledLog
 from unisights._spool import clock
+from unisights._spool.admission import Admission
 from unisights._spool.claims import Claims
 from unisights._spool.file_lock import FileLock
-from unisights._spool.intake import Intake
-from unisights._spool.pending import Pending
+from unisights._spool.pending_writes import PendingWrites
 from unisights._spool.puts import NewPut, PutResult, RejectionPut, settle
 from unisights._spool.store import Spool
 from unisights._spool.upkeep import Upkeep
@@ -64,14 +64,14 @@ class SpoolWriter:
         self._max_rejected_bytes = options.rejected_bytes
         self._counters = counters
         self._changed = threading.Condition()
-        self._next = Pending()
+        self._next = PendingWrites()
         self._write_at = float("inf")  # by `time.monotonic`, as the following
         self._upkeep_at = 0.0
         self._is_stopping = False
         self._log = ThrottledLog()
         self._owner, self._lock = self._register(options.duplicate_window)
         self._claims = Claims(spool, self._owner, workers, ordered=options.ordered)
-        self._intake = Intake(
+        self._admission = Admission(
             spool,
             self._claims,
             max_bytes=options.spool_bytes,
@@ -200,7 +200,7 @@ class SpoolWriter:
                 self._keep_up_safely()
         self._finish()
 
-    def _gather(self) -> Pending:
+    def _gather(self) -> PendingWrites:
         """Wait until there is something to do; then take all there is to write."""
         with self._changed:
             while not (self._next.has_puts or self._is_stopping):
@@ -211,13 +211,13 @@ class SpoolWriter:
                 self._changed.wait(wait)
             return self._take()
 
-    def _take(self) -> Pending:
+    def _take(self) -> PendingWrites:
         pending = self._next
         self._next = pending.split()
         self._write_at = float("inf")
         return pending
 
-    def _write_safely(self, pending: Pending) -> None:
+    def _write_safely(self, pending: PendingWrites) -> None:
         try:
             self._write(pending)
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
@@ -232,7 +232,7 @@ class SpoolWriter:
                 settle((put, failed) for put in pending.puts)
                 self._write_results_later(pending.results(), is_alone=not pending.puts)
 
-    def _write_results_later(self, results: Pending, *, is_alone: bool) -> None:
+    def _write_results_later(self, results: PendingWrites, *, is_alone: bool) -> None:
         """Try again to write the results of attempts, which need less room than new payloads."""
         if not results.has_results:
             return
@@ -243,7 +243,7 @@ class SpoolWriter:
             self._next.prepend(results)
             self._write_within(RETRY_SECONDS)
 
-    def _write(self, pending: Pending) -> None:
+    def _write(self, pending: PendingWrites) -> None:
         claims = self._claims.look(has_completed=bool(pending.completed))
         if not (pending.has_puts or pending.has_results or claims):
             return
@@ -255,7 +255,7 @@ class SpoolWriter:
                 jobs += self._claims.claim()
             if pending.puts:
                 self.totals = spool.totals()
-                stored, results = self._intake.store(pending.puts, self.totals)
+                stored, results = self._admission.store(pending.puts, self.totals)
                 jobs += stored
             self._store_rejections(pending.rejections)
         self._claims.look_at(pending.due_at)
@@ -306,7 +306,7 @@ class SpoolWriter:
             pending, rest = self._next, self._next.split()
             pending.puts += rest.puts
             pending.rejections += rest.rejections
-            self._next = Pending()
+            self._next = PendingWrites()
         self._write_safely(pending)
         is_written = False
         try:

@@ -13,7 +13,7 @@ _MAX_PUTS = 512
 
 
 @dataclass(slots=True)
-class Pending:
+class PendingWrites:
     """The content of one transaction.
 
     Attributes:

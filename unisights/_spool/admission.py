@@ -1,4 +1,4 @@
-"""The intake: stores new payloads that fit into the spool and are no duplicates."""
+"""Admission: new payloads are stored if they fit into the spool and are no duplicates."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from unisights._spool.tables import NOBODY
 from unisights._spool.workers import Job
 
 
-class Intake:
-    """Stores new payloads.
+class Admission:
+    """Decides which new payloads are stored, and stores them.
 
     Args:
         spool: the connection.
