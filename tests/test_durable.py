@@ -1078,7 +1078,9 @@ def test_records_of_what_was_rejected_take_no_payloads_with_them(
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(writer._spool.rejections, "insert", have_no_room)
-    monkeypatch.setattr(writer, "_gather", _once_both(writer, writer._gather))
+    is_gathering = threading.Event()
+    monkeypatch.setattr(writer, "_gather", _once_both(writer, writer._gather, is_gathering))
+    assert is_gathering.wait(DEADLINE)
     with ThreadPoolExecutor(2) as pool:
         rejected = pool.submit(serve, endpoint, b"{")
         stored = pool.submit(_send, endpoint)
@@ -1087,10 +1089,13 @@ def test_records_of_what_was_rejected_take_no_payloads_with_them(
     assert "a rejected body was not kept" in caplog.text
 
 
-def _once_both(writer: Any, gather: Callable[[], Any]) -> Callable[[], Any]:
+def _once_both(
+    writer: Any, gather: Callable[[], Any], is_gathering: threading.Event
+) -> Callable[[], Any]:
     """Lets nothing be written until a payload and a record wait."""
 
     def gather_both() -> Any:
+        is_gathering.set()
         if not writer._is_stopping and not writer._spool.totals().stored:
             wait_for(
                 lambda: (writer._next.puts and writer._next.rejections) or writer._is_stopping,
