@@ -6,10 +6,10 @@ from pathlib import Path
 from tests.support import SESSION_ID, make_body
 from unisights import UnisightsOptions
 from unisights._schema.identity import digest
-from unisights._spool.rejected import RejectedRow
-from unisights._spool.requests import read_request, write_request
+from unisights._spool.rejections import RejectionRow
 from unisights._spool.rows import NewRow
 from unisights._spool.store import Spool
+from unisights._spool.stored_requests import read_request, write_request
 from unisights.collector import Collector
 from unisights.request import RequestInfo
 
@@ -24,7 +24,7 @@ def new_row(label: str = "site-1", session_id: str | None = SESSION_ID) -> NewRo
     return NewRow(raw, REQUEST, 1_760_000_000_000, session_id, digest(raw))
 
 
-def rejected_row(raw: bytes, quarantined: list[int] | None = None) -> RejectedRow:
+def rejected_row(raw: bytes, quarantined: list[int] | None = None) -> RejectionRow:
     """What is kept of a body that was refused, or of which events were quarantined."""
     info = read_request(REQUEST, 1_760_000_000_000)
     collector = Collector(
@@ -35,7 +35,7 @@ def rejected_row(raw: bytes, quarantined: list[int] | None = None) -> RejectedRo
     rejection = collector.accept(info, buffer).rejection
     assert rejection is not None
     assert list(rejection.quarantined) == (quarantined or [])
-    return RejectedRow.of(rejection)
+    return RejectionRow.of(rejection)
 
 
 def fill(path: Path, count: int, *, dead: int = 0) -> None:

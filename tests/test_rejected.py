@@ -17,7 +17,7 @@ from unisights._cli.main import main
 from unisights._decoding.decoding import decode
 from unisights._decoding.quarantine import Selection
 from unisights._schema.identity import digest
-from unisights._spool.rejected import RejectedRow
+from unisights._spool.rejections import RejectionRow
 from unisights._spool.replay import replay
 from unisights._spool.store import Spool
 
@@ -38,19 +38,19 @@ def spool(path: Path) -> Iterator[Spool]:
         yield made
 
 
-def _reject(spool: Spool, *rows: RejectedRow, max_bytes: int = 10**9) -> None:
+def _reject(spool: Spool, *rows: RejectionRow, max_bytes: int = 10**9) -> None:
     with spool.transaction():
-        spool.rejected.insert(rows, max_bytes=max_bytes)
+        spool.rejections.insert(rows, max_bytes=max_bytes)
 
 
-def _valid(raw: bytes, quarantined: list[int] | None = None) -> RejectedRow:
+def _valid(raw: bytes, quarantined: list[int] | None = None) -> RejectionRow:
     """A record of a body that is valid by now, as after a change of the schema."""
     refused = replace(rejected_row(b"{}"), raw=raw, content_id=digest(raw))
     return replace(refused, quarantined=json.dumps(quarantined or []))
 
 
 def _waiting(spool: Spool) -> list[Any]:
-    return list(spool.records("waiting"))
+    return list(spool.reports.payloads("waiting"))
 
 
 def _events(record: dict[str, Any]) -> list[Any]:
@@ -71,8 +71,8 @@ def test_what_is_stored_is_read_again(spool: Spool) -> None:
     """Every column as it was; numbers are no payload's, and the totals are true."""
     first, second = rejected_row(b"{"), rejected_row(MIXED, [1])
     _reject(spool, first, second)
-    assert list(spool.rejected.read()) == [(1, first), (2, second)]
-    assert list(spool.rejected.read([2, 9])) == [(2, second)]
+    assert list(spool.rejections.read()) == [(1, first), (2, second)]
+    assert list(spool.rejections.read([2, 9])) == [(2, second)]
     assert (spool.totals().rejected, spool.totals().rejected_bytes) == (
         2,
         first.size + second.size,
@@ -85,7 +85,7 @@ def test_what_is_stored_is_read_again(spool: Spool) -> None:
 def test_any_number_is_read(spool: Spool) -> None:
     """More than are read at a time, in the order in which they came."""
     _reject(spool, *(rejected_row(b"%d" % n) for n in range(200)))
-    assert [row.raw for _, row in spool.rejected.read()] == [b"%d" % n for n in range(200)]
+    assert [row.raw for _, row in spool.rejections.read()] == [b"%d" % n for n in range(200)]
 
 
 def test_the_oldest_are_dropped(spool: Spool) -> None:
@@ -94,11 +94,11 @@ def test_the_oldest_are_dropped(spool: Spool) -> None:
     size = rows[0].size
     for row in rows:
         _reject(spool, row, max_bytes=3 * size)
-    assert [row.raw for _, row in spool.rejected.read()] == [b"197{", b"198{", b"199{"]
+    assert [row.raw for _, row in spool.rejections.read()] == [b"197{", b"198{", b"199{"]
     assert spool.totals().rejected_bytes == 3 * size
     large = rejected_row(b"{" * 10_000)
     _reject(spool, large, max_bytes=3 * size)
-    assert [row for _, row in spool.rejected.read()] == [large]
+    assert [row for _, row in spool.rejections.read()] == [large]
     _reject(spool, *rows, max_bytes=3 * size)
     assert spool.totals().rejected == 3
 
@@ -109,7 +109,7 @@ def test_the_oldest_are_dropped(spool: Spool) -> None:
 def test_what_is_valid_by_now_waits(spool: Spool) -> None:
     """The body as received, once, with its own time and identity; the rest stays as it was."""
     _reject(spool, rejected_row(b"{"), _valid(GOOD), rejected_row(MIXED))
-    before = dict(spool.rejected.read())
+    before = dict(spool.rejections.read())
     done = replay(spool)
     assert (done.replayed, done.left) == (1, 2)
     (record,) = _waiting(spool)
@@ -117,7 +117,7 @@ def test_what_is_valid_by_now_waits(spool: Spool) -> None:
     assert (record["received_at"], record["session_id"]) == (1_760_000_000_000, SESSION_ID)
     assert (record["content_id"], record["request"]) == (digest(GOOD), REQUEST)
     assert record["quarantined"] is None
-    assert dict(spool.rejected.read()) == {1: before[1], 3: before[3]}
+    assert dict(spool.rejections.read()) == {1: before[1], 3: before[3]}
     assert replay(spool).replayed == 0
     assert len(_waiting(spool)) == 1
 
@@ -136,7 +136,7 @@ def test_of_a_quarantined_body_its_events_wait(spool: Spool, form: str) -> None:
     }
     assert record["content_id"] == digest(record["raw"])
     assert record["received_at"] == 1_760_000_000_000
-    ((row_id, left),) = spool.rejected.read()
+    ((row_id, left),) = spool.rejections.read()
     assert (row_id, left.indexes, left.schema_version) == (1, [2], SCHEMA_VERSION)
     assert [problem["event"] for problem in json.loads(left.problems)] == [2]
     assert replay(spool).replayed == 0
@@ -150,7 +150,7 @@ def test_of_a_refused_body_the_valid_events_wait_if_asked(spool: Spool) -> None:
     (record,) = _waiting(spool)
     assert record["raw"] == MIXED
     assert _events(record) == [0, 2]
-    left = dict(spool.rejected.read())
+    left = dict(spool.rejections.read())
     assert (left[1].indexes, left[1].status, left[1].reason) == ([1], None, "invalid_events")
     assert replay(spool, quarantines=True).replayed == 0
 
@@ -176,14 +176,14 @@ def test_two_replays_at_once(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> N
     """What the other one has moved meanwhile is not moved again."""
     _reject(spool, _valid(GOOD), _valid(GOOD))
     with contextlib.closing(Spool(spool.path)) as other:
-        read = other.rejected.read
+        read = other.rejections.read
 
         def read_and_be_late(ids: Any = None) -> Any:
             rows = list(read(ids))
             replay(spool)
             return rows
 
-        monkeypatch.setattr(other.rejected, "read", read_and_be_late)
+        monkeypatch.setattr(other.rejections, "read", read_and_be_late)
         assert replay(other).replayed == 0
     assert len(_waiting(spool)) == 2
 
@@ -279,10 +279,10 @@ def test_they_are_repaired_too(path: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["spool", "repair", str(path)]) == 1
     assert "79 of 80 records were saved" in capsys.readouterr().out
     with contextlib.closing(Spool(path)) as spool:
-        saved = dict(spool.rejected.read())
+        saved = dict(spool.rejections.read())
         assert saved == {row_id: row for row_id, row in enumerate(rows, 61) if row_id != 70}
         _reject(spool, rejected_row(b"["))
-        assert max(dict(spool.rejected.read())) == 81
+        assert max(dict(spool.rejections.read())) == 81
 
 
 def test_an_older_spool_is_not_repaired(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -290,6 +290,6 @@ def test_an_older_spool_is_not_repaired(path: Path, capsys: pytest.CaptureFixtur
     fill(path, 1)
     query(path, "PRAGMA user_version = 1")
     assert main(["spool", "repair", str(path)]) == 1
-    assert "an older unisights" in capsys.readouterr().err
+    assert "an older version of unisights" in capsys.readouterr().err
     assert main(["spool", "stat", str(path)]) == 1
-    assert "another version" in capsys.readouterr().err
+    assert "an older version" in capsys.readouterr().err

@@ -1,10 +1,12 @@
 """The spool's file: what it keeps, whose it is, and what cannot be used as one."""
 
 import contextlib
+import re
 import signal
 import sqlite3
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,12 @@ import pytest
 from tests.processes import PYTHON
 from tests.spools import REQUEST, fill, new_row, query
 from tests.support import ROOT
+from unisights import _spool
 from unisights._spool import clock
 from unisights._spool.files import check_spool
 from unisights._spool.process_locks import ProcessLocks
-from unisights._spool.requests import read_request, write_request
 from unisights._spool.store import Spool
+from unisights._spool.stored_requests import read_request, write_request
 from unisights.errors import StoreError
 from unisights.request import RequestInfo
 
@@ -70,6 +73,26 @@ def test_a_request_is_kept() -> None:
     assert (kept.method, kept.path, kept.client, kept.received_at) == ("POST", "/\udcff", None, 7)
 
 
+def test_a_size_is_in_bytes(spool: Spool) -> None:
+    """Headers may hold characters of several bytes; the bounds of a spool are in bytes."""
+    row = replace(new_row("a"), request=REQUEST.replace("abc", "grüße"), quarantined="[1]")
+    with spool.transaction():
+        spool.insert([row], [0])
+    ((size,),) = query(
+        spool.path,
+        "SELECT length(raw) + length(CAST(request AS BLOB)) + length(quarantined) FROM payloads",
+    )
+    assert "ü" in row.request
+    assert spool.totals().waiting_bytes == row.size == size
+
+
+def test_the_package_lists_its_modules() -> None:
+    """The docstring of the package says what each of its modules is for."""
+    directory = Path(str(_spool.__file__)).parent
+    named = set(re.findall(r"`(\w+)`", str(_spool.__doc__)))
+    assert {path.stem for path in directory.glob("[!_]*.py")} <= named
+
+
 @pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 200])
 def test_any_number_is_stored_at_once(spool: Spool, count: int) -> None:
     """Numbers ascend in the order of storing, and all rows are stored, claimed and forgotten."""
@@ -88,7 +111,7 @@ def test_what_is_owned_is_not_claimed(spool: Spool) -> None:
     ids = _store(spool, 3, owner=OTHER)
     assert _claim(spool) == []
     with spool.transaction():
-        spool.unregister(OTHER)
+        spool.owners.remove(OTHER)
     assert _claim(spool) == ids
 
 
@@ -124,7 +147,7 @@ def test_setting_the_clock_changes_nothing(spool: Spool, monkeypatch: pytest.Mon
         monkeypatch.setattr("time.time_ns", lambda jump=jump: 1_760_000_000 * 10**9 + jump * 10**9)
         with spool.transaction():
             (row,) = spool.claim(ME, rows=9, size=9)
-            spool.release_all(ME)
+            spool.owners.release_all(ME)
         assert row.age < 60
 
 
@@ -165,7 +188,7 @@ def test_a_dead_letter_is_kept(spool: Spool) -> None:
     totals = spool.totals()
     assert (totals.waiting, totals.dead) == (1, 1)
     assert totals.dead_bytes == new_row("site-0").size
-    (record,) = spool.records("dead")
+    (record,) = spool.reports.payloads("dead")
     assert (record["error"], record["attempts"]) == ("LookupError: nowhere", 1)
     with spool.transaction():
         assert spool.retry_dead() == 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.spools import new_row
 from unisights._spool import clock
-from unisights._spool.process_locks import FileLock
+from unisights._spool.file_lock import FileLock
 from unisights._spool.rows import NewRow
 from unisights._spool.store import Spool
 from unisights._spool.tables import NOBODY
@@ -53,7 +53,7 @@ class SpoolMachine(stateful.RuleBasedStateMachine):
         spool = Spool(self.path, ordered=self.is_ordered)
         owner, lock = spool.process_locks.register()
         with spool.transaction():
-            spool.register(owner)
+            spool.owners.add(owner)
         return spool, owner, lock
 
     def _session(self, row_id: int) -> str | None:
@@ -144,7 +144,7 @@ class SpoolMachine(stateful.RuleBasedStateMachine):
         taken = other.process_locks.lock_if_dead(me)
         assert taken is not None
         with other.transaction():
-            other.unregister(me)
+            other.owners.remove(me)
         taken.close(removes=True)
         for row_id in self._owned(me):
             self.owner[row_id] = NOBODY
@@ -186,9 +186,9 @@ class SpoolMachine(stateful.RuleBasedStateMachine):
     def nothing_is_lost(self) -> None:
         """What was not delivered is waiting or dead, with its body."""
         spool = self.processes[0][0]
-        kept = {record["id"]: record["raw"] for record in spool.records("waiting")}
+        kept = {record["id"]: record["raw"] for record in spool.reports.payloads("waiting")}
         assert kept.keys() == self.rows.keys() - self.dead
-        kept |= {record["id"]: record["raw"] for record in spool.records("dead")}
+        kept |= {record["id"]: record["raw"] for record in spool.reports.payloads("dead")}
         assert kept == {row_id: row.raw for row_id, row in self.rows.items()}
 
 

@@ -9,7 +9,7 @@ class UnisightsError(Exception):
 
 
 class ConfigurationError(UnisightsError, ValueError):
-    """An option has a value that cannot work; the message says which, and what to write."""
+    """An option has a value that cannot work; the message names the option and a remedy."""
 
 
 class InvalidJSONError(UnisightsError, ValueError):
@@ -75,7 +75,10 @@ class SinkError(UnisightsError):
 
 
 class StoreError(SinkError):
-    """A SQLite file cannot be used, as a sink or as a spool; the message says why."""
+    """A SQLite file cannot be used; the message says why.
+
+    It is the file of a `SQLiteSink`, whose errors are all `SinkError`, or a spool.
+    """
 
 
 class DecryptionError(ValidationError):

@@ -8,7 +8,7 @@ from flask import Flask
 from unisights import UnisightsOptions
 from unisights.fastapi import unisights_fastapi
 from unisights.flask import unisights_flask
-from unisights.sinks._schemes import sink_from_url
+from unisights.sinks._url_schemes import sink_from_url
 
 VARIABLE = "UNISIGHTS_TEST_SINK"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unisights import UnisightsPayload
-from unisights._runtime.calls import call_async
+from unisights._runtime.callers import ON_LOOP
 from unisights.schema import SCHEMA_VERSION
 from unisights.sinks import (
     JSONLinesSink,
@@ -100,10 +100,10 @@ def store(sink: Any, payloads: Iterable[UnisightsPayload]) -> list[Any]:
 
     async def main() -> list[Any]:
         try:
-            calls = [call_async(sink, payload, None) for payload in payloads]
+            calls = [ON_LOOP.call(sink, payload, None) for payload in payloads]
             return await asyncio.gather(*calls, return_exceptions=True)
         finally:
-            await call_async(sink.close)
+            await ON_LOOP.call(sink.close)
 
     return asyncio.run(main())
 

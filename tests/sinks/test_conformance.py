@@ -16,7 +16,7 @@ from tests.processes import PYTHON, post, process, read_until, wait_for
 from tests.sinks.places import Place, as_stored, store
 from tests.support import CAPTURES, ROOT, capture, click, make_body, make_payload
 from unisights import UnisightsPayload, decode_unisights_payload
-from unisights._runtime.calls import call_async
+from unisights._runtime.callers import ON_LOOP
 from unisights._runtime.event_loop import shared_loop
 from unisights.sinks._records import encode
 from unisights.testing import payloads
@@ -59,8 +59,8 @@ def test_order_is_kept(place: Place) -> None:
     async def main() -> None:
         sink = place.make()
         for payload in given_ones:
-            await call_async(sink, payload, None)
-        await call_async(sink.close)
+            await ON_LOOP.call(sink, payload, None)
+        await ON_LOOP.call(sink.close)
 
     asyncio.run(main())
     assert place.read() == [as_stored(payload, place) for payload in given_ones]
@@ -83,8 +83,8 @@ def test_any_valid_payload_is_stored(place: Place) -> None:
     async def main() -> None:
         sink = place.make()
         for payload in received:
-            await call_async(sink, payload, None)
-        await call_async(sink.close)
+            await ON_LOOP.call(sink, payload, None)
+        await ON_LOOP.call(sink.close)
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(payloads())
@@ -138,7 +138,7 @@ def test_a_closed_sink_opens_again(place: Place) -> None:
     sink = place.make()
     first, second = _numbered(2)
     store(sink, [first])
-    asyncio.run(call_async(sink.close))
+    asyncio.run(ON_LOOP.call(sink.close))
     store(sink, [second])
     assert _sorted(place.read()) == [as_stored(first, place), as_stored(second, place)]
 
@@ -149,12 +149,12 @@ def test_closing_waits_for_what_is_under_way(place: Place) -> None:
 
     async def main() -> None:
         calls = [
-            asyncio.ensure_future(call_async(sink, payload, None)) for payload in _numbered(20)
+            asyncio.ensure_future(ON_LOOP.call(sink, payload, None)) for payload in _numbered(20)
         ]
         await asyncio.sleep(0)
-        await call_async(sink.close)
+        await ON_LOOP.call(sink.close)
         await asyncio.gather(*calls)
-        await call_async(sink.close)
+        await ON_LOOP.call(sink.close)
 
     asyncio.run(main())
     assert len(place.read()) == 20
@@ -166,11 +166,11 @@ def test_two_loops_share_a_sink(place: Place) -> None:
     here, there = _numbered(40)[::2], _numbered(40)[1::2]
 
     async def run(batch: list[UnisightsPayload]) -> None:
-        await asyncio.gather(*(call_async(sink, payload, None) for payload in batch))
+        await asyncio.gather(*(ON_LOOP.call(sink, payload, None) for payload in batch))
 
     async def main() -> None:
         await asyncio.gather(run(here), asyncio.to_thread(shared_loop().run, run(there)))
-        await call_async(sink.close)
+        await ON_LOOP.call(sink.close)
 
     asyncio.run(main())
     assert len(place.read()) == 40
@@ -182,13 +182,13 @@ def test_a_caller_that_is_cancelled_hurts_nobody(place: Place) -> None:
 
     async def main() -> None:
         calls = [
-            asyncio.ensure_future(call_async(sink, payload, None)) for payload in _numbered(20)
+            asyncio.ensure_future(ON_LOOP.call(sink, payload, None)) for payload in _numbered(20)
         ]
         await asyncio.sleep(0)
         calls[7].cancel()
         ended = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(one) for one in ended if one is not None] == [asyncio.CancelledError]
-        await call_async(sink.close)
+        await ON_LOOP.call(sink.close)
 
     asyncio.run(main())
     assert len(place.read()) >= 19
@@ -198,15 +198,15 @@ FORKING = """\
 import asyncio, os, sys
 from tests.support import make_body
 from unisights import decode_unisights_payload
-from unisights._runtime.calls import call_async
+from unisights._runtime.callers import ON_LOOP
 from unisights._runtime.event_loop import shared_loop
-from unisights.sinks._schemes import sink_from_url
+from unisights.sinks._url_schemes import sink_from_url
 
 sink = sink_from_url(sys.argv[1])
 
 def store(label):
     payload = decode_unisights_payload(make_body(asset_id=label))
-    shared_loop().run(call_async(sink, payload, None))
+    shared_loop().run(ON_LOOP.call(sink, payload, None))
 
 store("before")
 children = []
@@ -214,7 +214,7 @@ for name in ("a", "b"):
     if not (child := os.fork()):
         store(name)
         if name == "a":
-            shared_loop().run(call_async(sink.close))
+            shared_loop().run(ON_LOOP.call(sink.close))
         sys.exit(0)
     children.append(child)
 idle = os.fork()
@@ -224,7 +224,7 @@ store("meanwhile")
 for child in (*children, idle):
     assert os.waitpid(child, 0)[1] == 0
 store("after")
-shared_loop().run(call_async(sink.close))
+shared_loop().run(ON_LOOP.call(sink.close))
 """
 
 

@@ -85,3 +85,27 @@ def test_redis_quotes_no_commands(
     assert "WRONGTYPE" in words
     assert "XADD" not in words
     assert MARKER not in words
+
+
+def test_unknown_words_of_the_redis_client_are_not_shown(
+    redis: Service,
+    redis_at: Place,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If the client quotes the failed command in other words, only the error's type is shown."""
+    import redis as client
+    from redis.asyncio.client import Pipeline
+
+    def annotate(_self: Any, error: Exception, _number: int, command: Any) -> None:
+        error.args = (f"{error}: {command}",)
+
+    monkeypatch.setattr(Pipeline, "annotate_exception", annotate)
+    url, _, stream = redis_at.url.partition("?stream=")
+    with client.Redis.from_url(url) as connection:
+        connection.set(stream, "no stream")
+    (error,) = store(RedisStreamSink(url, stream, retry=QUICK), [_payload()])
+    words = _words(error, caplog)
+    assert "ResponseError" in words
+    assert "XADD" not in words
+    assert MARKER not in words

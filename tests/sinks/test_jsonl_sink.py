@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -110,6 +112,86 @@ def test_processes_share_a_file(tmp_path: Path) -> None:
     assert len(found) == 800
     assert len({one.content_id for one in found}) == 800
     assert len(list(tmp_path.iterdir())) > 5
+
+
+FORKED = """\
+import os, signal, stat, sys, threading, time
+from tests.sinks.places import store
+from tests.support import make_body
+from unisights import decode_unisights_payload
+from unisights.sinks import JSONLinesSink
+
+payload = decode_unisights_payload(make_body())
+sink = JSONLinesSink(sys.argv[1], fsync=True)
+is_writing, may_go_on = threading.Event(), threading.Event()
+real_fsync = os.fsync
+
+def slow_fsync(descriptor):
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        is_writing.set()
+        may_go_on.wait()
+    real_fsync(descriptor)
+
+os.fsync = slow_fsync
+writer = threading.Thread(target=store, args=(sink, [payload]))
+writer.start()
+is_writing.wait()
+pid = os.fork()
+os.fsync = real_fsync
+if sys.argv[2] == "parent goes on":
+    if pid == 0:
+        os._exit(0 if store(sink, [payload]) == [None] else 1)
+    may_go_on.set()
+    writer.join()
+    deadline = time.monotonic() + 20
+    while (ended := os.waitpid(pid, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            sys.exit("the child hangs")
+        time.sleep(0.02)
+    sys.exit(ended[1])
+elif pid == 0:
+    time.sleep(60)
+    os._exit(0)
+else:
+    print(pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_child_forked_during_a_write_can_write(tmp_path: Path) -> None:
+    """A fork while another thread writes leaves the child a sink that works."""
+    path = tmp_path / "events.jsonl"
+    finished = subprocess.run(
+        [PYTHON, "-c", FORKED, str(path), "parent goes on"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert len([json.loads(line) for line in path.read_text().splitlines()]) == 2
+
+
+def test_a_child_keeps_no_lock_of_its_parent(tmp_path: Path) -> None:
+    """If the parent is killed while it writes, others can write while the child lives on."""
+    path = tmp_path / "events.jsonl"
+    parent = subprocess.Popen(
+        [PYTHON, "-c", FORKED, str(path), "parent ends"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    try:
+        parent.wait(60)
+        other = [PYTHON, "-c", MANY, str(path), "other"]
+        assert subprocess.run(other, cwd=ROOT, timeout=30, check=False).returncode == 0
+    finally:
+        os.kill(child, signal.SIGKILL)
+        parent.stdout.close()
 
 
 @pytest.mark.parametrize("name", ["", "missing/events.jsonl"])

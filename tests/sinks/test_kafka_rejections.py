@@ -12,7 +12,7 @@ from tests.sinks.places import kafka_messages, new_name
 from tests.sinks.services import Service
 from tests.support import click, make_body
 from unisights import ConfigurationError
-from unisights._runtime.calls import call_async
+from unisights._runtime.callers import ON_LOOP
 from unisights._schema.identity import digest
 from unisights.errors import SinkError
 from unisights.schema import SCHEMA_VERSION
@@ -30,7 +30,7 @@ def make(kafka: Service) -> Iterator[Callable[..., KafkaSink]]:
 
     yield make_sink
     for sink in made:
-        asyncio.run(call_async(sink.close))
+        asyncio.run(ON_LOOP.call(sink.close))
 
 
 @pytest.mark.parametrize("name", ["asgi", "flask"])

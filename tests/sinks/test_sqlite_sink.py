@@ -12,7 +12,7 @@ import pytest
 from tests.sinks.places import store
 from tests.support import CAPTURES, capture, click, make_body, make_data, seal
 from unisights import UnisightsPayload, decode_unisights_payload
-from unisights._runtime.calls import call_sync
+from unisights._runtime.callables import call_sync
 from unisights.errors import SinkError
 from unisights.sinks import Batch, SQLiteSink, sqlite
 from unisights.validator import Checks

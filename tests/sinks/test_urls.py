@@ -13,7 +13,7 @@ from tests.support import CAPTURES, ROOT, capture
 from unisights._cli.main import main
 from unisights.errors import ConfigurationError
 from unisights.sinks import JSONLinesSink, KafkaSink, PostgresSink, RedisStreamSink, SQLiteSink
-from unisights.sinks._schemes import sink_from_url
+from unisights.sinks._url_schemes import sink_from_url
 
 
 def test_serve_stores_to_each_sink(place: Place) -> None:

@@ -17,7 +17,7 @@ from unisights._cli.validate import Format, validate_files
 from unisights.config import InvalidEvents, UnisightsOptions
 from unisights.errors import ConfigurationError, UnisightsError
 from unisights.schema import SCHEMA_DIGEST, SCHEMA_VERSION, schema_text
-from unisights.sinks._schemes import URL_FORMS, sink_from_url
+from unisights.sinks._url_schemes import URL_FORMS, sink_from_url
 
 SECRET_VARIABLE = "UNISIGHTS_SERVER_SECRET"  # noqa: S105  # its name, not its value
 """The environment variable of the secret that encrypted payloads were made with."""

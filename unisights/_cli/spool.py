@@ -29,7 +29,8 @@ def _opened(path: Path) -> Iterator[Spool]:
 def print_stat(path: Path, *, as_json: bool) -> int:
     """Print what is in a spool; return the exit status."""
     with _opened(path) as spool:
-        totals, owned, oldest = spool.totals(), spool.owned(), spool.oldest()
+        totals = spool.totals()
+        owned, oldest = spool.reports.count_owned(), spool.reports.longest_wait()
     shown: dict[str, Any] = {
         "waiting": totals.waiting,
         "waiting_bytes": totals.waiting_bytes,
@@ -79,9 +80,9 @@ def print_list(path: Path, states: list[State]) -> int:
 
 def _records(spool: Spool, state: State) -> Iterator[dict[str, Any]]:
     if state != "rejected":
-        yield from spool.records(state)
+        yield from spool.reports.payloads(state)
         return
-    for row_id, row in spool.rejected.read():
+    for row_id, row in spool.rejections.read():
         yield {
             "id": row_id,
             "received_at": row.received_at,
@@ -130,7 +131,7 @@ def replay(
     """Validate rejected records again, and deliver what is valid; return the exit status."""
     with _opened(path) as spool:
         if ids is not None:
-            missing = set(ids) - {row_id for row_id, _ in spool.rejected.read(ids)}
+            missing = set(ids) - {row_id for row_id, _ in spool.rejections.read(ids)}
             if missing:
                 raise StoreError(f"{len(missing)} of the ids are no rejected records of {path}")
         done = replay_rejected(spool, ids, server_secret=server_secret, quarantines=quarantines)

@@ -11,7 +11,7 @@ from unisights._delivery.handler import ManagedHandler
 from unisights._delivery.retry import RetryPolicy
 from unisights._runtime.callers import IN_THREAD, Caller, run_blocking
 from unisights._runtime.event_loop import as_exception
-from unisights._spool.requests import read_request
+from unisights._spool.stored_requests import read_request
 from unisights._spool.workers import Job
 from unisights._spool.writer import SpoolWriter
 from unisights.errors import UndeliveredError, UnisightsError

@@ -17,8 +17,8 @@ from unisights._delivery.spool_runner import SpoolRunner
 from unisights._runtime.callers import ON_PROCESS_LOOP, Caller
 from unisights._runtime.fork import reset_in_children
 from unisights._runtime.shutdown import before_exit, defer_signals
-from unisights._spool.puts import Put, Stored
-from unisights._spool.rejected import RejectedRow
+from unisights._spool.puts import Put, PutResult
+from unisights._spool.rejections import RejectionRow
 from unisights._spool.rows import NewRow
 from unisights.errors import ConfigurationError, StoreError
 from unisights.rejection import Rejection
@@ -70,17 +70,17 @@ class DurableDelivery(Delivery):
 
     async def _keep_rejection(self, rejection: Rejection, caller: Caller) -> None:
         """Store a rejection, and pass it to `on_reject` even if that fails."""
-        put = Put(RejectedRow.of(rejection), caller.make_latch())
+        put = Put(RejectionRow.of(rejection), caller.make_latch())
         stored = await self._store(put, caller)
-        if stored is not Stored.STORED:
-            reason = "shutting down" if stored is Stored.CLOSED else stored
+        if stored is not PutResult.STORED:
+            reason = "shutting down" if stored is PutResult.CLOSED else stored
             message = "a rejected body was not kept: %s"
             self._log(logging.ERROR, "rejected_lost", message, reason)
         await super()._keep_rejection(rejection, caller)
 
     async def _store(
-        self, put: Put[NewRow] | Put[RejectedRow], caller: Caller
-    ) -> Stored | _Unusable:
+        self, put: Put[NewRow] | Put[RejectionRow], caller: Caller
+    ) -> PutResult | _Unusable:
         self._hook()
         runner = self._runner
         try:
@@ -88,18 +88,19 @@ class DurableDelivery(Delivery):
         except (StoreError, ConfigurationError, RuntimeError) as error:
             return error
         if running is None:
-            return Stored.CLOSED
+            return PutResult.CLOSED
         running.writer.put(put)
         await put.latch.wait()
-        return put.stored
+        assert put.result is not None  # noqa: S101  # narrows a type: it was settled
+        return put.result
 
-    def _outcome_of(self, stored: Stored | _Unusable) -> Outcome:
-        match stored:
-            case Stored.STORED | Stored.DUPLICATE:
+    def _outcome_of(self, result: PutResult | _Unusable) -> Outcome:
+        match result:
+            case PutResult.STORED | PutResult.DUPLICATE:
                 return QUEUED
-            case Stored.FULL:
+            case PutResult.FULL:
                 return SPOOL_FULL
-            case Stored.CLOSED:
+            case PutResult.CLOSED:
                 return SHUTTING_DOWN
             case error:
                 self._log(logging.ERROR, "spool_failed", "refused a payload: %s", error)
@@ -119,13 +120,6 @@ class DurableDelivery(Delivery):
             rejected=totals.rejected,
             rejected_bytes=totals.rejected_bytes,
         )
-
-    def stats(self) -> dict[str, int]:
-        """Return what this process has stored: `stored` payloads, in so many `commits`."""
-        running = self._runner.running
-        if running is None:
-            return {"stored": 0, "commits": 0}
-        return {"stored": running.writer.stored, "commits": running.writer.commits}
 
     def defer_signals(self) -> None:
         """Drain before the server gets SIGTERM; to be called in the main thread."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
 
+from unisights._runtime.callables import is_async
 from unisights._runtime.callers import IN_THREAD, Caller, run_blocking
-from unisights._runtime.calls import is_async
 from unisights._runtime.fork import reset_in_children
 from unisights._runtime.log import log
 from unisights._runtime.shutdown import before_exit

@@ -10,7 +10,7 @@ from pathlib import Path
 from unisights._delivery.attempts import Attempts
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import ManagedHandler
-from unisights._runtime.calls import is_async
+from unisights._runtime.callables import is_async
 from unisights._runtime.fork import leak, reset_in_children
 from unisights._spool.files import check_spool, explain
 from unisights._spool.store import Spool

@@ -1,9 +1,9 @@
-"""How long to wait before something that has failed is attempted again."""
+"""Backoff: the wait before something that has failed is attempted again."""
 
 import random
 
 _MAX_DOUBLINGS = 60
-"""More of them would exceed what a float holds; by then `longest` is the bound in any case."""
+"""A float can hold no more of them; by then `longest` is the bound in any case."""
 
 
 def backoff(attempt: int, *, first: float, longest: float) -> float:

@@ -1,4 +1,4 @@
-"""The two colours, sync and async: the same code, which calls and waits in another way.
+"""Callers: let one coroutine serve sync and async code.
 
 Code that serves both takes a `Caller` and is written once, as coroutines. `ON_LOOP` waits as
 coroutines do. With `IN_THREAD` each wait blocks, so such a coroutine never suspends, and
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from unisights._runtime.calls import call_sync, is_async, start_in_own_thread
+from unisights._runtime.callables import call_sync, is_async, start_in_own_thread
 from unisights._runtime.event_loop import shared_loop
 from unisights._runtime.latches import Latch, LoopLatch, ThreadLatch
 
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class Caller(ABC):
-    """Calls functions and waits, in the way of the code that it is given to."""
+    """Calls functions and waits: by blocking the thread, or by suspending the task."""
 
     @abstractmethod
     async def call(
@@ -30,17 +30,23 @@ class Caller(ABC):
 
         Args:
             function: the callable.
-            arguments: what it is called with.
-            known_async: what `is_async` says of it, if that is known already.
+            arguments: its arguments.
+            known_async: the result of `is_async` for it, if that is known already.
         """
 
     @abstractmethod
     async def call_unpooled(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Likewise, but a callable that hangs does not keep the process from ending."""
+        """Call a callable of the user's so that it does not keep the process alive if it hangs.
+
+        `IN_THREAD` calls it in the present thread, which therefore has to be a daemon thread.
+        """
 
     @abstractmethod
     async def call_within(self, seconds: float, function: Callable[..., Any]) -> None:
-        """Likewise, and wait for at most so many seconds.
+        """Call a callable of the user's, and wait for a limited time.
+
+        `IN_THREAD` waits for one second more, in which an async callable is cancelled. If no thread
+        can be started, it waits without a limit for a callable that is not async.
 
         Raises:
             TimeoutError: it has not ended by then.
@@ -52,7 +58,7 @@ class Caller(ABC):
 
     @abstractmethod
     async def wait_for(self, future: "Future[Result]") -> Result:
-        """Wait for a future that others wait for as well."""
+        """Wait for a future; other callers may wait for it as well."""
 
     @abstractmethod
     def make_latch(self) -> Latch:
@@ -83,7 +89,7 @@ class LoopCaller(Caller):
             await self._await(result)
 
     async def call_within(self, seconds: float, function: Callable[..., Any]) -> None:
-        """Likewise, with a deadline: an async callable is cancelled at its end."""
+        """Call a callable; one that is async is cancelled when the time is over."""
         async with asyncio.timeout(seconds):
             await self.call_unpooled(function)
 
@@ -92,7 +98,7 @@ class LoopCaller(Caller):
         return await asyncio.to_thread(function)
 
     async def wait_for(self, future: "Future[Result]") -> Result:
-        """Wait for a future, which the cancellation of this task does not cancel."""
+        """Wait for a future; cancelling this task does not cancel the future."""
         if not future.done():
             await asyncio.shield(asyncio.wrap_future(future))
         return future.result()
@@ -125,11 +131,11 @@ class ThreadCaller(Caller):
         call_sync(function, *arguments)
 
     async def call_unpooled(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call a callable; whose thread this is decides whether it may hang."""
+        """Call a callable in this thread; it must not hang unless this is a daemon thread."""
         call_sync(function, *arguments)
 
     async def call_within(self, seconds: float, function: Callable[..., Any]) -> None:
-        """Call in a daemon thread, and leave it behind if it has not ended in time."""
+        """Call a callable in a daemon thread, which is left behind if it has not ended in time."""
         limited = _limit(function, seconds)
         try:
             ended = start_in_own_thread(call_sync, limited)
@@ -174,7 +180,7 @@ def run_blocking(coroutine: Coroutine[Any, Any, Result]) -> Result:
 
 
 def _limit(function: Callable[..., Any], seconds: float) -> Callable[[], Any]:
-    """A function that, if its result turns out to be a coroutine, may take at most so long."""
+    """A function that calls another one; if that returns a coroutine, its time is limited."""
 
     def call() -> Any:
         result = function()

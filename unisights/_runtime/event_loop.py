@@ -1,4 +1,4 @@
-"""The process's event loop: where async handlers run if the framework has no loop for them.
+"""The process's event loop, for async handlers whose framework has no loop for them.
 
 Clients that handlers share, such as an HTTP client, belong to the loop on which they were first
 used. So a process has one such loop. It starts when it is first needed, which is after a server

@@ -1,4 +1,4 @@
-"""Forks: what belongs to the parent must not be used, or closed, in the child.
+"""Forks: the locks, threads and connections of a process do not work in a forked child.
 
 This is the package's only hook for forks. An object that holds a lock, a thread, a connection or
 counts of its process registers itself here.
@@ -13,7 +13,7 @@ class ForkAware(Protocol):
     """An object that begins anew in a forked child."""
 
     def reset_after_fork(self) -> None:
-        """Begin anew, in the child, without touching what the parent still uses."""
+        """Begin anew, in the child, and leave to the parent everything that it still uses."""
 
 
 _objects: "weakref.WeakSet[Any]" = weakref.WeakSet()
@@ -45,7 +45,7 @@ def _reset_all() -> None:
             errors.append(error)
     if errors:
         # The interpreter prints it, and the child goes on.
-        raise ExceptionGroup("what the parent had could not be left alone", errors)
+        raise ExceptionGroup("a forked child could not be reset", errors)
 
 
 os.register_at_fork(after_in_child=_reset_all)

@@ -44,7 +44,7 @@ class LoopLatch:
 
 
 Latch = ThreadLatch | LoopLatch
-"""Is opened once, by any thread, and waited for by one request."""
+"""Is opened once, by `open_all` from any thread, and waited for by one request."""
 
 
 def open_all(latches: Iterable[Latch]) -> None:

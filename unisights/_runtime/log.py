@@ -1,7 +1,7 @@
 """The log of the package: structured, and throttled where a message may come very often.
 
-Each record has the attribute `event`, a stable code, and values as further attributes, for
-formatters that write JSON. None of them holds what payloads hold.
+Each log record has the attribute `event`, a stable code, and values as further attributes, for
+formatters that write JSON. Except in debug mode, none of them quotes payloads.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from unisights._runtime.fork import reset_in_children
 logger = logging.getLogger("unisights")
 
 _PERIOD = 1.0
-"""A throttled event is logged at most once in so many seconds."""
+"""A throttled event is logged at most once within this time, in seconds."""
 
 
 def log(
@@ -29,18 +29,18 @@ def log(
     """Log a message.
 
     Args:
-        level: the level, as `logging` has it.
-        event: what has happened, as a code that never changes.
-        message: the same for people, with places for values.
-        values: what goes there.
+        level: the level, as `logging` defines it.
+        event: a code of what has happened, which never changes.
+        message: the same for people, with placeholders for values.
+        values: the values for the placeholders.
         error: an exception whose traceback is logged too.
-        fields: what formatters find as the record's attributes.
+        fields: further attributes of the log record, for formatters.
     """
     _write(level, message, values, error, {"event": event, **fields})
 
 
 class ThrottledLog:
-    """Logs each event at most once a second, and counts in between what it suppresses."""
+    """Logs each event at most once a second, and counts the messages that it suppresses."""
 
     def __init__(self) -> None:
         self.reset_after_fork()
@@ -87,7 +87,7 @@ def _write(
     error: BaseException | None,
     extra: dict[str, object],
 ) -> None:
-    # A filter or handler of the log may raise; that must not stop what is logged about.
+    # A filter or handler of the log may raise; that must not stop the work of the caller.
     with contextlib.suppress(Exception):
         # With this stack level, a record names the place that logs, not this function.
         logger.log(level, message, *values, exc_info=error, extra=extra, stacklevel=3)

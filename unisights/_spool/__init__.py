@@ -1,10 +1,36 @@
 """The spool: the SQLite file that keeps what was acknowledged until it is delivered.
 
-The file: its `tables`, how it is found and checked (`files`), one `connection` to it, and the
-statements on it (`store`, `rejected`, `duplicates`), with the `rows` and `requests` they keep.
-A process at work: its `process_locks`, the thread that writes (`writer`) what waits (`puts`,
-`pending`), what it stores (`intake`), what it works on (`claims`, `workers`), and what it does for
-all processes (`upkeep`). By hand: `repair` and `replay`.
+The file, and one connection to it:
 
-Delivery and the command import from here. Nothing here calls a handler or knows a host.
+- `tables`: the tables, and their version.
+- `files`: finds, makes and checks the file before SQLite opens it.
+- `file_lock`: a lock on a file, which ends with its process.
+- `clock`: the clocks that times in the file are measured by.
+- `connection`: opens the file, and makes transactions.
+- `statements`: helpers for statements about many rows.
+- `rows`, `stored_requests`: the form in which payloads and their requests are stored.
+- `ids`: the numbers of payloads and rejections.
+- `store`: the statements about payloads. Its class `Spool` has the others as attributes.
+- `owners`: the processes to which payloads belong.
+- `rejections`: the rejections that are kept.
+- `duplicates`: the content ids of the duplicate window.
+- `reports`: the payloads and their ages, for people.
+
+A process that delivers:
+
+- `process_locks`: show other processes that this one is alive.
+- `writer`: the thread that writes to the file.
+- `puts`: the payloads and rejections that requests hand to it, with their results.
+- `pending_writes`: the content of its next transaction.
+- `admission`: stores new payloads, without duplicates and within the limit.
+- `claims`: decides which payloads this process works on.
+- `workers`: the threads or tasks that run jobs.
+- `upkeep`: once a second, looks after what concerns all processes of a spool.
+
+For the command:
+
+- `repair`: saves the content of a corrupt spool.
+- `replay`: validates rejections again.
+
+`_delivery` and `_cli` import from here. Nothing here calls a handler or knows a server.
 """

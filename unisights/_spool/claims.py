@@ -1,4 +1,4 @@
-"""Which payloads of the spool a process works on: as many as its workers have room for."""
+"""Claims: a process works on as many payloads of the spool as its workers have room for."""
 
 import time
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ CLAIM_SECONDS = 1.0
 
 
 class Claims:
-    """Decides what a process claims, and which new payloads are its own from the start.
+    """Decides which payloads a process claims, and which new ones are its own from the start.
 
     Args:
         spool: the connection.
@@ -22,7 +22,8 @@ class Claims:
         ordered: whether payloads of one session are delivered one after the other.
 
     Attributes:
-        is_closed: whether the process takes on nothing more.
+        next_at: when to look for claimable payloads again, by `time.monotonic`.
+        is_closed: whether the process claims and owns no further payloads.
     """
 
     def __init__(self, spool: Spool, owner: int, workers: Workers, *, ordered: bool) -> None:
@@ -31,16 +32,16 @@ class Claims:
         self._workers = workers
         self._ordered = ordered
         self._has_backlog = True  # whether there may be payloads to claim
-        self.next_at = 0.0  # when to look for them, by `time.monotonic`
+        self.next_at = 0.0
         self.is_closed = False
 
     @property
     def is_urgent(self) -> bool:
-        """Whether the workers wait for what can be claimed."""
+        """Whether there may be claimable payloads, and the workers need more jobs."""
         return self._has_backlog and self._workers.is_half_empty
 
     def look_now(self) -> None:
-        """Payloads have been released: look for them at once."""
+        """Look for claimable payloads at once, as some have been released."""
         self._has_backlog = True
         self.next_at = 0.0
 
@@ -48,12 +49,12 @@ class Claims:
         """Look for claimable payloads at this moment, if not earlier."""
         self.next_at = min(self.next_at, moment)
 
-    def is_due(self, *, has_completed: bool) -> bool:
-        """Return whether it is time to claim.
+    def look(self, *, has_completed: bool) -> bool:
+        """Look for claimable payloads if it is time; return whether to claim now.
 
         Args:
-            has_completed: whether something has been delivered, for which a later payload of its
-                session may have waited.
+            has_completed: whether payloads have been delivered. Later payloads of their sessions
+                may have waited for that.
         """
         now = time.monotonic()
         is_time = now >= self.next_at
@@ -65,7 +66,7 @@ class Claims:
         return not self.is_closed and self._has_backlog and wanted
 
     def claim(self) -> list[Job]:
-        """Claim what there is room for, inside a transaction."""
+        """Claim as many payloads as there is room for, inside a transaction."""
         rows, size = self._workers.room
         if rows <= 0 or size <= 0:
             return []
@@ -75,11 +76,11 @@ class Claims:
         self._has_backlog = bool(claimed) and self._spool.has_claimable()
         return [Job(row.id, row.attempts, row.age, row.size, row=row) for row in claimed]
 
-    def owners_of(self, puts: Iterable[NewPut]) -> list[int]:
+    def assign_owners(self, puts: Iterable[NewPut]) -> list[int]:
         """Return the owner of each new payload, inside a transaction.
 
-        It is this process, if there is room among its workers and no earlier payload is waiting
-        that has to be delivered first.
+        It is this process if its workers have room and no waiting payload has to be delivered
+        first. Otherwise it is nobody, and the payload is to be claimed later.
         """
         rows, size = self._workers.room
         owners = []

@@ -1,4 +1,4 @@
-"""Clocks: one that nobody can set and all processes of a host share, and the time of day."""
+"""Clocks: a monotonic clock that all processes on the machine share, and the time of day."""
 
 import time
 from pathlib import Path
@@ -9,12 +9,12 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def boot_clock() -> float:
-    """Return the seconds since the host was started; setting the time of day does not change it."""
+    """Return the seconds since the machine was started; setting the time of day has no effect."""
     return time.clock_gettime(_CLOCK)
 
 
 def boot_id() -> str:
-    """Return which start of the host `boot_clock` counts from; empty if it is not known."""
+    """Return the id of the start from which `boot_clock` counts; empty if it is not known."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""A connection to a spool: opening its file, transactions, closing."""
+"""A connection to a spool: opens the file, makes transactions, closes the file."""
 
 import contextlib
 import sqlite3
@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any, Self
 
 from unisights._spool import clock
+from unisights._spool.file_lock import FileLock
 from unisights._spool.files import (
     check_spool,
+    corrupt,
     explain,
     inode_of,
     make_private,
     open_files,
+    other_version,
+    primary_code,
 )
-from unisights._spool.process_locks import FileLock
 from unisights._spool.tables import SESSION_INDEX, SPOOL_VERSION, create_tables
 from unisights.config import Durability
 from unisights.errors import StoreError
@@ -23,14 +26,14 @@ _BUSY_SECONDS = 5.0
 """How long SQLite waits for another connection's transaction."""
 
 _CHECKED_BYTES = 32 * 1024 * 1024
-"""A file of at most this size is read through when it is opened, to find what is corrupt."""
+"""A file of at most this size, in bytes, is read through when it is opened, to find damage."""
 
 _WAL_LIMIT = 64 * 1024 * 1024
-"""What SQLite cuts its write-ahead log down to, in bytes, once that has been emptied."""
+"""The size to which SQLite cuts its write-ahead log (WAL) once that has been emptied, in bytes."""
 
 
 class SpoolConnection:
-    """One connection to a spool, for one thread at a time. It must not cross a fork.
+    """A connection to a spool, for one thread at a time. It must not cross a fork.
 
     Args:
         path: the file; it is made if it does not exist, unless `must_exist` is set.
@@ -74,11 +77,11 @@ class SpoolConnection:
             open_files.connections[self._inode] -= 1
             if not open_files.connections[self._inode]:
                 del open_files.connections[self._inode]
-        self._gate.close()
+        self._transaction_lock.close()
 
     def leave_to_parent(self) -> None:
         """In a forked child: leave the connection to the parent, and do not keep its lock."""
-        self._gate.close()
+        self._transaction_lock.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Self]:
@@ -91,7 +94,7 @@ class SpoolConnection:
             raise StoreError(f"the spool {self.path} was moved or removed: restart what uses it")
         # SQLite waits for other connections by sleeping, at times for long. A file lock wakes the
         # next one at once.
-        self._gate.acquire()
+        self._transaction_lock.acquire()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -103,16 +106,16 @@ class SpoolConnection:
                     self._connection.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            if "full" in str(error):
-                # The log may hold what the file has room for: then the next transaction succeeds.
+            if primary_code(error) == sqlite3.SQLITE_FULL:
+                # If the file has room for what is in the WAL, the next transaction succeeds.
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             raise explain(self.path, error) from error
         finally:
-            self._gate.release()
+            self._transaction_lock.release()
 
     def wal_size(self) -> int:
-        """Return the size of SQLite's write-ahead log, which grows while anyone reads the spool."""
+        """Return the size of the WAL in bytes; it grows while somebody reads the spool."""
         try:
             return self.path.with_name(f"{self.path.name}-wal").stat().st_size
         except OSError:
@@ -121,12 +124,12 @@ class SpoolConnection:
     def _fetch_one(self, sql: str) -> tuple[Any, ...]:
         found: tuple[Any, ...] | None = self._connection.execute(sql).fetchone()
         if found is None:
-            raise explain(self.path, sqlite3.DatabaseError("corrupt: its state is missing"))
+            raise corrupt(self.path, "corrupt: its state is missing")
         return found
 
     def _connect(self) -> None:
         try:
-            self._gate = FileLock(self.path.with_name(f"{self.path.name}-lock"))
+            self._transaction_lock = FileLock(self.path.with_name(f"{self.path.name}-lock"))
         except OSError as error:
             raise explain(self.path, error) from error
         try:
@@ -138,13 +141,13 @@ class SpoolConnection:
                 self._inode = inode_of(self.path)
                 open_files.connections[self._inode] += 1
         except (sqlite3.Error, OSError) as error:
-            self._gate.close()
+            self._transaction_lock.close()
             raise explain(self.path, error) from error
 
     def _set_up(self, durability: Durability) -> None:
         execute = self._connection.execute
         # One process makes the file. Switching to WAL does not wait for others, as it should.
-        self._gate.acquire()
+        self._transaction_lock.acquire()
         try:
             is_new = not execute("PRAGMA schema_version").fetchone()[0]
             if is_new:
@@ -166,28 +169,24 @@ class SpoolConnection:
             if self._ordered:
                 execute(SESSION_INDEX)
         finally:
-            self._gate.release()
+            self._transaction_lock.release()
         self._note_boot()
 
     def _check_version(self) -> None:
         (version,) = self._fetch_one("PRAGMA user_version")
         if version != SPOOL_VERSION:
-            age = "a newer" if version > SPOOL_VERSION else "another"
-            raise StoreError(
-                f"cannot use the spool {self.path}: it was made by {age} version of unisights "
-                f"(tables of version {version}, not {SPOOL_VERSION})"
-            )
+            raise other_version(self.path, version)
 
     def _check_pages(self) -> None:
-        """Find what is corrupt now rather than when it is needed, if that does not take long."""
+        """Find damage now rather than when a page is needed, if that does not take long."""
         if self.path.stat().st_size > _CHECKED_BYTES:
             return
         (found,) = self._fetch_one("PRAGMA quick_check(1)")
         if found != "ok":
-            raise explain(self.path, sqlite3.DatabaseError(f"corrupt: {found}"))
+            raise corrupt(self.path, f"corrupt: {found}")
 
     def _note_boot(self) -> None:
-        """After a restart of the host, all payloads are due, and ages are by the time of day."""
+        """After a restart of the machine, all payloads are due, and ages are by the time of day."""
         if self._is_of_this_boot():
             return
         with self.transaction():

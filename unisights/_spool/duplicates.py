@@ -1,6 +1,6 @@
-"""Which payloads were accepted lately, in the spool: for all processes of the host, and later ones.
+"""The duplicate window of durable delivery: shared by all processes on the machine, and kept.
 
-Its statements belong inside a transaction of the spool.
+The statements belong inside a transaction of the spool.
 """
 
 import sqlite3
@@ -10,11 +10,11 @@ from unisights._spool import clock
 from unisights._spool.statements import chunks, marks
 
 MAX_SEEN = 1_000_000
-"""At most so many payloads are remembered, in about 120 MB; beyond, the oldest are forgotten."""
+"""The greatest number of content ids, which take about 120 MB; beyond, the oldest are deleted."""
 
 
-class Seen:
-    """The content ids that were accepted within some seconds.
+class DuplicateWindow:
+    """The content ids that were accepted within the window.
 
     Args:
         connection: the spool's.
@@ -25,15 +25,15 @@ class Seen:
         self._execute_many = connection.executemany
 
     def cap(self, seconds: float) -> None:
-        """Let nothing be remembered for longer than the window from now on.
+        """Let no content id be known for longer than the window, in seconds, from now on.
 
-        An earlier start of the host, or a longer window, may have left such rows.
+        An earlier start of the machine, or a longer window, may have left such rows.
         """
         latest = clock.boot_clock() + seconds
         self._execute("UPDATE seen SET until = ? WHERE until > ?", (latest, latest))
 
     def known(self, content_ids: Collection[str]) -> set[str]:
-        """Return those that were accepted within the window."""
+        """Return those of the content ids that were accepted within the window."""
         now = clock.boot_clock()
         known: set[str] = set()
         for chunk in chunks(list(content_ids)):
@@ -46,7 +46,7 @@ class Seen:
         return known
 
     def add(self, content_ids: Collection[str], seconds: float) -> None:
-        """Remember for so many seconds what is stored in this transaction."""
+        """Add content ids of payloads that are stored in this transaction, for some seconds."""
         until = clock.boot_clock() + seconds
         self._execute_many(
             "INSERT OR REPLACE INTO seen (content_id, until) VALUES (?, ?)",
@@ -54,12 +54,12 @@ class Seen:
         )
 
     def has_old(self) -> bool:
-        """Return whether the oldest is out of the window; needs no transaction."""
+        """Return whether the oldest content id is out of the window; needs no transaction."""
         found = self._execute("SELECT until FROM seen ORDER BY id LIMIT 1").fetchone()
         return found is not None and found[0] <= clock.boot_clock()
 
     def purge(self, count: int) -> None:
-        """Forget what is out of the window or beyond `MAX_SEEN`: at most so many rows."""
+        """Delete at most `count` of the oldest rows: out of the window, or beyond `MAX_SEEN`."""
         self._execute(
             "DELETE FROM seen WHERE id IN (SELECT id FROM seen ORDER BY id LIMIT ?) "
             "AND (until <= ? OR id <= (SELECT max(id) FROM seen) - ?)",

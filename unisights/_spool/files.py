@@ -1,4 +1,4 @@
-"""The spool's file, before SQLite opens it: whether it is one, and what to do if it is not."""
+"""The spool's file: finding, making and checking it, and the errors of one that cannot be used."""
 
 import contextlib
 import os
@@ -9,28 +9,28 @@ from collections import Counter
 from pathlib import Path
 
 from unisights._runtime.fork import reset_in_children
-from unisights._spool.tables import APPLICATION_ID
+from unisights._spool.tables import APPLICATION_ID, SPOOL_VERSION
 from unisights.errors import StoreError
 
 _MAGIC = b"SQLite format 3\0"
 
 _LEAST_BYTES = 256 * 1024
-"""A disk with less room than this is full: SQLite makes a log and its index beside the file."""
+"""A disk with less room than this is full: SQLite makes the WAL and its index beside the file."""
 
 Inode = tuple[int, int]
-"""What identifies a file, by whatever name: its device and its number."""
+"""The identity of a file, by whatever name: its device and its number."""
 
 
 class _OpenFiles:
     """The files to which this process has connections.
 
-    POSIX has it that whoever closes any descriptor of a file drops all locks of the process on
-    that file. These are the locks by which SQLite keeps processes apart. So a file to which there
-    is a connection must not be opened and closed by other means.
+    By POSIX, closing any descriptor of a file drops all locks of the process on that file. SQLite
+    keeps processes apart by such locks. So a file to which there is a connection must not be opened
+    and closed by other means.
 
     Attributes:
         lock: is held while a connection, or any other descriptor, is opened or closed.
-        connections: how many connections there are to a file.
+        connections: the number of connections to each file.
     """
 
     def __init__(self) -> None:
@@ -48,12 +48,33 @@ open_files = _OpenFiles()
 def explain(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     """Return the error of a spool that cannot be used, with what can be done about it."""
     reason = str(error)
-    if any(sign in reason for sign in ("malformed", "not a database", "corrupt")):
-        reason += f"; stop what uses it, then run: unisights spool repair {path}"
-    elif is_disk_full(path):
+    if primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return corrupt(path, reason)
+    if is_disk_full(path):
         # SQLite itself may call it an I/O error.
         reason += f"; the disk is full: make room in {path.parent}"
     return StoreError(f"cannot use the spool {path}: {reason}")
+
+
+def corrupt(path: Path, reason: str) -> StoreError:
+    """Return the error of a corrupt spool, with what can be done about it."""
+    remedy = f"stop what uses it, then run: unisights spool repair {path}"
+    return StoreError(f"cannot use the spool {path}: {reason}; {remedy}")
+
+
+def other_version(path: Path, version: int) -> StoreError:
+    """Return the error of a spool whose tables have another version."""
+    age = "a newer" if version > SPOOL_VERSION else "an older"
+    return StoreError(
+        f"cannot use the spool {path}: it was made by {age} version of unisights "
+        f"(tables of version {version}, not {SPOOL_VERSION})"
+    )
+
+
+def primary_code(error: Exception) -> int | None:
+    """Return SQLite's primary result code of an error; None if SQLite has not raised it."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def is_disk_full(path: Path) -> bool:
@@ -65,10 +86,10 @@ def is_disk_full(path: Path) -> bool:
 
 
 def check_spool(path: Path) -> None:
-    """Refuse a file that can be seen to be no spool, without making, locking or changing it.
+    """Check that a file, if there is one, is a spool, without making, locking or changing it.
 
     Raises:
-        StoreError: there is no such directory, or the file is something else.
+        StoreError: there is no such directory, or the file is no spool.
     """
     if not path.parent.is_dir():
         raise StoreError(f"cannot use the spool {path}: there is no directory {path.parent}")
@@ -97,7 +118,7 @@ def make_private(path: Path) -> None:
 
 
 def inode_of(path: Path) -> Inode | None:
-    """Return what identifies a file; None if there is none."""
+    """Return the identity of a file; None if there is no such file."""
     try:
         found = path.stat()
     except OSError:

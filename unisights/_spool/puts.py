@@ -1,39 +1,47 @@
-"""Puts: what requests pass to the spool's writer, and wait for."""
+"""Puts: payloads and rejections that requests pass to the spool's writer, and wait for."""
 
 import enum
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-from unisights._runtime.latches import Latch
-from unisights._spool.rejected import RejectedRow
+from unisights._runtime.latches import Latch, open_all
+from unisights._spool.rejections import RejectionRow
 from unisights._spool.rows import NewRow
 from unisights.errors import StoreError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
 
-class Stored(enum.Enum):
-    """What became of a put."""
+class PutResult(enum.Enum):
+    """The result of a put."""
 
     STORED = enum.auto()
+    """It is in the spool."""
+
     DUPLICATE = enum.auto()
+    """It is not stored, as the same body was accepted within the duplicate window."""
+
     FULL = enum.auto()
+    """It is not stored, as the spool has no room for it."""
+
     CLOSED = enum.auto()
+    """It is not stored, as the process ends."""
 
 
-RowType = TypeVar("RowType", bound=NewRow | RejectedRow)
+RowType = TypeVar("RowType", bound=NewRow | RejectionRow)
 
 
 class Put(Generic[RowType]):
-    """A payload, or a rejected record, on its way into the spool.
+    """A payload, or a rejection, on its way into the spool.
 
     Attributes:
-        row: what is stored.
-        latch: what its request waits for; it is opened once it is decided what became of the put.
-        payload, info: what the handler gets of a payload.
-        stored: what became of it, or what went wrong.
+        row: the row to be stored.
+        latch: is opened for the waiting request once there is a result.
+        payload, info: the handler's arguments; None for a rejection.
+        result: the result, or the error for which it was not stored; None until `settle`.
     """
 
-    __slots__ = ("info", "latch", "payload", "row", "stored")
+    __slots__ = ("info", "latch", "payload", "result", "row")
 
     def __init__(
         self,
@@ -46,8 +54,17 @@ class Put(Generic[RowType]):
         self.latch = latch
         self.payload = payload
         self.info = info
-        self.stored: Stored | StoreError = Stored.CLOSED
+        self.result: PutResult | StoreError | None = None
 
 
 NewPut = Put[NewRow]
-RejectedPut = Put[RejectedRow]
+RejectionPut = Put[RejectionRow]
+
+
+def settle(results: Iterable[tuple[NewPut | RejectionPut, PutResult | StoreError]]) -> None:
+    """Set the results of puts, and wake the requests that wait for them."""
+    latches = []
+    for put, result in results:
+        put.result = result
+        latches.append(put.latch)
+    open_all(latches)

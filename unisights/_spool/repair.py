@@ -1,4 +1,4 @@
-"""Repairing a corrupt spool: all that can be read of it is saved."""
+"""Repairs a corrupt spool: saves everything that can be read."""
 
 import contextlib
 import os
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from unisights._schema.identity import digest
-from unisights._spool.files import check_spool, is_disk_full
+from unisights._spool.files import check_spool, is_disk_full, other_version
 from unisights._spool.process_locks import ProcessLocks
-from unisights._spool.rejected import COLUMNS, RejectedRow
+from unisights._spool.rejections import COLUMNS, RejectionRow
 from unisights._spool.store import Spool
 from unisights._spool.tables import SPOOL_VERSION
 from unisights.errors import StoreError
@@ -26,21 +26,28 @@ _COPIES = {
 }
 
 _MAX_GAP = 100_000
-"""Where rows cannot be read one after the other, at most so many numbers are tried one by one."""
+"""Where rows cannot be read one after the other, this many numbers at most are tried singly."""
+
+_GREATEST_ID = 2**62
+"""Greater than the number of any payload or rejection."""
+
+_SUFFIXES = ("", "-wal", "-shm")
+"""The ends of the names of a database's files."""
 
 Values = tuple[Any, ...]
+"""A row, with the columns of its table in `_COPIES`."""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What a repair has found.
+    """The result of a repair.
 
     Attributes:
         was_intact: whether there was nothing to repair.
-        expected: how many payloads and rejected records there were by the spool's own totals;
-            None if these could not be read.
-        saved: how many there are now.
-        kept: where the corrupt file is now.
+        expected: the number of payloads and rejections by the spool's own totals; None if these
+            could not be read.
+        saved: the number of payloads and rejections in the spool now.
+        kept: the present path of the corrupt file; None if there was nothing to repair.
     """
 
     was_intact: bool
@@ -50,9 +57,9 @@ class Repair:
 
 
 def repair_spool(path: Path) -> Repair:
-    """If a spool is corrupt, save all that can be read in a new file, and keep the old one.
+    """If a spool is corrupt, copy what can be read to a new file, and keep the old one.
 
-    Each body is compared with its content id, so only what was received is saved.
+    Each body is compared with its content id: a body that has changed is not copied.
 
     Raises:
         StoreError: there is no such file, it is in use, or no new one can be written.
@@ -61,19 +68,19 @@ def repair_spool(path: Path) -> Repair:
         raise StoreError(f"cannot use the spool {path}: there is no such file")
     if ProcessLocks(path).any_alive():
         raise StoreError(f"the spool {path} is in use: stop what uses it first")
-    _refuse_others(path)
+    _check_is_spool(path)
     if is_disk_full(path):
         # Not even an intact spool can be read then.
         raise StoreError(f"cannot repair the spool {path}: the disk is full, make room first")
     broken = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
     try:
-        _refuse_other_versions(broken, path)
+        _check_version(broken, path)
         expected = _expected(broken)
         if expected is not None and _is_intact(broken):
             return Repair(was_intact=True, expected=expected, saved=expected)
         rows = {table: dict(_salvage(broken, table)) for table in _COPIES}
     finally:
-        # Closing would write back the log if it could.
+        # To close it, SQLite would write back the WAL, which may fail.
         with contextlib.suppress(sqlite3.Error):
             broken.close()
     new = path.with_name(f"{path.name}-repaired")
@@ -86,7 +93,7 @@ def repair_spool(path: Path) -> Repair:
         raise
     _give_to_owner_of(path, new)
     kept = path.with_name(f"{path.name}-corrupt-{time.time_ns() // 1_000_000_000}")
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in _SUFFIXES:
         with contextlib.suppress(FileNotFoundError):
             Path(f"{path}{suffix}").replace(f"{kept}{suffix}")
     new.replace(path)
@@ -102,8 +109,11 @@ def _give_to_owner_of(path: Path, new: Path) -> None:
     new.chmod(stat.S_IMODE(was.st_mode))
 
 
-def _refuse_others(path: Path) -> None:
-    """Refuse what never was a spool. One whose first page is damaged still has its lock file."""
+def _check_is_spool(path: Path) -> None:
+    """Raise StoreError for a file that never was a spool.
+
+    A spool whose first page is damaged still has its lock file.
+    """
     has_lock = path.with_name(f"{path.name}-lock").exists()
     try:
         check_spool(path)
@@ -112,12 +122,12 @@ def _refuse_others(path: Path) -> None:
             raise
 
 
-def _refuse_other_versions(connection: sqlite3.Connection, path: Path) -> None:
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise StoreError for a spool of another version."""
     with contextlib.suppress(sqlite3.DatabaseError):
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version not in {SPOOL_VERSION, 0}:  # 0: its header may be damaged
-            age = "a newer" if version > SPOOL_VERSION else "an older"
-            raise StoreError(f"cannot use the spool {path}: it was made by {age} unisights")
+            raise other_version(path, version)
 
 
 def _is_intact(connection: sqlite3.Connection) -> bool:
@@ -131,19 +141,19 @@ def _is_intact(connection: sqlite3.Connection) -> bool:
         (rejected,) = connection.execute("SELECT count(*) FROM rejected").fetchone()
     except sqlite3.DatabaseError:
         return False
-    # Pages may be in order although a body on them is not what was received.
+    # Pages may be in order although a body on them has changed.
     sound, sound_rejected = (
-        sum(_is_sound(values) for _, values in _salvage(connection, table))
+        sum(_is_sound(table, values) for _, values in _salvage(connection, table))
         for table in ("payloads", "rejected")
     )
     is_whole = payloads == accounted == sound and rejected == sound_rejected
     return is_whole and bool(payloads + rejected == _expected(connection))
 
 
-def _is_sound(values: Values) -> bool:
-    """Return whether the body of a payload, or of a rejected record, is what was received."""
-    raw = values[4]
-    return isinstance(raw, bytes) and digest(raw) == values[2]
+def _is_sound(table: str, values: Values) -> bool:
+    """Return whether the body of a payload or of a rejection is unchanged since it was stored."""
+    row = dict(zip(_COPIES[table], values, strict=True))
+    return isinstance(row["raw"], bytes) and digest(row["raw"]) == row["content_id"]
 
 
 def _expected(connection: sqlite3.Connection) -> int | None:
@@ -156,18 +166,19 @@ def _expected(connection: sqlite3.Connection) -> int | None:
 
 def _salvage(connection: sqlite3.Connection, table: str) -> Iterator[tuple[int, Values]]:
     """Return every row that can be read: from the front, from the back, then one by one between."""
-    first = last = 0
-    for first, values in _read_along(connection, table, "id > ? ORDER BY id", 0):
-        yield first, values
-    end = 2**62
-    for last, values in _read_along(connection, table, "id < ? ORDER BY id DESC", end):
-        if last <= first:
+    # The greatest number from the front, and the smallest from the back.
+    front, back = 0, _GREATEST_ID
+    for row_id, values in _read_along(connection, table, "id > ? ORDER BY id", front):
+        front = row_id
+        yield row_id, values
+    for row_id, values in _read_along(connection, table, "id < ? ORDER BY id DESC", back):
+        if row_id <= front:
             return
-        end = last
-        yield last, values
-    if not first and not last:
+        back = row_id
+        yield row_id, values
+    if front == 0 and back == _GREATEST_ID:
         return  # Not even the tables' names can be read, or there is nothing.
-    for row_id in range(first + 1, min(end, first + _MAX_GAP)):
+    for row_id in range(front + 1, min(back, front + _MAX_GAP)):
         with contextlib.suppress(sqlite3.DatabaseError):
             for values in _read(connection, table, "id = ?", row_id):
                 yield row_id, values
@@ -176,11 +187,12 @@ def _salvage(connection: sqlite3.Connection, table: str) -> Iterator[tuple[int, 
 def _read_along(
     connection: sqlite3.Connection, table: str, condition: str, bound: int
 ) -> Iterator[tuple[int, Values]]:
-    """Return row after row, up to the first that cannot be read."""
+    """Return row after row with its number, up to the first that cannot be read."""
     with contextlib.suppress(sqlite3.DatabaseError):
         while rows := _read(connection, table, condition, bound):
-            bound = rows[0][0]
-            yield bound, rows[0]
+            (values,) = rows
+            bound = values[0]
+            yield bound, values
 
 
 def _read(connection: sqlite3.Connection, table: str, condition: str, bound: int) -> list[Values]:
@@ -190,22 +202,24 @@ def _read(connection: sqlite3.Connection, table: str, condition: str, bound: int
 
 
 def _write(path: Path, rows: dict[str, dict[int, Values]]) -> int:
-    """Write a new spool, where all but the dead letters wait; return how many records it has."""
+    """Write a new spool, where all payloads but the dead letters wait.
+
+    Returns:
+        The number of its payloads and rejections.
+    """
     spool = Spool(path)
     try:
         with spool.transaction():
             saved = 0
             for row_id, values in sorted(rows["payloads"].items()):
-                if not _is_sound(values):
-                    continue
-                dead = rows["dead"].get(row_id)
-                waiting = rows["waiting"].get(row_id)
-                spool.restore(values, dead=dead, waiting=waiting)
-                saved += 1
+                if _is_sound("payloads", values):
+                    dead, waiting = rows["dead"].get(row_id), rows["waiting"].get(row_id)
+                    spool.restore(values, dead=dead, waiting=waiting)
+                    saved += 1
             for row_id, values in sorted(rows["rejected"].items()):
-                if _is_sound(values):
-                    spool.rejected.put(row_id, RejectedRow(*values[1:-1]))
-                    spool.skip(row_id)
+                if _is_sound("rejected", values):
+                    _id, *fields, _size = values
+                    spool.rejections.restore(row_id, RejectionRow(*fields))
                     saved += 1
     finally:
         spool.close()
@@ -215,5 +229,5 @@ def _write(path: Path, rows: dict[str, dict[int, Values]]) -> int:
 
 
 def _remove(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-lock"):
+    for suffix in (*_SUFFIXES, "-lock"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Validating rejected records again: what is valid by now waits for delivery."""
+"""Validates rejections again, and stores for delivery those that are valid now."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from unisights._decoding.quarantine import Selection
 from unisights._http.responses import MAX_LISTED
 from unisights._schema.checks import Checks
 from unisights._schema.identity import digest
-from unisights._spool.rejected import RejectedRow
+from unisights._spool.rejections import RejectionRow
 from unisights._spool.rows import NewRow
 from unisights._spool.store import Spool
 from unisights._spool.tables import NOBODY
@@ -26,11 +26,11 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class Replay:
-    """What a replay has done, in records.
+    """The result of a replay.
 
     Attributes:
-        replayed: how many wait for delivery now, as a whole or in part.
-        left: how many are still rejected records, as a whole or in part.
+        replayed: the number of rejections of which all or a part waits for delivery now.
+        left: the number of rejections of which all or a part is still invalid.
     """
 
     replayed: int = 0
@@ -44,42 +44,42 @@ def replay(
     server_secret: str | bytes | None = None,
     quarantines: bool = False,
 ) -> Replay:
-    """Validate rejected records by the present schema, and let the valid ones wait for delivery.
+    """Validate rejections by the present schema, and store the valid ones for delivery.
 
-    Of a refused body, the body itself waits. Of a body of which events were quarantined, a new
-    plain body of the same session waits, with those of these events that are valid. Both keep the
-    time at which they were received. Each record is moved in one transaction, so that a replay
-    delivers nothing twice.
+    A refused body that is valid now is stored as it is. For a body with quarantined events, a new
+    unencrypted body is stored: the same session, with those of these events that are valid now.
+    Both keep the time at which they were received. Each rejection is moved in one transaction, so
+    that a replay delivers nothing twice.
 
     Args:
         spool: the spool; others may use it meanwhile.
-        ids: the numbers of the records; None: all.
+        ids: the numbers of the rejections; None: all.
         server_secret: the secret that encrypted payloads were made with, if any.
         quarantines: whether to deliver a refused body if nothing but events in it is invalid;
             these events stay.
 
     Raises:
-        StoreError: the spool cannot be written; the records before that have been moved.
+        StoreError: the spool cannot be written; the rejections before that have been moved.
     """
     done = Replay()
-    for row_id, row in spool.rejected.read(ids):
+    for row_id, row in spool.rejections.read(ids):
         valid, left = _validate(row, server_secret, quarantines=quarantines)
         if valid is not None:
             with spool.transaction():
-                if not spool.rejected.take(row_id, row):
+                if not spool.rejections.take(row_id, row):
                     continue  # Another replay was faster, or it was evicted.
                 spool.insert([valid], [NOBODY])
                 if left is not None:
-                    spool.rejected.put(row_id, left)
+                    spool.rejections.put(row_id, left)
             done.replayed += 1
         done.left += left is not None
     return done
 
 
 def _validate(
-    row: RejectedRow, server_secret: str | bytes | None, *, quarantines: bool
-) -> tuple[NewRow | None, RejectedRow | None]:
-    """Return what is valid of a record, and what is left of it."""
+    row: RejectionRow, server_secret: str | bytes | None, *, quarantines: bool
+) -> tuple[NewRow | None, RejectionRow | None]:
+    """Return the row to deliver and the row that stays a rejection; None: there is no such row."""
     indexes = row.indexes
     selection = Selection.only(indexes) if indexes else Selection(quarantines=quarantines)
     try:
@@ -100,7 +100,7 @@ def _validate(
         )
     raw, quarantined = row.raw, None if left is None else left.quarantined
     if indexes:
-        # The rest was accepted before, so this is another body with its own identity.
+        # The other events were accepted before. So this is a new body, with its own content id.
         session = {"data": selection.session, "encrypted": False}
         raw, quarantined = encode_parsed(session), None
     valid = NewRow(

@@ -1,10 +1,10 @@
-"""Payloads as they go into the spool and come out of it, and the spool's totals."""
+"""The rows of the spool: payloads to be stored, stored payloads, and the totals."""
 
 import json
 from dataclasses import dataclass
 from typing import Any, Self
 
-from unisights._spool.requests import write_request
+from unisights._spool.stored_requests import write_request
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
@@ -31,7 +31,7 @@ class NewRow:
 
     @classmethod
     def of(cls, payload: UnisightsPayload, info: RequestInfo) -> Self:
-        """Return what is stored of an accepted payload."""
+        """Return the row of an accepted payload."""
         return cls(
             payload.raw,
             write_request(info),
@@ -43,8 +43,8 @@ class NewRow:
 
     @property
     def size(self) -> int:
-        """How much of `spool_bytes` it uses, in bytes."""
-        return len(self.raw) + len(self.request) + len(self.quarantined or "")
+        """The bytes of `spool_bytes` that it uses."""
+        return size_of(self.raw, self.request, self.quarantined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class Row:
 
     Attributes:
         id: its number; a later commit's is greater.
-        attempts: how many attempts have failed.
-        age: how long it has been waiting, in seconds.
+        attempts: the number of attempts that have failed.
+        age: how long it has been waiting, in seconds; 0 for a dead letter.
         size: its size, in bytes, as for `NewRow`.
         received_at, session_id, content_id, request, raw, quarantined: as they were stored.
     """
@@ -73,7 +73,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What is in the spool, in number and bytes, and what has been stored since it was made."""
+    """The numbers and bytes in the spool now, and the numbers stored since the file was made."""
 
     waiting: int
     waiting_bytes: int
@@ -83,6 +83,11 @@ class Totals:
     rejected_bytes: int
     stored: int
     commits: int
+
+
+def size_of(raw: bytes, *texts: str | None) -> int:
+    """Return the size of a body and of texts, in bytes; the texts are stored as UTF-8."""
+    return len(raw) + sum(len(text.encode()) for text in texts if text)
 
 
 def _session_of(payload: UnisightsPayload) -> str | None:

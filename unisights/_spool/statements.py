@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 CHUNK = 64
-"""At most so many rows go into one statement."""
+"""The greatest number of rows in one statement."""
 
 
 def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -22,10 +22,10 @@ def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def marks(count: int) -> str:
-    """Return placeholders for so many values."""
+    """Return placeholders for a number of values."""
     return ",".join("?" * count)
 
 
 def literals(ids: Iterable[int]) -> str:
-    """Return numbers as they are written in a statement; for any count of them."""
+    """Return numbers as they are written in a statement; there may be any number of them."""
     return ",".join(str(int(row_id)) for row_id in ids)

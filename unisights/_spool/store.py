@@ -1,33 +1,36 @@
-"""The statements about the payloads of a spool: waiting ones, dead letters, and their owners."""
+"""The statements about the payloads of a spool: waiting ones and dead letters."""
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from unisights._spool import clock
 from unisights._spool.connection import SpoolConnection
-from unisights._spool.duplicates import Seen
+from unisights._spool.duplicates import DuplicateWindow
+from unisights._spool.ids import skip_id, take_ids
+from unisights._spool.owners import Owners
 from unisights._spool.process_locks import ProcessLocks
-from unisights._spool.rejected import RejectedRecords
-from unisights._spool.rows import NewRow, Row, Totals
+from unisights._spool.rejections import Rejections
+from unisights._spool.reports import Reports
+from unisights._spool.rows import NewRow, Row, Totals, size_of
 from unisights._spool.statements import CHUNK, chunks, literals, marks
 from unisights.config import Durability
 
 
 class Spool(SpoolConnection):
-    """One connection to a spool, and what can be done with its payloads.
+    """A connection to a spool, with the statements about its payloads.
 
-    All methods but `transaction`, `totals` and `close` belong inside a transaction, unless their
-    docstrings say otherwise.
+    Methods that change something belong inside a transaction.
 
     Args:
         path, durability, ordered, must_exist: as for `SpoolConnection`.
 
     Attributes:
         process_locks: the locks of the processes that use it.
-        rejected: its rejected records.
-        seen: which payloads were accepted lately.
+        owners: the processes to which its payloads belong.
+        rejections: the rejections in it.
+        seen: the content ids that were accepted lately.
+        reports: its content, for people.
 
     Raises:
         StoreError: the file cannot be used, or is no spool of this version.
@@ -43,11 +46,13 @@ class Spool(SpoolConnection):
     ) -> None:
         super().__init__(path, durability=durability, ordered=ordered, must_exist=must_exist)
         self.process_locks = ProcessLocks(path)
-        self.rejected = RejectedRecords(self._connection)
-        self.seen = Seen(self._connection)
+        self.owners = Owners(self._connection)
+        self.rejections = Rejections(self._connection)
+        self.seen = DuplicateWindow(self._connection)
+        self.reports = Reports(self._connection)
 
     def totals(self) -> Totals:
-        """Return what is in the spool."""
+        """Return the numbers and bytes in the spool."""
         return Totals(
             *self._fetch_one(
                 "SELECT waiting, waiting_bytes, dead, dead_bytes, rejected, rejected_bytes, "
@@ -60,8 +65,7 @@ class Spool(SpoolConnection):
     def insert(self, rows: Sequence[NewRow], owners: Sequence[int]) -> range:
         """Store payloads, each for an owner; return their numbers."""
         now = clock.boot_clock()
-        (first,) = self._fetch_one("SELECT next_id FROM state")
-        ids = range(first, first + len(rows))
+        ids = take_ids(self._connection, len(rows))
         self._insert_all(
             "INSERT INTO payloads VALUES",
             6,
@@ -79,8 +83,7 @@ class Spool(SpoolConnection):
             ],
         )
         self._connection.execute(
-            "UPDATE state SET next_id = ?, stored = stored + ?, commits = commits + 1",
-            (ids.stop, len(rows)),
+            "UPDATE state SET stored = stored + ?, commits = commits + 1", (len(rows),)
         )
         return ids
 
@@ -94,19 +97,19 @@ class Spool(SpoolConnection):
     # Claiming, and what follows from attempts.
 
     def has_claimable(self) -> bool:
-        """Return whether there may be something to claim; needs no transaction."""
+        """Return whether there may be something to claim."""
         found = self._connection.execute(
             "SELECT 1 FROM waiting WHERE owner = 0 AND due <= ? LIMIT 1", (clock.boot_clock(),)
         )
         return found.fetchone() is not None
 
     def claim(self, owner: int, *, rows: int, size: int) -> list[Row]:
-        """Give an owner what is due, the longest due first; one row may be larger than `size`.
+        """Give an owner the payloads that are due, the longest due first, and return them.
 
         Args:
             owner: the new owner.
-            rows: at most so many.
-            size: at most so many bytes of them.
+            rows: the greatest number of payloads.
+            size: the greatest sum of their sizes, in bytes; one payload alone may be larger.
         """
         now = clock.boot_clock()
         earlier = (
@@ -130,7 +133,7 @@ class Spool(SpoolConnection):
         return self._read("waiting", ids)
 
     def complete(self, ids: Iterable[int]) -> None:
-        """Delete what was delivered, whoever owns it by now."""
+        """Delete payloads that were delivered, whoever owns them by now."""
         for chunk in chunks(list(ids)):
             self._connection.execute(
                 f"DELETE FROM payloads WHERE id IN ({marks(len(chunk))})",  # noqa: S608
@@ -138,7 +141,7 @@ class Spool(SpoolConnection):
             )
 
     def reschedule(self, owner: int, row_id: int, *, due: float, error: str) -> None:
-        """Let any process attempt again what has failed, from `due` on, by `boot_clock`."""
+        """Let any process attempt a failed payload again, from `due` on, by `boot_clock`."""
         self._connection.execute(
             "UPDATE waiting SET owner = 0, attempts = attempts + 1, due = ?, error = ? "
             "WHERE id = ? AND owner = ?",
@@ -155,26 +158,21 @@ class Spool(SpoolConnection):
         )
         self._connection.execute("DELETE FROM waiting WHERE id = ? AND owner = ?", key)
 
-    def release(self, owner: int, ids: Sequence[int]) -> None:
-        """Let any process claim some of what an owner has."""
-        for chunk in chunks(ids):
-            self._connection.execute(
-                "UPDATE waiting SET owner = 0 WHERE owner = ? "  # noqa: S608
-                f"AND id IN ({marks(len(chunk))})",
-                (owner, *chunk),
-            )
+    def clamp_times(self, longest_wait: float) -> None:
+        """Correct impossible times: a wait that is longer than any, an arrival in the future.
 
-    def release_all(self, owner: int, *, but: Iterable[int] = ()) -> None:
-        """Let any process claim all that an owner has, except for some."""
+        Where the system does not tell its boots apart, an earlier boot leaves such times.
+        """
+        now = clock.boot_clock()
         self._connection.execute(
-            f"UPDATE waiting SET owner = 0 WHERE owner = ? AND id NOT IN ({literals(but)})",  # noqa: S608
-            (owner,),
+            "UPDATE waiting SET due = ? WHERE owner = 0 AND due > ?", (now, now + longest_wait + 1)
         )
+        self._connection.execute("UPDATE waiting SET since = ? WHERE since > ?", (now, now))
 
     # Dead letters.
 
     def oldest_dead(self, excess: int) -> list[Row]:
-        """Return the oldest dead letters, a few at a time, that make up at least so many bytes."""
+        """Return the oldest dead letters: at least `excess` bytes of them, but a few at a time."""
         ids: list[int] = []
         for row_id, size in self._connection.execute(
             "SELECT id, size FROM dead ORDER BY died_at, id LIMIT ?", (CHUNK,)
@@ -193,7 +191,7 @@ class Spool(SpoolConnection):
             )
 
     def retry_dead(self, ids: Iterable[int] | None = None) -> int:
-        """Let dead letters wait again as if they were new, all or some; return how many."""
+        """Let dead letters wait again as if they were new, all or some; return their number."""
         now = clock.boot_clock()
         wanted = "" if ids is None else f"WHERE id IN ({literals(ids)})"
         self._connection.execute(
@@ -204,69 +202,6 @@ class Spool(SpoolConnection):
         done = self._connection.execute(f"DELETE FROM dead {wanted}")  # noqa: S608
         return done.rowcount
 
-    # What people ask; none of it needs a transaction.
-
-    def owned(self) -> int:
-        """Return how many of the waiting payloads have an owner."""
-        (count,) = self._fetch_one("SELECT count(*) FROM waiting WHERE owner != 0")
-        return int(count)
-
-    def oldest(self) -> float | None:
-        """Return how long the oldest payload has been waiting, in seconds; None without one."""
-        (since,) = self._fetch_one("SELECT min(since) FROM waiting")
-        return None if since is None else max(0.0, clock.boot_clock() - float(since))
-
-    def records(self, table: str) -> Iterator[dict[str, Any]]:
-        """Return all of `waiting` or `dead`, the first stored first.
-
-        They are read a few at a time, so that nobody has to wait, and the log can be emptied.
-        """
-        died_at = "NULL AS died_at" if table == "waiting" else "died_at"
-        names = (
-            *("id", "received_at", "session_id", "content_id", "attempts", "error", "died_at"),
-            *("request", "raw", "quarantined"),
-        )
-        last = 0
-        while True:
-            found = self._connection.execute(
-                f"SELECT w.id, received_at, session_id, content_id, attempts, error, {died_at}, "  # noqa: S608
-                f"request, raw, quarantined FROM {table} w JOIN payloads USING (id) WHERE w.id > ? "
-                "ORDER BY w.id LIMIT ?",
-                (last, CHUNK),
-            ).fetchall()
-            if not found:
-                return
-            last = found[-1][0]
-            for values in found:
-                yield dict(zip(names, values, strict=True))
-
-    # Owners.
-
-    def register(self, owner: int) -> None:
-        """Make an owner known whose process lock is held."""
-        self._connection.execute("INSERT INTO owners VALUES (?, ?)", (owner, os.getpid()))
-
-    def unregister(self, owner: int) -> None:
-        """Release all that an owner has, and forget the owner."""
-        self.release_all(owner)
-        self._connection.execute("DELETE FROM owners WHERE id = ?", (owner,))
-
-    def other_owners(self, owner: int) -> list[int]:
-        """Return all other owners, dead or alive; needs no transaction."""
-        found = self._connection.execute("SELECT id FROM owners WHERE id != ?", (owner,))
-        return [other for (other,) in found.fetchall()]
-
-    def clamp_times(self, longest_wait: float) -> None:
-        """Correct impossible times: a wait that is longer than any, an arrival in the future.
-
-        Where the system does not tell its boots apart, an earlier boot leaves such times.
-        """
-        now = clock.boot_clock()
-        self._connection.execute(
-            "UPDATE waiting SET due = ? WHERE owner = 0 AND due > ?", (now, now + longest_wait + 1)
-        )
-        self._connection.execute("UPDATE waiting SET since = ? WHERE since > ?", (now, now))
-
     # After a repair.
 
     def restore(
@@ -276,36 +211,38 @@ class Spool(SpoolConnection):
         waiting: tuple[Any, ...] | None,
         dead: tuple[Any, ...] | None,
     ) -> None:
-        """Put back what was saved of a corrupt spool: a dead letter, or else it waits, unowned."""
+        """Store a payload of a corrupt spool: as a dead letter if it was one, else as waiting.
+
+        Args:
+            payload: its row in `payloads`.
+            waiting: its row in `waiting`, if it has one.
+            dead: its row in `dead`, if it has one.
+        """
         row_id, _received_at, _content_id, request, raw, quarantined = payload
         self._connection.execute("INSERT INTO payloads VALUES (?, ?, ?, ?, ?, ?)", payload)
         if dead is not None:
             self._connection.execute("INSERT INTO dead VALUES (?, ?, ?, ?, ?, ?)", dead)
         else:
-            now, size = clock.boot_clock(), len(raw) + len(request) + len(quarantined or "")
+            now, size = clock.boot_clock(), size_of(raw, request, quarantined)
             _id, _owner, attempts, *_times, session_id, error = waiting or [None] * 8
             self._connection.execute(
                 "INSERT INTO waiting VALUES (?, 0, ?, ?, ?, ?, ?, ?)",
                 (row_id, attempts or 0, now, now, size, session_id, error),
             )
-        self.skip(row_id)
+        skip_id(self._connection, row_id)
 
-    def skip(self, row_id: int) -> None:
-        """Give this number to nothing that is stored later."""
-        self._connection.execute("UPDATE state SET next_id = max(next_id, ?)", (row_id + 1,))
-
-    # How it is done.
+    # Helpers.
 
     def _read(self, table: str, ids: Sequence[int]) -> list[Row]:
-        age = "? - w.since" if table == "waiting" else "? * 0"
-        now = clock.boot_clock()
+        # A dead letter waits for nothing.
+        age, now = ("? - w.since", [clock.boot_clock()]) if table == "waiting" else ("0.0", [])
         rows: list[Row] = []
         for chunk in chunks(ids):
             found = self._connection.execute(
                 f"SELECT id, attempts, {age}, size, received_at, session_id, content_id, "  # noqa: S608
                 f"request, raw, quarantined FROM {table} w JOIN payloads USING (id) "
                 f"WHERE id IN ({marks(len(chunk))})",
-                (now, *chunk),
+                (*now, *chunk),
             )
             by_id = {values[0]: Row(*values) for values in found.fetchall()}
             rows += [by_id[row_id] for row_id in chunk if row_id in by_id]

@@ -1,8 +1,8 @@
 """The tables of a spool, and their version.
 
-A payload's body is written once and never moved. What changes (its owner, its attempts, when it is
-due) is in a narrow table beside it, so that claiming, taking over, rescheduling and dead-lettering
-cost little. Triggers keep the totals in `state` for every row that comes or goes.
+A payload's body is written once and never moved. Its owner, attempts and due time change, so they
+are in a narrow table beside it: claiming, taking over, rescheduling and dead-lettering cost little.
+Triggers keep the totals in `state` for every row that comes or goes.
 """
 
 import sqlite3
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from unisights._spool import clock
 
 APPLICATION_ID = 0x75736C71
-"""What distinguishes a spool from other SQLite files: `application_id` in the file's header."""
+"""The `application_id` in the file's header, which tells a spool from other SQLite files."""
 
 SPOOL_VERSION = 3
 """The version of the tables, kept in the file's `user_version`."""
@@ -22,7 +22,7 @@ NOBODY = 0
 _TABLES = """
 CREATE TABLE state (
     id             INTEGER PRIMARY KEY CHECK (id = 1),
-    boot           TEXT NOT NULL,    -- the start of the host that `since` and `due` count from
+    boot           TEXT NOT NULL,    -- the machine's start, from which `since` and `due` count
     next_id        INTEGER NOT NULL,
     waiting        INTEGER NOT NULL DEFAULT 0,
     waiting_bytes  INTEGER NOT NULL DEFAULT 0,
@@ -49,9 +49,9 @@ CREATE TABLE waiting (
     id         INTEGER PRIMARY KEY,
     owner      INTEGER NOT NULL,               -- 0: nobody
     attempts   INTEGER NOT NULL,               -- that have failed
-    since      REAL NOT NULL,                  -- seconds since the host was started
+    since      REAL NOT NULL,                  -- seconds since the machine was started
     due        REAL NOT NULL,                  -- likewise
-    size       INTEGER NOT NULL,               -- bytes of body and request
+    size       INTEGER NOT NULL,               -- bytes of body, request and quarantined
     session_id TEXT,
     error      TEXT                            -- of the last attempt
 );
@@ -75,12 +75,12 @@ CREATE TABLE rejected (
     schema_version TEXT NOT NULL,
     problems       TEXT NOT NULL,              -- JSON
     quarantined    TEXT NOT NULL,              -- the events' indexes, JSON; empty: the whole body
-    size           INTEGER NOT NULL            -- bytes of all that
+    size           INTEGER NOT NULL            -- bytes of body, request and the JSON
 );
 CREATE TABLE seen (
     id         INTEGER PRIMARY KEY,            -- in the order in which they were accepted
     content_id TEXT NOT NULL UNIQUE,
-    until      REAL NOT NULL                   -- seconds since the host was started
+    until      REAL NOT NULL                   -- seconds since the machine was started
 );
 CREATE TRIGGER waiting_came AFTER INSERT ON waiting BEGIN
     UPDATE state SET waiting = waiting + 1, waiting_bytes = waiting_bytes + new.size;

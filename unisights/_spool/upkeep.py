@@ -1,4 +1,4 @@
-"""What each process does about once a second for all processes of a spool."""
+"""The upkeep of a spool, which each of its processes does about once a second for all of them."""
 
 import logging
 import threading
@@ -11,23 +11,23 @@ from unisights._spool.store import Spool
 from unisights._spool.workers import Job
 
 _LONG_WAL = 256 * 1024 * 1024
-"""SQLite's log does not get this long, in bytes, unless something keeps it from being emptied."""
+"""The WAL does not get this long, in bytes, unless something keeps it from being emptied."""
 
 _PURGED = 1000
-"""At most so many rows of the duplicate window are forgotten at once."""
+"""The greatest number of rows of the duplicate window that are deleted at once."""
 
 
 class Upkeep:
-    """Takes over from dead processes, evicts dead letters, warns of a long log, forgets duplicates.
+    """Takes over from dead processes, evicts dead letters, watches the WAL, purges duplicates.
 
     Args:
         spool: the connection.
         owner: the process.
-        claims: are told when payloads were taken over.
+        claims: look for payloads that were taken over.
         report_evicted: is called in a thread of its own with dead letters for which there is no
             room; they are deleted once it has returned.
         write: has a change written at once, after which `run` is called again.
-        max_dead_bytes: how many bytes of dead letters are kept.
+        max_dead_bytes: the greatest sum of the sizes of dead letters that are kept.
         longest_wait: the longest delay of a rescheduled payload, in seconds.
     """
 
@@ -54,10 +54,10 @@ class Upkeep:
         self._log = ThrottledLog()
 
     def run(self, totals: Totals) -> None:
-        """Do all of it.
+        """Do the upkeep.
 
         Raises:
-            StoreError: the spool cannot be used; the rest is done the next time.
+            StoreError: the spool cannot be used; the remaining upkeep is done the next time.
         """
         self._take_over()
         self._evict_dead(totals.dead_bytes - self._max_dead_bytes)
@@ -67,14 +67,14 @@ class Upkeep:
                 spool.seen.purge(_PURGED)
 
     def _take_over(self) -> None:
-        """Release what dead processes have left."""
-        for other in self._spool.other_owners(self._owner):
+        """Release the payloads of dead processes."""
+        for other in self._spool.owners.others(self._owner):
             lock = self._spool.process_locks.lock_if_dead(other)
             if lock is None:
                 continue
             try:
                 with self._spool.transaction() as spool:
-                    spool.unregister(other)
+                    spool.owners.remove(other)
                     spool.clamp_times(self._longest_wait)
             except BaseException:
                 lock.close()
@@ -86,14 +86,14 @@ class Upkeep:
 
     def _evict_dead(self, excess: int) -> None:
         """Make room among the dead letters; only one of the processes does it."""
-        others = self._spool.other_owners(self._owner)
+        others = self._spool.owners.others(self._owner)
         is_first = all(self._owner < other for other in others)
         if excess <= 0 or self._is_evicting or not is_first:
             return
         with self._spool.transaction() as spool:
             rows = spool.oldest_dead(excess)
         jobs = [Job(row.id, row.attempts, 0.0, row.size, row=row) for row in rows]
-        # What the report calls may hang, and must not stop the spool.
+        # The report calls the user's code, which may hang and must not stop the spool.
         reporter = threading.Thread(target=self._report, args=(jobs,), daemon=True)
         self._is_evicting = True
         try:
@@ -117,14 +117,14 @@ class Upkeep:
         self._write(evict)
 
     def _warn_of_wal(self) -> None:
-        """Warn of a log that is getting long, and again when it is twice as long."""
+        """Warn of a WAL that is getting long, and again when it is twice as long."""
         size = self._spool.wal_size()
         if size > self._long_wal:
             self._long_wal = 2 * size
             self._log.log(
                 logging.WARNING,
-                "spool_log_grows",
-                "SQLite's log of the spool has grown to %d MiB, because something keeps reading "
+                "spool_wal_grows",
+                "SQLite's WAL of the spool has grown to %d MiB, because something keeps reading "
                 "the spool: end the transactions that others have left open in %s",
                 size >> 20,
                 self._spool.path,

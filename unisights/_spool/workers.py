@@ -25,11 +25,11 @@ class Job:
 
     Attributes:
         id: its number in the spool.
-        attempts: how many attempts have failed.
+        attempts: the number of attempts that have failed.
         age: how long it had been waiting when it was claimed, in seconds.
         size: its size in the spool, in bytes.
-        payload, info: what the handler gets; None if it has not been decoded yet.
-        row: what they are decoded from, in that case.
+        payload, info: the handler's arguments; None if they have not been decoded yet.
+        row: the row from which they are decoded in that case.
     """
 
     id: int
@@ -42,7 +42,7 @@ class Job:
 
 
 RunJob = Callable[[Job, Caller], Coroutine[Any, Any, None]]
-"""Runs a job; it waits as the caller does."""
+"""Runs a job; it waits by the caller."""
 
 
 class Workers(ABC):
@@ -50,9 +50,9 @@ class Workers(ABC):
 
     Args:
         run: runs a job.
-        concurrency: how many jobs run at once.
-        max_jobs: how many jobs may be held, waiting or running.
-        max_bytes: how many bytes of them; one job alone may have more.
+        concurrency: the greatest number of jobs that run at once.
+        max_jobs: the greatest number of jobs that are held, waiting or running.
+        max_bytes: the greatest sum of their sizes, in bytes; one job alone may be larger.
     """
 
     def __init__(self, run: RunJob, *, concurrency: int, max_jobs: int, max_bytes: int) -> None:
@@ -60,7 +60,7 @@ class Workers(ABC):
         self._concurrency = concurrency
         self._max_jobs = max_jobs
         self._max_bytes = max_bytes
-        self._changed = threading.Condition()
+        self._condition = threading.Condition()
         self._held = 0
         self._bytes = 0
         self._running: set[int] = set()
@@ -68,7 +68,7 @@ class Workers(ABC):
 
     @property
     def room(self) -> tuple[int, int]:
-        """How many more jobs, and how many bytes of them, may be added."""
+        """The number of jobs that may be added, and the sum of their sizes in bytes."""
         bytes_left = self._max_bytes - self._bytes
         return self._max_jobs - self._held, bytes_left if self._held else max(bytes_left, 1)
 
@@ -80,50 +80,50 @@ class Workers(ABC):
     def add(self, jobs: Sequence[Job]) -> None:
         """Hold jobs, for which there must be room. If it raises, none of them runs."""
         size = sum(job.size for job in jobs)
-        with self._changed:
+        with self._condition:
             self._held += len(jobs)
             self._bytes += size
         try:
             self._queue(jobs)
         except BaseException:
-            with self._changed:
+            with self._condition:
                 self._held -= len(jobs)
                 self._bytes -= size
             raise
 
     @abstractmethod
     def _queue(self, jobs: Sequence[Job]) -> None:
-        """Let jobs run, as soon as fewer are running."""
+        """Run jobs as soon as fewer are running."""
 
     def keep_running(self) -> None:  # noqa: B027  # only threads can be missing
         """Start a thread if there are jobs, and none could be started before."""
 
     def halt(self) -> list[int]:
         """Start no more jobs; return the numbers of those that run."""
-        with self._changed:
+        with self._condition:
             self._is_stopped = True
             return list(self._running)
 
     def stop(self, seconds: float) -> BaseException | None:
-        """Start no more jobs, and wait for those that run, at most so long.
+        """Start no more jobs, and wait for those that run, for at most some seconds.
 
-        Servers may interrupt the wait with more signals: it goes on, and what interrupted it is
-        returned, to be raised at the end.
+        Servers may interrupt the wait with more signals. Then it goes on, and the exception of the
+        interrupt is returned, for the caller to raise at the end.
         """
         interrupt: BaseException | None = None
         deadline = time.monotonic() + seconds
-        with self._changed:
+        with self._condition:
             self._is_stopped = True
             while self._running and (left := deadline - time.monotonic()) > 0:
                 try:
-                    self._changed.wait(left)
+                    self._condition.wait(left)
                 except (SystemExit, KeyboardInterrupt) as error:
                     interrupt = error
         return interrupt
 
     def _begin(self, job: Job) -> bool:
-        """Return whether a job may begin."""
-        with self._changed:
+        """Mark a job as running, unless they are stopped; return whether it was marked."""
+        with self._condition:
             if not self._is_stopped:
                 self._running.add(job.id)
             return not self._is_stopped
@@ -138,12 +138,12 @@ class Workers(ABC):
             self._end(job)
 
     def _end(self, job: Job) -> None:
-        with self._changed:
+        with self._condition:
             self._running.discard(job.id)
             self._held -= 1
             self._bytes -= job.size
             if self._is_stopped:
-                self._changed.notify_all()
+                self._condition.notify_all()
 
 
 class ThreadWorkers(Workers):
@@ -170,7 +170,7 @@ class ThreadWorkers(Workers):
             self._start(1)
 
     def stop(self, seconds: float) -> BaseException | None:
-        """Start no more jobs, and wait for those that run, at most so long."""
+        """Start no more jobs, and wait for those that run, for at most some seconds."""
         interrupt = super().stop(seconds)
         for _ in range(self._threads):
             self._waiting.put(None)
@@ -181,7 +181,7 @@ class ThreadWorkers(Workers):
             try:
                 threading.Thread(target=self._work, name="unisights-worker", daemon=True).start()
             except RuntimeError:
-                return  # There are no more. Those that run will do, or one that starts later.
+                return  # The running threads will do, or `keep_running` starts one later.
             self._threads += 1
 
     def _work(self) -> None:
@@ -201,7 +201,7 @@ class LoopWorkers(Workers):
         super().__init__(run, **bounds)
         # Only the loop's thread uses the following.
         self._waiting: deque[Job] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself refers to them weakly
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself refers to tasks weakly
         self._active = 0
 
     def _queue(self, jobs: Sequence[Job]) -> None:

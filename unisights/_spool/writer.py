@@ -8,16 +8,15 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-from unisights._runtime.latches import open_all
 from unisights._runtime.log import ThrottledLog
 from unisights._spool import clock
+from unisights._spool.admission import Admission
 from unisights._spool.claims import Claims
-from unisights._spool.intake import Intake
-from unisights._spool.pending import Pending
-from unisights._spool.process_locks import FileLock
-from unisights._spool.puts import NewPut, RejectedPut, Stored
+from unisights._spool.file_lock import FileLock
+from unisights._spool.pending_writes import PendingWrites
+from unisights._spool.puts import NewPut, PutResult, RejectionPut, settle
 from unisights._spool.store import Spool
 from unisights._spool.upkeep import Upkeep
 from unisights._spool.workers import Job, Workers
@@ -48,8 +47,6 @@ class SpoolWriter:
 
     Attributes:
         totals: what was in the spool at most about a second ago.
-        commits: how many transactions have stored payloads.
-        stored: how many payloads they have stored.
     """
 
     def __init__(
@@ -61,22 +58,20 @@ class SpoolWriter:
         counters: Counters,
     ) -> None:
         self.totals = spool.totals()
-        self.commits = 0
-        self.stored = 0
         self._spool = spool
         self._workers = workers
         self._ordered = options.ordered
         self._max_rejected_bytes = options.rejected_bytes
         self._counters = counters
         self._changed = threading.Condition()
-        self._next = Pending()
+        self._next = PendingWrites()
         self._write_at = float("inf")  # by `time.monotonic`, as the following
         self._upkeep_at = 0.0
         self._is_stopping = False
         self._log = ThrottledLog()
         self._owner, self._lock = self._register(options.duplicate_window)
         self._claims = Claims(spool, self._owner, workers, ordered=options.ordered)
-        self._intake = Intake(
+        self._admission = Admission(
             spool,
             self._claims,
             max_bytes=options.spool_bytes,
@@ -112,14 +107,14 @@ class SpoolWriter:
 
     # What others may call, in any thread.
 
-    def put(self, put: NewPut | RejectedPut) -> None:
-        """Store a payload or a rejected record; its latch opens once that is done, or cannot be."""
+    def put(self, put: NewPut | RejectionPut) -> None:
+        """Store a payload or a rejection; its latch opens once there is a result."""
         with self._changed:
             if not self._is_stopping:
                 self._next.add(put)
                 self._changed.notify()
                 return
-        open_all([put.latch])
+        settle([(put, PutResult.CLOSED)])
 
     def complete(self, job: Job) -> None:
         """Delete a payload that was delivered."""
@@ -152,7 +147,7 @@ class SpoolWriter:
         running = self._workers.halt()
         with self._changed:
             # What runs stays this process's, or others would do it too.
-            self._change(lambda spool: spool.release_all(self._owner, but=running), 0)
+            self._change(lambda spool: spool.owners.release_all(self._owner, but=running), 0)
 
     def stop(self) -> None:
         """Write what waits, release the rest, and end the thread."""
@@ -189,7 +184,7 @@ class SpoolWriter:
         owner, lock = self._spool.process_locks.register()
         try:
             with self._spool.transaction() as spool:
-                spool.register(owner)
+                spool.owners.add(owner)
                 if duplicate_window:
                     spool.seen.cap(duplicate_window)
         except BaseException:
@@ -205,7 +200,7 @@ class SpoolWriter:
                 self._keep_up_safely()
         self._finish()
 
-    def _gather(self) -> Pending:
+    def _gather(self) -> PendingWrites:
         """Wait until there is something to do; then take all there is to write."""
         with self._changed:
             while not (self._next.has_puts or self._is_stopping):
@@ -216,28 +211,28 @@ class SpoolWriter:
                 self._changed.wait(wait)
             return self._take()
 
-    def _take(self) -> Pending:
+    def _take(self) -> PendingWrites:
         pending = self._next
         self._next = pending.split()
         self._write_at = float("inf")
         return pending
 
-    def _write_safely(self, pending: Pending) -> None:
+    def _write_safely(self, pending: PendingWrites) -> None:
         try:
             self._write(pending)
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
             self._log_failure(error)
             failed = error if isinstance(error, StoreError) else StoreError(str(error))
-            if pending.rejected:
+            if pending.rejections:
                 # They may be what there is no room for: payloads must not fail because of them.
-                _refuse(pending.rejected, failed)
-                pending.rejected = []
+                settle((put, failed) for put in pending.rejections)
+                pending.rejections = []
                 self._write_safely(pending)
             else:
-                _refuse(pending.puts, failed)
+                settle((put, failed) for put in pending.puts)
                 self._write_results_later(pending.results(), is_alone=not pending.puts)
 
-    def _write_results_later(self, results: Pending, *, is_alone: bool) -> None:
+    def _write_results_later(self, results: PendingWrites, *, is_alone: bool) -> None:
         """Try again to write the results of attempts, which need less room than new payloads."""
         if not results.has_results:
             return
@@ -248,47 +243,43 @@ class SpoolWriter:
             self._next.prepend(results)
             self._write_within(RETRY_SECONDS)
 
-    def _write(self, pending: Pending) -> None:
-        claims = self._claims.is_due(has_completed=bool(pending.completed))
+    def _write(self, pending: PendingWrites) -> None:
+        claims = self._claims.look(has_completed=bool(pending.completed))
         if not (pending.has_puts or pending.has_results or claims):
             return
         jobs: list[Job] = []
+        results: list[PutResult] = []
         with self._spool.transaction() as spool:
             pending.write_results(spool)
             if claims:
                 jobs += self._claims.claim()
             if pending.puts:
                 self.totals = spool.totals()
-                jobs += self._intake.store(pending.puts, self.totals)
-            self._store_rejected(pending.rejected)
+                stored, results = self._admission.store(pending.puts, self.totals)
+                jobs += stored
+            self._store_rejections(pending.rejections)
         self._claims.look_at(pending.due_at)
-        self._count(pending.puts)
-        open_all(put.latch for put in pending.puts)
-        open_all(put.latch for put in pending.rejected)
+        self._count(results)
+        settle(zip(pending.puts, results, strict=True))
+        settle((put, PutResult.STORED) for put in pending.rejections)
         self._hand_over(jobs)
         if claims and jobs and self._claims.is_urgent:
             with self._changed:
                 self._write_within(0)
 
-    def _store_rejected(self, puts: Sequence[RejectedPut]) -> None:
+    def _store_rejections(self, puts: Sequence[RejectionPut]) -> None:
         if puts:
             rows = [put.row for put in puts]
-            self._spool.rejected.insert(rows, max_bytes=self._max_rejected_bytes)
-        for put in puts:
-            put.stored = Stored.STORED
+            self._spool.rejections.insert(rows, max_bytes=self._max_rejected_bytes)
 
-    def _count(self, puts: Iterable[NewPut]) -> None:
-        """Count what is safe now, whether its request still waits or not."""
-        results = [put.stored for put in puts]
-        queued = results.count(Stored.STORED)
-        duplicate = results.count(Stored.DUPLICATE)
+    def _count(self, results: Sequence[PutResult]) -> None:
+        """Count payloads that are safe now, whether their requests still wait or not."""
+        queued = results.count(PutResult.STORED)
+        duplicate = results.count(PutResult.DUPLICATE)
         if queued or duplicate:
             self._counters.add("accepted", queued + duplicate)
             self._counters.add("queued", queued)
             self._counters.add("duplicate", duplicate)
-        if queued:
-            self.commits += 1
-            self.stored += queued
 
     def _hand_over(self, jobs: list[Job]) -> None:
         """Give jobs to the workers; release them if there is no thread or no loop to run them."""
@@ -300,7 +291,7 @@ class SpoolWriter:
             self._log_failure(error)
             ids = [job.id for job in jobs]
             with self._changed:
-                self._change(lambda spool: spool.release(self._owner, ids), RETRY_SECONDS)
+                self._change(lambda spool: spool.owners.release(self._owner, ids), RETRY_SECONDS)
 
     def _keep_up_safely(self) -> None:
         try:
@@ -314,14 +305,14 @@ class SpoolWriter:
         with self._changed:
             pending, rest = self._next, self._next.split()
             pending.puts += rest.puts
-            pending.rejected += rest.rejected
-            self._next = Pending()
+            pending.rejections += rest.rejections
+            self._next = PendingWrites()
         self._write_safely(pending)
         is_written = False
         try:
             with self._spool.transaction() as spool:
                 self._next.write_results(spool)
-                spool.unregister(self._owner)
+                spool.owners.remove(self._owner)
             is_written = True
         except Exception as error:  # noqa: BLE001  # whoever waits for the end must not wait for ever
             # Others see by the lock that this process has ended, and take over.
@@ -332,10 +323,3 @@ class SpoolWriter:
 
     def _log_failure(self, error: Exception) -> None:
         self._log.log(logging.ERROR, "spool_failed", "%s", error)
-
-
-def _refuse(puts: Sequence[NewPut] | Sequence[RejectedPut], error: StoreError) -> None:
-    """Tell requests what went wrong."""
-    for put in puts:
-        put.stored = error
-    open_all(put.latch for put in puts)

@@ -1,8 +1,8 @@
-"""Handlers that store what was received: pass one as `handler`.
+"""Sinks: handlers that store payloads. Pass one as `handler`.
 
 Every sink has `open`, `close` and a `from_url` of its own. The names of this module are public.
-Modules that begin with an underscore are shared by the sinks; of the rest of the package, only the
-`unisights` command imports them.
+The private modules serve one or several sinks; of the rest of the package, only the `unisights`
+command imports from them.
 
 A sink is imported when its name is first used, because most need a client library. If the library
 is missing, the ImportError names the extra to install.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from unisights.sinks.redis import RedisStreamSink as RedisStreamSink
     from unisights.sinks.sqlite import SQLiteSink as SQLiteSink
 
-else:  # Type checkers would take any attribute to exist.
+else:  # With a visible `__getattr__`, type checkers would accept any name.
     _MODULES = {
         "Batch": "_batch",
         "JSONLinesSink": "jsonl",

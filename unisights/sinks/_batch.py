@@ -1,4 +1,4 @@
-"""The bounds of what a sink writes at once."""
+"""The bounds of a batch."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from unisights.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """The bounds of a batch: what a sink writes at once.
+    """The bounds of a batch: the payloads that a sink writes at once.
 
     Payloads that arrive while a batch is being written make up the next one. So batches grow with
     the load, even with a `linger` of 0.
@@ -17,8 +17,8 @@ class Batch:
         max_bytes: the greatest size of a batch, in bytes as they are written. A payload that is
             larger is a batch of its own.
         linger: how long a batch that is not full waits for more payloads, in seconds.
-        max_waiting_bytes: how many bytes may wait to be written. Beyond that, a payload fails at
-            once.
+        max_waiting_bytes: the greatest sum of the sizes of payloads that wait to be written.
+            Beyond it, a payload fails at once.
 
     Raises:
         ConfigurationError: a value is out of range.

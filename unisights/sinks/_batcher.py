@@ -60,7 +60,7 @@ class Batcher(Generic[Item]):
         """Wait until an item is written.
 
         Args:
-            item: what to write.
+            item: the item.
             size: its size in bytes.
 
         Raises:
@@ -91,7 +91,7 @@ class Batcher(Generic[Item]):
             raise SinkError(f"{self._location}: {describe(error)}") from error
 
     async def close(self) -> None:
-        """Write what is waiting, and close the writer."""
+        """Write the waiting items, and close the writer."""
         while self._task is not None:
             await asyncio.wait([self._task])
         await self._writer.close()
@@ -109,7 +109,7 @@ class Batcher(Generic[Item]):
                 entries = self._take()
                 await self._write(entries)
         except BaseException as error:
-            # The event loop ends. Without an answer, the callers would wait for ever.
+            # The event loop ends. Without a result, the callers would wait for ever.
             for entry in (*entries, *self._waiting):
                 entry.fail(SinkError(f"{self._location}: stopped before it was stored: {error!r}"))
             self._waiting.clear()
@@ -131,7 +131,7 @@ class Batcher(Generic[Item]):
             return
 
     def _take(self) -> list[_Entry[Item]]:
-        """Remove the next batch from what is waiting."""
+        """Remove the next batch from the waiting items."""
         entries: list[_Entry[Item]] = []
         size = 0
         while self._waiting and len(entries) < self._batch.max_payloads:
@@ -144,7 +144,7 @@ class Batcher(Generic[Item]):
         return entries
 
     async def _write(self, entries: list[_Entry[Item]]) -> None:
-        """Write a batch and answer its callers."""
+        """Write a batch, and give its callers the result."""
         try:
             await self._attempt(entries)
         except Exception as error:  # noqa: BLE001  # client libraries raise what they like
@@ -160,11 +160,9 @@ class Batcher(Generic[Item]):
                 entry.succeed()
 
     def _failure(self, error: Exception) -> SinkError:
-        words = self._writer.describe(error)
-        failure = SinkError(f"{self._location}: {words}")
-        if words == describe(error):
-            # Tracebacks show the cause. One that quotes payloads must not be shown there either.
-            failure.__cause__ = error
+        failure = SinkError(f"{self._location}: {self._writer.describe(error)}")
+        if not self._writer.quotes_payloads(error):
+            failure.__cause__ = error  # Tracebacks show it.
         return failure
 
     async def _attempt(self, entries: list[_Entry[Item]]) -> None:

@@ -16,7 +16,7 @@ class BatchingSink(Sink, Generic[Item]):
     """A sink whose concurrent calls are written in batches, on one connection per event loop.
 
     Args:
-        location: where it stores, for people: without passwords.
+        location: the destination in words for people, without passwords.
         batch: the bounds of a batch.
         retry: how a batch is retried.
     """

@@ -70,7 +70,7 @@ class PolledProducer:
         """Hand a message to the client.
 
         Args:
-            topic: where it goes.
+            topic: the topic.
             message: the client's arguments: `value`, `key`, `headers`.
             acknowledged: gets the result when the brokers have acknowledged the message, or the
                 exception.
@@ -91,7 +91,7 @@ class PolledProducer:
             raise
 
     def close(self, timeout: float) -> None:
-        """Wait for the messages under way, at most so many seconds; the others then fail."""
+        """Wait for the messages under way, for at most `timeout` seconds; then the others fail."""
         with contextlib.suppress(KafkaException):  # a producer that failed for good cannot flush
             if self.client.flush(timeout):
                 self.client.purge()
@@ -148,7 +148,7 @@ class PolledProducer:
 
 
 def _is_final(error: KafkaError) -> bool:
-    """Whether a producer cannot go on after this error."""
+    """Return whether a producer cannot go on after this error."""
     return error.fatal() or error.code() in _FINAL_ERRORS
 
 

@@ -1,4 +1,4 @@
-"""One object for each event loop, as connections cannot be shared between loops."""
+"""Objects that exist once for each event loop, such as connections: loops cannot share them."""
 
 import asyncio
 import contextlib
@@ -14,8 +14,8 @@ class PerLoop(Generic[Bound]):
     """Holds one object for each event loop that asks for it, in this process.
 
     Args:
-        make: makes an object; called on the loop that it is for.
-        close: closes an object; awaited on the loop that it was made for.
+        make: makes an object; called on the object's loop.
+        close: closes an object; awaited on the object's loop.
     """
 
     def __init__(
@@ -57,5 +57,5 @@ class PerLoop(Generic[Bound]):
 
 
 async def _await(awaitable: Awaitable[None]) -> None:
-    """Make a coroutine of an awaitable, which is what loops run."""
+    """Make a coroutine of an awaitable, as loops run coroutines only."""
     await awaitable

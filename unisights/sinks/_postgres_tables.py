@@ -98,7 +98,7 @@ ORDER BY stored.id, position
 
 
 def create_statement(schema: sql.Identifier) -> sql.Composed:
-    """The statements that make the tables in a schema."""
+    """Return the statements that make the tables in a schema."""
     return sql.SQL(_TABLES).format(
         schema=schema,
         version=sql.Literal(STORE_VERSION),
@@ -108,7 +108,7 @@ def create_statement(schema: sql.Identifier) -> sql.Composed:
 
 
 def insert_statement(schema: sql.Identifier) -> sql.Composed:
-    """The statement that stores a batch; its parameters are those of `insert_values`."""
+    """Return the statement that stores a batch; `insert_values` returns its parameters."""
     return sql.SQL(_INSERT).format(
         schema=schema,
         payload_names=sql.SQL(", ").join(map(sql.Identifier, _PAYLOAD_COLUMNS)),
@@ -119,7 +119,7 @@ def insert_statement(schema: sql.Identifier) -> sql.Composed:
 
 
 def insert_values(batch: Sequence[Rows]) -> list[list[Any]]:
-    """The rows of a batch as arrays, one for each column."""
+    """Return the rows of a batch as arrays, one for each column."""
     # A batch may hold the same payload twice: the first one counts.
     unique = {row[0]: (row, events) for row, events in reversed(batch)}
     payload_rows = [row for row, _ in reversed(unique.values())]
@@ -131,7 +131,7 @@ def insert_values(batch: Sequence[Rows]) -> list[list[Any]]:
 
 
 def make_rows(payload: UnisightsPayload) -> Rows:
-    """The row of a payload, and the rows of its events."""
+    """Return the row of a payload, and the rows of its events."""
     data = payload.data
     content_id = payload.content_id
     events: list[tuple[Any, ...]] = [
@@ -186,7 +186,7 @@ def _event_values(event: Event) -> tuple[str, str | None, int | None, str]:
 
 
 def _text(value: Any) -> str | None:
-    """A value as text; what is no string, in an unchecked payload, becomes JSON."""
+    """Return a value as text; one that is no string, in an unchecked payload, becomes JSON."""
     if value is None:
         return None
     text = value if isinstance(value, str) else encode(value).decode()
@@ -194,7 +194,7 @@ def _text(value: Any) -> str | None:
 
 
 def _float(value: Any) -> float | None:
-    """A value as a double, or None if a double cannot hold it; `raw` keeps what was received."""
+    """Return a value as a double, or None if a double cannot hold it; `raw` keeps the body."""
     try:
         number = float(value) if isinstance(value, int | float) else math.nan
     except OverflowError:
@@ -203,13 +203,13 @@ def _float(value: Any) -> float | None:
 
 
 def _integer(value: Any) -> int | None:
-    """A value as a bigint, or None if a bigint cannot hold it."""
+    """Return a value as a bigint, or None if a bigint cannot hold it."""
     fits = isinstance(value, int) and -(2**63) <= value < 2**63
     return int(value) if fits else None
 
 
 def _json(value: Any) -> str:
-    """A value as JSON that PostgreSQL takes: without U+0000."""
+    """Return a value as JSON that PostgreSQL takes: without U+0000."""
     text = encode(value).decode()
     return encode(_without_nul(value)).decode() if r"\u0000" in text else text
 

@@ -15,10 +15,10 @@ def make_record(payload: UnisightsPayload) -> dict[str, Any]:
     """Return the record of a payload, ready for JSON. Its keys are always in this order.
 
     - `content_id`: the hash of the body, the same for a payload that came twice.
-    - `received_at`: when it came by the server's clock, in milliseconds since the Unix epoch.
+    - `received_at`: when it came, by the server's clock, in milliseconds since the Unix epoch.
     - `clock_skew`: the visitor's clock minus the server's, in milliseconds, or None.
     - `encrypted`: whether it came encrypted.
-    - `schema_version`: the version of the schema that it was read by.
+    - `schema_version`: the version of the schema by which it was read.
     - `data`: the session with its events.
     """
     return {

@@ -1,4 +1,4 @@
-"""Removing passwords from what is shown or logged."""
+"""Removes passwords from texts that are shown or logged."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What every sink is, whatever it stores to."""
+"""The base class of all sinks."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Self
@@ -13,7 +13,7 @@ class Sink(ABC):
     where it is called.
 
     Attributes:
-        location: where it stores, for people: without passwords.
+        location: the destination in words for people, without passwords.
     """
 
     location: str
@@ -50,4 +50,4 @@ class Sink(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Store what is waiting and disconnect. A later payload connects again."""
+        """Store the payloads that are waiting, and disconnect. A later payload connects again."""

@@ -1,4 +1,4 @@
-"""Reading a sink's options out of its URL, for the `from_url` of each sink."""
+"""Reads a sink's options from its URL, for the `from_url` of each sink."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,8 +21,8 @@ def split_options(
 
     Args:
         url: the URL, with the options in its query.
-        kinds: the sink's options: for each name, what reads its value from text. The rest of the
-            query stays in the URL.
+        kinds: the sink's options: for each name, a function that reads its value from text. The
+            rest of the query stays in the URL.
 
     Raises:
         ConfigurationError: an option's value cannot be read.

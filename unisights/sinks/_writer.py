@@ -30,6 +30,10 @@ class Writer(ABC, Generic[Item]):
     def is_transient(self, error: Exception) -> bool:
         """Whether a later attempt may succeed although this error was raised."""
 
+    def quotes_payloads(self, error: Exception) -> bool:  # noqa: ARG002
+        """Whether an error's own text may quote payloads. Then it is neither shown nor chained."""
+        return False
+
     def describe(self, error: Exception) -> str:
         """An error in words that quote nothing of the payloads."""
         return describe(error)

@@ -15,6 +15,7 @@ try:
 except ImportError as error:
     raise ImportError("JSONLinesSink needs a POSIX system: it locks files with flock") from error
 
+from unisights._runtime.fork import reset_in_children
 from unisights.errors import ConfigurationError, SinkError
 from unisights.sinks._batch import Batch
 from unisights.sinks._batching_sink import BatchingSink
@@ -31,18 +32,18 @@ class JSONLinesSink(BatchingSink[bytes]):
     """Appends each payload as a line of JSON to a file; a full file is renamed, and a new one made.
 
     A line is `{"content_id", "received_at", "clock_skew", "encrypted", "schema_version", "data"}`.
-    A full file gets a number behind its name and is never changed again; `events.jsonl.1` is the
-    oldest. Several processes on one machine may share a file, and so may several sinks in one
-    process: each write and each rotation locks the file. If a crash leaves half a line, the next
-    write begins a new line.
+    A full file gets a number behind its name, such as `events.jsonl.1`, and is never changed again.
+    The smallest number is the oldest file's. Several processes on one machine may share a file, and
+    so may several sinks in one process: each write and each rotation locks the file. If a crash
+    leaves half a line, the next write begins a new line.
 
     Args:
         path: the file; it is made if it does not exist.
         max_bytes: a file of this size or more is full.
-        max_files: how many full files are kept; the oldest are deleted. None keeps all.
+        max_files: the greatest number of full files; the oldest are deleted. None keeps all.
         fsync: confirm a payload when the disk has confirmed it, so that it survives a power
             failure. When off, it survives the end of the process.
-        batch: the bounds of what is written at once.
+        batch: the bounds of a batch.
 
     Raises:
         ConfigurationError: a value is out of range.
@@ -125,7 +126,16 @@ class _RotatingFile:
         self._fsync = fsync
         self._lock = threading.Lock()
         self._descriptor: int | None = None
-        self._owner = 0
+        reset_in_children(self)
+
+    def reset_after_fork(self) -> None:
+        """Begin anew, as a thread of the parent may be inside `append`.
+
+        A file lock belongs to the open file, which the fork shares. While the child had it open,
+        the lock of a parent that was killed would not be released.
+        """
+        self._lock = threading.Lock()
+        self._close_descriptor()
 
     def open(self) -> None:
         with self._lock, self._locked():
@@ -133,9 +143,7 @@ class _RotatingFile:
 
     def close(self) -> None:
         with self._lock:
-            if self._descriptor is not None and self._owner == os.getpid():
-                os.close(self._descriptor)
-            self._descriptor = None
+            self._close_descriptor()
 
     def append(self, lines: bytes) -> None:
         """Append lines: all of them or none."""
@@ -169,19 +177,22 @@ class _RotatingFile:
             finally:
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
             # Another process has renamed the file in the meantime.
+            self._close_descriptor()
+
+    def _close_descriptor(self) -> None:
+        # In this order: a child that is forked in between must not close the number again.
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
             os.close(descriptor)
-            self._descriptor = None
 
     def _open_descriptor(self) -> int:
-        # A fork shares the open file, and a lock belongs to the open file: a child opens its own.
-        if self._descriptor is None or self._owner != os.getpid():
+        if self._descriptor is None:
             try:
                 self._descriptor = os.open(
                     self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666
                 )
             except OSError as error:
                 raise SinkError(f"cannot open it: {error.strerror}") from error
-            self._owner = os.getpid()
             if self._fsync:
                 self._sync_directory()
         return self._descriptor

@@ -31,7 +31,7 @@ _TRANSIENT = ("08", "40", "53", "55P03", "57", "25006", "58")
 """SQLSTATE classes and codes of transient errors: failovers, deadlocks, full disks, restarts."""
 
 _QUOTING = ("22", "23", "P0")
-"""SQLSTATE classes of errors whose messages may quote what was to be stored."""
+"""SQLSTATE classes of errors whose messages may quote values of payloads."""
 
 
 class PostgresSink(BatchingSink[Rows]):
@@ -135,11 +135,14 @@ class _TableWriter(Writer[Rows]):
     def is_transient(self, error: Exception) -> bool:
         return isinstance(error, OSError) or _is_transient(error)
 
+    def quotes_payloads(self, error: Exception) -> bool:
+        # The details and the context of the server's errors quote values.
+        return isinstance(error, psycopg.Error) and error.sqlstate is not None
+
     def describe(self, error: Exception) -> str:
         if not isinstance(error, psycopg.Error) or error.sqlstate is None:
             return super().describe(error)
-        # Details and context quote values. For errors of data, of constraints and of triggers, the
-        # message may quote them, too.
+        # For errors of data, of constraints and of triggers, the message may quote values, too.
         if error.sqlstate.startswith(_QUOTING):
             return f"{type(error).__name__} ({error.sqlstate})"
         return " ".join((error.diag.message_primary or type(error).__name__).split())

@@ -39,6 +39,9 @@ _TRANSIENT = (
     exceptions.OutOfMemoryError,
 )
 
+_SERVER_SAYS = "of pipeline caused error: "
+"""In redis-py's message about a failed command, this text separates it from the server's words."""
+
 
 class RedisStreamSink(BatchingSink[Fields]):
     """Appends each payload to a stream: one entry, confirmed by the server.
@@ -54,8 +57,8 @@ class RedisStreamSink(BatchingSink[Fields]):
     Args:
         url: `redis://`, `rediss://` or `unix://`, as redis-py takes it.
         stream: the stream's key.
-        maxlen: how many entries the stream keeps; older ones are dropped, read or not. None keeps
-            all, up to the limit of the server's memory.
+        maxlen: the number of entries that the stream keeps; older ones are dropped, read or not.
+            None keeps all, up to the limit of the server's memory.
         approximate: let the server keep a few more entries than `maxlen`, which costs it much less.
         batch: the bounds of a batch.
         retry: how a batch is retried.
@@ -165,9 +168,16 @@ class _StreamWriter(Writer[Fields]):
     async def close(self) -> None:
         await self._client.aclose()
 
+    def quotes_payloads(self, error: Exception) -> bool:
+        # The client adds the command that failed, which holds the payload, to the server's words.
+        return isinstance(error, exceptions.ResponseError)
+
     def describe(self, error: Exception) -> str:
-        # The client quotes the command that failed, which holds the payload.
-        return super().describe(error).rpartition("of pipeline caused error: ")[2]
+        if not self.quotes_payloads(error):
+            return super().describe(error)
+        _command, marker, answer = super().describe(error).rpartition(_SERVER_SAYS)
+        # Another version of the client may use other words: then nothing of them is shown.
+        return answer if marker else type(error).__name__
 
     def is_transient(self, error: Exception) -> bool:
         return isinstance(error, _TRANSIENT) and not isinstance(

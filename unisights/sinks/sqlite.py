@@ -86,7 +86,7 @@ class SQLiteSink(BatchingSink[Rows]):
 
     Args:
         path: the file; it is made if it does not exist.
-        batch: the bounds of what is written at once.
+        batch: the bounds of a batch.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, batch: Batch | None = None) -> None:
@@ -231,7 +231,7 @@ def _event_row(payload: UnisightsPayload, position: int, event: Event) -> tuple[
 
 
 def _columns(*values: Any) -> list[Any]:
-    """Values that SQLite takes; what has another type, in an unchecked payload, becomes JSON."""
+    """Values that SQLite takes; one of another type, in an unchecked payload, becomes JSON."""
     return [
         value
         if value is None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from unisights import UnisightsOptions
-from unisights.sinks._schemes import sink_from_url
+from unisights.sinks._url_schemes import sink_from_url
 
 VARIABLE = "UNISIGHTS_TEST_SETTINGS"
 """The environment variable that holds, in JSON, a `Settings` and the records' directory."""

@@ -1,4 +1,4 @@
-"""Which sink the scheme of a URL names."""
+"""The schemes of URLs, and the sinks that they name."""
 
 from importlib import import_module
 
@@ -28,7 +28,7 @@ def sink_from_url(url: str) -> Sink:
 
     Raises:
         ConfigurationError: the scheme names no sink, or the sink cannot be made of the URL.
-        SinkError: what the sink needs is not installed; the message says how to install it.
+        SinkError: the sink's client library is not installed; the message names the extra.
     """
     scheme, colon, _ = url.partition(":")
     if scheme not in _SINKS or not colon:

@@ -1,6 +1,5 @@
-"""Calls of the user's callables, which may be sync or async, from sync and from async code."""
+"""Callables of the user's, sync or async: which they are, and how a thread calls them."""
 
-import asyncio
 import functools
 import inspect
 import threading
@@ -11,16 +10,6 @@ from typing import Any
 from unisights._runtime.event_loop import as_exception, shared_loop
 
 
-async def call_async(function: Callable[..., Any], *arguments: Any) -> None:
-    """Call from an event loop. A callable that is not async may block, so it runs in a thread."""
-    if is_async(function):
-        result = function(*arguments)
-    else:
-        result = await asyncio.to_thread(function, *arguments)
-    if inspect.isawaitable(result):
-        await result
-
-
 def call_sync(function: Callable[..., Any], *arguments: Any) -> None:
     """Call from a thread. An async callable runs on the process's event loop."""
     result = function(*arguments)
@@ -29,7 +18,7 @@ def call_sync(function: Callable[..., Any], *arguments: Any) -> None:
 
 
 def start_in_own_thread(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-    """Call in a daemon thread, which does not keep the process from ending, unlike a pool's.
+    """Call in a daemon thread, which does not keep the process alive, unlike a pool's threads.
 
     Raises:
         RuntimeError: no thread can be started.

@@ -1,23 +1,24 @@
-"""What is stored of new payloads: those that fit into the spool and are no duplicates."""
+"""Admission: new payloads are stored if they fit into the spool and are no duplicates."""
 
 from collections.abc import Sequence
 
 from unisights._spool.claims import Claims
-from unisights._spool.puts import NewPut, Stored
+from unisights._spool.puts import NewPut, PutResult
 from unisights._spool.rows import Totals
 from unisights._spool.store import Spool
 from unisights._spool.tables import NOBODY
 from unisights._spool.workers import Job
 
 
-class Intake:
-    """Stores new payloads.
+class Admission:
+    """Decides which new payloads are stored, and stores them.
 
     Args:
         spool: the connection.
-        claims: says which of them this process works on.
-        max_bytes: how many bytes may wait in the spool; one payload alone may have more.
-        duplicate_window: a payload that comes again within so many seconds is dropped; 0: none is.
+        claims: decides which of them this process works on.
+        max_bytes: the greatest sum of the sizes of waiting payloads; one payload alone may be
+            larger.
+        duplicate_window: for how many seconds a body that comes again is dropped; 0: not at all.
     """
 
     def __init__(
@@ -28,46 +29,53 @@ class Intake:
         self._max_bytes = max_bytes
         self._duplicate_window = duplicate_window
 
-    def store(self, puts: Sequence[NewPut], totals: Totals) -> list[Job]:
-        """Store payloads inside a transaction; return the jobs that are this process's at once.
+    def store(self, puts: Sequence[NewPut], totals: Totals) -> tuple[list[Job], list[PutResult]]:
+        """Store payloads, inside a transaction.
 
         Args:
-            puts: the payloads; each is told what became of it.
-            totals: what is in the spool.
+            puts: the payloads.
+            totals: the totals of the spool.
+
+        Returns:
+            The jobs that are this process's at once, and the result of each put, which is true once
+            the transaction is committed.
         """
-        fitting = self._select(puts, totals)
-        owners = self._claims.owners_of(fitting)
+        results = self._decide(puts, totals)
+        fitting = [
+            put for put, result in zip(puts, results, strict=True) if result is PutResult.STORED
+        ]
+        owners = self._claims.assign_owners(fitting)
         if not fitting:
-            return []
+            return [], results
         ids = self._spool.insert([put.row for put in fitting], owners)
         if self._duplicate_window:
             seen = self._spool.seen
             seen.add([put.row.content_id for put in fitting], self._duplicate_window)
-            # More than were added, so that they do not grow in number.
+            # More rows than were added, so that the table shrinks.
             seen.purge(2 * len(fitting) + 8)
-        return [
+        jobs = [
             Job(row_id, 0, 0.0, put.row.size, put.payload, put.info)
             for row_id, put, owner in zip(ids, fitting, owners, strict=True)
             if owner != NOBODY
         ]
+        return jobs, results
 
-    def _select(self, puts: Sequence[NewPut], totals: Totals) -> list[NewPut]:
+    def _decide(self, puts: Sequence[NewPut], totals: Totals) -> list[PutResult]:
         room = self._max_bytes - totals.waiting_bytes
         is_empty = not totals.waiting
         seen: set[str] = set()
         if self._duplicate_window:
             seen = self._spool.seen.known({put.row.content_id for put in puts})
-        fitting = []
+        results = []
         for put in puts:
             if put.row.content_id in seen:
-                put.stored = Stored.DUPLICATE
+                results.append(PutResult.DUPLICATE)
             elif put.row.size <= room or is_empty:
-                put.stored = Stored.STORED
+                results.append(PutResult.STORED)
                 room -= put.row.size
                 is_empty = False
-                fitting.append(put)
                 if self._duplicate_window:
                     seen.add(put.row.content_id)
             else:
-                put.stored = Stored.FULL
-        return fitting
+                results.append(PutResult.FULL)
+        return results

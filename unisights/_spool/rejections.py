@@ -1,4 +1,4 @@
-"""The spool's rejected records: refused bodies, and bodies of which events were quarantined."""
+"""The rejections in the spool: refused bodies, and bodies of which events were quarantined."""
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -8,8 +8,10 @@ from typing import Self
 import msgspec
 
 from unisights._schema.identity import digest
-from unisights._spool.requests import write_request
+from unisights._spool.ids import skip_id, take_ids
+from unisights._spool.rows import size_of
 from unisights._spool.statements import CHUNK, literals, marks
+from unisights._spool.stored_requests import write_request
 from unisights.rejection import Rejection, describe_problems
 
 COLUMNS = (
@@ -21,8 +23,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
-class RejectedRow:
-    """A rejected record as it is stored; a column for each field."""
+class RejectionRow:
+    """A rejection as it is stored; a column for each field."""
 
     received_at: int
     content_id: str
@@ -36,7 +38,7 @@ class RejectedRow:
 
     @classmethod
     def of(cls, rejection: Rejection) -> Self:
-        """Return what is stored of a rejection."""
+        """Return the row of a rejection."""
         return cls(
             rejection.received_at,
             digest(rejection.raw),
@@ -51,9 +53,8 @@ class RejectedRow:
 
     @property
     def size(self) -> int:
-        """How much of `rejected_bytes` it uses, in bytes."""
-        texts = (self.request, self.problems, self.quarantined)
-        return len(self.raw) + sum(map(len, texts))
+        """The bytes of `rejected_bytes` that it uses."""
+        return size_of(self.raw, self.request, self.problems, self.quarantined)
 
     @property
     def indexes(self) -> list[int]:
@@ -62,39 +63,43 @@ class RejectedRow:
         return found
 
 
-class RejectedRecords:
-    """The rejected records of a spool, on its connection.
+class Rejections:
+    """The rejections in a spool. Methods that change something belong inside a transaction.
 
-    All methods but `read` belong inside a transaction of the spool.
+    Args:
+        connection: the spool's.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def insert(self, rows: Sequence[RejectedRow], *, max_bytes: int) -> None:
-        """Store records, and evict the oldest for which there is no room any more."""
-        (first,) = self._connection.execute("SELECT next_id FROM state").fetchone()
-        for row_id, row in enumerate(rows, first):
+    def insert(self, rows: Sequence[RejectionRow], *, max_bytes: int) -> None:
+        """Store rejections, and evict the oldest for which there is no room any more."""
+        for row_id, row in zip(take_ids(self._connection, len(rows)), rows, strict=True):
             self.put(row_id, row)
-        self._connection.execute("UPDATE state SET next_id = ?", (first + len(rows),))
         self._evict(max_bytes)
 
-    def put(self, row_id: int, row: RejectedRow) -> None:
-        """Store a record by its number."""
+    def put(self, row_id: int, row: RejectionRow) -> None:
+        """Store a rejection under a number."""
         self._connection.execute(
             f"INSERT INTO rejected VALUES ({marks(len(COLUMNS))})",  # noqa: S608  # nothing but marks
             (row_id, *astuple(row), row.size),
         )
 
-    def take(self, row_id: int, row: RejectedRow) -> bool:
-        """Delete a record; return False if it is not there any more, or not as it was read."""
+    def restore(self, row_id: int, row: RejectionRow) -> None:
+        """Store a rejection of a corrupt spool under its old number."""
+        self.put(row_id, row)
+        skip_id(self._connection, row_id)
+
+    def take(self, row_id: int, row: RejectionRow) -> bool:
+        """Delete a rejection; return False if it is not there any more, or not as it was read."""
         done = self._connection.execute(
             "DELETE FROM rejected WHERE id = ? AND quarantined = ?", (row_id, row.quarantined)
         )
         return done.rowcount == 1
 
-    def read(self, ids: Collection[int] | None = None) -> Iterator[tuple[int, RejectedRow]]:
-        """Return records, all or some, the first stored first; they are read a few at a time."""
+    def read(self, ids: Collection[int] | None = None) -> Iterator[tuple[int, RejectionRow]]:
+        """Return rejections, all or some, the first stored first; a few are read at a time."""
         columns = ", ".join(COLUMNS[:-1])
         wanted = "" if ids is None else f"AND id IN ({literals(ids)})"
         last = 0
@@ -104,7 +109,7 @@ class RejectedRecords:
         ).fetchall():
             for row_id, *values in found:
                 last = row_id
-                yield row_id, RejectedRow(*values)
+                yield row_id, RejectionRow(*values)
 
     def _evict(self, max_bytes: int) -> None:
         execute = self._connection.execute

@@ -1,4 +1,4 @@
-"""How the spool keeps a request: as JSON."""
+"""The form in which the spool stores requests: JSON."""
 
 import json
 from types import MappingProxyType
@@ -12,7 +12,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def write_request(info: RequestInfo) -> str:
-    """Return what the spool keeps of a request."""
+    """Return a request as JSON."""
     content = info.to_dict()
     try:
         return _encode(content).decode()
