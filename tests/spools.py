@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.support import SESSION_ID, make_body
 from unisights import UnisightsOptions
-from unisights._schema.identity import digest
+from unisights._schema.content_id import digest
 from unisights._spool.rejected import RejectedRow
 from unisights._spool.requests import read_request, write_request
 from unisights._spool.rows import NewRow

@@ -12,7 +12,7 @@ from tests.fuzz.mutations import mutate
 from tests.referee import problems_by_referee, without_infinity
 from tests.support import click, make_data, make_payload, seal
 from unisights import InvalidJSONError, Rejection, UnisightsOptions, ValidationError
-from unisights._decoding.decoding import decode
+from unisights._decoding.fast_path import decode
 from unisights._decoding.quarantine import Selection
 from unisights.collector import Accepted, Collector
 from unisights.errors import Problem

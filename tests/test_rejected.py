@@ -14,9 +14,9 @@ from tests.spools import REQUEST, fill, query, rejected_row
 from tests.support import SESSION_ID, click, make_body, make_data, seal
 from unisights import SCHEMA_VERSION, decode_unisights_payload
 from unisights._cli.main import main
-from unisights._decoding.decoding import decode
+from unisights._decoding.fast_path import decode
 from unisights._decoding.quarantine import Selection
-from unisights._schema.identity import digest
+from unisights._schema.content_id import digest
 from unisights._spool.rejected import RejectedRow
 from unisights._spool.replay import replay
 from unisights._spool.store import Spool

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from unisights._decoding.decoding import decode
+from unisights._decoding.fast_path import decode
 from unisights._http.body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
 from unisights._http.cors import Cors
 from unisights._http.responses import MAX_LISTED, HTTPResponse, Responses

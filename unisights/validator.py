@@ -1,6 +1,6 @@
 """Validation: from bytes, or from parsed JSON, to a typed payload."""
 
-from unisights._decoding.decoding import decode
+from unisights._decoding.fast_path import decode
 from unisights._schema.checks import ALL_CHECKS, Checks
 from unisights.errors import ValidationError
 from unisights.types import UnisightsPayload
@@ -28,7 +28,7 @@ def validate_unisights_payload(
     """
     # Importing them takes a while, and receivers of bytes may never need them.
     from unisights._decoding.slow_path import SlowPath  # noqa: PLC0415
-    from unisights._schema.parsed import check_parsed  # noqa: PLC0415
+    from unisights._schema.parsed_json import check_parsed  # noqa: PLC0415
 
     return SlowPath(server_secret).from_parsed(check_parsed(obj))
 

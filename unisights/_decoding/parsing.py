@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from unisights._decoding.limits import find_excess
-from unisights._decoding.out_of_range import out_of_range_error, replace_large
+from unisights._decoding.out_of_range_numbers import out_of_range_error, replace_large
 from unisights._schema.violations import OutOfRange
 from unisights.errors import InvalidJSONError
 

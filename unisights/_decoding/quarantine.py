@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from unisights._decoding.limits import MAX_FREE
-from unisights._decoding.out_of_range import error_for
+from unisights._decoding.out_of_range_numbers import error_for
 from unisights._schema.checks import Checks
 from unisights._schema.generated.validators import UNION_ARRAYS
 from unisights._schema.validation import (

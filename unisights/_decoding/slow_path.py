@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 from msgspec import ValidationError as MsgspecValidationError
 
-from unisights._decoding.envelope import envelope_of, open_envelope, undecryptable
+from unisights._decoding.encrypted_envelope import envelope_of, open_envelope, undecryptable
 from unisights._decoding.generated import lenient
 from unisights._decoding.generated.decoder import REFUSALS, decode_UnisightsData
 from unisights._decoding.limits import most_elements
 from unisights._decoding.normalization import normalize
-from unisights._decoding.out_of_range import error_for
+from unisights._decoding.out_of_range_numbers import error_for
 from unisights._decoding.parsing import parse_json
 from unisights._decoding.quarantine import Selection
 from unisights._schema.checks import ALL_CHECKS, Checks
@@ -34,7 +34,7 @@ T = TypeVar("T", UnisightsPayload, UnisightsData, EncryptedPayload, EncryptedEnv
 
 
 class SlowPath:
-    """Decodes one body; see `decoding.decode` for the arguments and for what is raised."""
+    """Decodes one body; see `fast_path.decode` for the arguments and for what is raised."""
 
     def __init__(
         self,

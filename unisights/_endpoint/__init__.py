@@ -1,7 +1,7 @@
 """One endpoint: a collector, a delivery, and how a request goes through both.
 
 - `base`: the endpoint, and the response to each outcome of its delivery.
-- `draining`: how the body of a request that is refused is read and dropped.
+- `discarding`: reads and drops the body of a request that is refused.
 - `synchronous`, `asynchronous`: the endpoint for hosts that serve requests in threads, and for
   those that serve them on an event loop. They differ only in how they wait.
 - `asgi`: the asynchronous endpoint as an ASGI app; `lifespan`: the lifespan protocol around it.

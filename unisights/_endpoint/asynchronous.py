@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from unisights._endpoint.base import Endpoint, MakeRequest
-from unisights._endpoint.draining import drain_async
+from unisights._endpoint.discarding import discard_rest_async
 from unisights._http.body import AsyncBody
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.log import log
@@ -60,13 +60,13 @@ class AsyncEndpoint(Endpoint):
         response = collector.screen(info)
         if response is not None:
             if not client_waits:
-                await drain_async(body)
+                await discard_rest_async(body)
             return response
         buffer = collector.buffer(info)
         while not body.has_ended:
             response = collector.receive(info, buffer, await body.read())
             if response is not None:
-                await drain_async(body)
+                await discard_rest_async(body)
                 return response
         if buffer.is_costly:
             decision = await asyncio.to_thread(collector.accept, info, buffer)

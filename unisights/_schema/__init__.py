@@ -5,5 +5,5 @@ classes of `unisights.types` are made with: their base, how they are built, and 
 derived properties. Nothing here imports those classes.
 
 `unisights.types`, `unisights.schema` and `_decoding` may import all of it; whoever else wants a
-body's content id imports `identity`. It imports `unisights.errors` only.
+body's content id imports `content_id`. It imports `unisights.errors` only.
 """

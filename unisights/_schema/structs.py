@@ -40,7 +40,7 @@ class Record(Struct, kw_only=True):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, _core: Any, _handler: Any) -> dict[str, Any]:
-        from unisights._schema.document import inlined_definition  # noqa: PLC0415  # few ask
+        from unisights._schema.schema_document import inlined_definition  # noqa: PLC0415  # few ask
 
         return inlined_definition(cls.__name__)
 

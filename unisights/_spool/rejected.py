@@ -7,7 +7,7 @@ from typing import Self
 
 import msgspec
 
-from unisights._schema.identity import digest
+from unisights._schema.content_id import digest
 from unisights._spool.requests import write_request
 from unisights._spool.statements import CHUNK, literals, marks
 from unisights.rejection import Rejection, describe_problems

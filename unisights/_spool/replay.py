@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from unisights._decoding.decoding import decode
-from unisights._decoding.out_of_range import encode_parsed
+from unisights._decoding.fast_path import decode
+from unisights._decoding.out_of_range_numbers import encode_parsed
 from unisights._decoding.quarantine import Selection
 from unisights._http.responses import MAX_LISTED
 from unisights._schema.checks import Checks
-from unisights._schema.identity import digest
+from unisights._schema.content_id import digest
 from unisights._spool.rejected import RejectedRow
 from unisights._spool.rows import NewRow
 from unisights._spool.store import Spool

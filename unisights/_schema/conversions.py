@@ -14,7 +14,7 @@ def validated(definition: str, obj: object) -> Any:
         ValidationError: with every problem, its pointers relative to `obj`.
     """
     # Few call `from_dict`, and the compiled validators take a while to import.
-    from unisights._schema.parsed import check_parsed  # noqa: PLC0415
+    from unisights._schema.parsed_json import check_parsed  # noqa: PLC0415
     from unisights._schema.validation import find_problems  # noqa: PLC0415
 
     parsed = check_parsed(obj)
