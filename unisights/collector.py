@@ -20,9 +20,9 @@ import msgspec
 from unisights._decoding.fast_path import decode
 from unisights._http.body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
 from unisights._http.cors import Cors
-from unisights._http.responses import MAX_LISTED, HTTPResponse, Responses
+from unisights._http.responses import HTTPResponse, Responses
 from unisights._runtime.log import ThrottledLog, log
-from unisights._schema.checks import Checks
+from unisights._schema.checks import MAX_LISTED, Checks
 from unisights.config import UnisightsOptions
 from unisights.errors import InvalidJSONError, ValidationError
 from unisights.rejection import Rejection, classify

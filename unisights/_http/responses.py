@@ -3,12 +3,10 @@
 import msgspec
 
 from unisights._http.cors import Cors, Headers
+from unisights._schema.checks import MAX_LISTED
 from unisights.errors import InvalidJSONError, ValidationError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
-
-MAX_LISTED = 100
-"""How many problems a 422 response lists, at most."""
 
 _JSON: Headers = (("content-type", "application/json"),)
 _ALLOW: Headers = (("allow", "POST, OPTIONS"),)

@@ -8,8 +8,7 @@ import msgspec
 from unisights._decoding.fast_path import decode
 from unisights._decoding.out_of_range_numbers import encode_parsed
 from unisights._decoding.quarantine import Selection
-from unisights._http.responses import MAX_LISTED
-from unisights._schema.checks import Checks
+from unisights._schema.checks import MAX_LISTED, Checks
 from unisights._schema.content_id import digest
 from unisights._spool.rejected import RejectedRow
 from unisights._spool.rows import NewRow
