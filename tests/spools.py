@@ -32,7 +32,7 @@ def rejected_row(raw: bytes, quarantined: list[int] | None = None) -> RejectedRo
     )
     buffer = collector.buffer(info)
     buffer.add(raw)
-    rejection = collector.accept(info, buffer).rejection
+    rejection = collector.decide(info, buffer).rejection
     assert rejection is not None
     assert list(rejection.quarantined) == (quarantined or [])
     return RejectedRow.of(rejection)

@@ -33,7 +33,7 @@ def accepted(
     """The payload of a body that is accepted, or the response to one that is refused."""
     buffer = collector.buffer(info)
     buffer.add(body)
-    decision = collector.accept(info, buffer)
+    decision = collector.decide(info, buffer)
     return decision.response if isinstance(decision, Refused) else decision.payload
 
 
@@ -168,8 +168,8 @@ def test_refusals_name_what_is_taken() -> None:
     collector = Collector(UnisightsOptions(max_payload_size=LIMIT))
     info = info_of()
     buffer = collector.buffer(info)
-    assert collector.receive(info, buffer, b" " * LIMIT) is None
-    response = collector.receive(info, buffer, b" ")
+    assert collector.add_piece(info, buffer, b" " * LIMIT) is None
+    response = collector.add_piece(info, buffer, b" ")
     assert response is not None
     assert response.status == 413
     assert json.loads(response.body) == {"error": "the body is larger than 1000 bytes"}
@@ -298,7 +298,7 @@ def test_debug_tells_what_came(caplog: pytest.LogCaptureFixture) -> None:
     broken = accepted(collector, b"{}", info_of(content_encoding="gzip"))
     assert isinstance(broken, HTTPResponse)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("INFO", f"received {len(make_body())} bytes: {payload!r}"),
+        ("INFO", f"decoded {len(make_body())} bytes: {payload!r}"),
         ("WARNING", f"refused with 422: {response.body!r}; the body: {refused[:2048]!r}"),
         ("WARNING", f"refused with 415: {foreign.body!r}; the body: b''"),
         ("WARNING", f"refused with 400: {broken.body!r}; the body: b'{{}}'"),

@@ -64,14 +64,14 @@ class AsyncEndpoint(Endpoint):
             return response
         buffer = collector.buffer(info)
         while not body.has_ended:
-            response = collector.receive(info, buffer, await body.read())
+            response = collector.add_piece(info, buffer, await body.read())
             if response is not None:
                 await discard_rest_async(body)
                 return response
         if buffer.is_costly:
-            decision = await asyncio.to_thread(collector.accept, info, buffer)
+            decision = await asyncio.to_thread(collector.decide, info, buffer)
         else:
-            decision = collector.accept(info, buffer)
+            decision = collector.decide(info, buffer)
         if decision.rejection is not None:
             await self.delivery.keep_rejection(decision.rejection)
         if isinstance(decision, Refused):

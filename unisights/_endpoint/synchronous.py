@@ -27,11 +27,11 @@ class SyncEndpoint(Endpoint):
             return response
         buffer = collector.buffer(info)
         while not body.has_ended:
-            response = collector.receive(info, buffer, body.read())
+            response = collector.add_piece(info, buffer, body.read())
             if response is not None:
                 discard_rest(body)
                 return response
-        decision = collector.accept(info, buffer)
+        decision = collector.decide(info, buffer)
         if decision.rejection is not None:
             self.delivery.keep_rejection_sync(decision.rejection)
         if isinstance(decision, Refused):
