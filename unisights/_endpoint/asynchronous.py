@@ -1,4 +1,7 @@
-"""An endpoint for hosts that serve requests on an event loop."""
+"""An endpoint for servers that serve requests on an event loop.
+
+`serve` repeats the steps of `synchronous` (see `unisights._endpoint`).
+"""
 
 import asyncio
 import contextlib
@@ -31,7 +34,7 @@ class AsyncEndpoint(Endpoint):
         self.delivery.open()
         try:
             await self.delivery.open_handler()
-        except Exception as error:  # noqa: BLE001  # handlers raise what they like
+        except Exception as error:  # noqa: BLE001  # a handler may raise any exception
             # The app has more to do than analytics, so it starts. The first payload tries again.
             log(logging.ERROR, "handler_open_failed", "the handler cannot be opened", error=error)
         try:
@@ -54,7 +57,7 @@ class AsyncEndpoint(Endpoint):
             info: the request.
             body: its body.
             make_request: makes the framework's request of the body that was read.
-            client_waits: whether the client sends no body before the host begins to read it.
+            client_waits: whether the client sends no body before the server begins to read it.
         """
         collector = self.collector
         response = collector.screen(info)

@@ -1,4 +1,7 @@
-"""An endpoint for hosts that serve each request in a thread."""
+"""An endpoint for servers that serve each request in a thread.
+
+`serve` repeats the steps of `asynchronous` (see `unisights._endpoint`).
+"""
 
 from unisights._endpoint.base import Endpoint, MakeRequest
 from unisights._endpoint.discarding import discard_rest

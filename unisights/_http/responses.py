@@ -24,7 +24,7 @@ class HTTPResponse(msgspec.Struct, frozen=True):
     Attributes:
         status: the status code.
         headers: pairs of a name in lower case and a value, without content-length.
-        body: the body, empty or JSON.
+        body: the body; JSON or empty for an endpoint.
     """
 
     status: int
@@ -35,6 +35,10 @@ class HTTPResponse(msgspec.Struct, frozen=True):
     def content_length(self) -> int | None:
         """The value of the content-length header, in bytes; None for a 204, which has none."""
         return None if self.status == 204 else len(self.body)
+
+
+NOT_FOUND = HTTPResponse(404, (("content-type", "text/plain"),), b"Not Found")
+"""The response on a path that no app serves."""
 
 
 class Responses:
@@ -56,7 +60,7 @@ class Responses:
         return HTTPResponse(status, (*_JSON, *self._cors.headers(info)), body)
 
     def unavailable(self, info: RequestInfo, reason: str) -> HTTPResponse:
-        """Make a 503: the payload cannot be taken now."""
+        """Make a 503: the payload cannot be accepted now."""
         return self._error(info, 503, reason, _RETRY)
 
     def preflight(self, info: RequestInfo) -> HTTPResponse:
