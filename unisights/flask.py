@@ -74,7 +74,7 @@ def _read_body(actual: Request, info: RequestInfo) -> StreamBody:
     # request. Then the stream of the server may be at its end.
     if "stream" not in vars(actual):
         return read_body(actual.environ, info)
-    # Flask keeps what was read through the request, and cannot read it from the server again.
+    # Flask keeps the bytes that were read through the request; the server has them no more.
     kept: io.BytesIO | None = None
 
     def read(size: int) -> bytes:
