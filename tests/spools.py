@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.support import SESSION_ID, make_body
 from unisights import UnisightsOptions
-from unisights._schema.identity import digest
+from unisights._schema.content_id import digest
 from unisights._spool.rejections import RejectionRow
 from unisights._spool.rows import NewRow
 from unisights._spool.store import Spool
@@ -32,7 +32,7 @@ def rejected_row(raw: bytes, quarantined: list[int] | None = None) -> RejectionR
     )
     buffer = collector.buffer(info)
     buffer.add(raw)
-    rejection = collector.accept(info, buffer).rejection
+    rejection = collector.decide(info, buffer).rejection
     assert rejection is not None
     assert list(rejection.quarantined) == (quarantined or [])
     return RejectionRow.of(rejection)

@@ -33,7 +33,7 @@ def accepted(
     """The payload of a body that is accepted, or the response to one that is refused."""
     buffer = collector.buffer(info)
     buffer.add(body)
-    decision = collector.accept(info, buffer)
+    decision = collector.decide(info, buffer)
     return decision.response if isinstance(decision, Refused) else decision.payload
 
 
@@ -168,8 +168,8 @@ def test_refusals_name_what_is_taken() -> None:
     collector = Collector(UnisightsOptions(max_payload_size=LIMIT))
     info = info_of()
     buffer = collector.buffer(info)
-    assert collector.receive(info, buffer, b" " * LIMIT) is None
-    response = collector.receive(info, buffer, b" ")
+    assert collector.add_piece(info, buffer, b" " * LIMIT) is None
+    response = collector.add_piece(info, buffer, b" ")
     assert response is not None
     assert response.status == 413
     assert json.loads(response.body) == {"error": "the body is larger than 1000 bytes"}
@@ -215,7 +215,7 @@ def test_gzip_may_be_up_to_sixteen_members(members: int) -> None:
     """Sixteen members are inflated, one more is refused; the limit is on all of them together."""
     member = gzip.compress(b"1234")
     assert inflated("gzip", member * members, 1000) == b"1234" * members
-    with pytest.raises(InvalidJSONError, match=r"^the body goes on behind its gzip$"):
+    with pytest.raises(InvalidJSONError, match=r"^the body has more than 16 gzip members$"):
         inflated("gzip", member * 17)
     assert inflated("gzip", gzip.compress(b"x" * 990) + member, 994)
     with pytest.raises(BodyTooLargeError):
@@ -228,12 +228,16 @@ def test_gzip_may_be_up_to_sixteen_members(members: int) -> None:
         ("gzip", zlib.compress(b"{}"), "the body is not valid gzip"),
         ("x-gzip", b"{}", "the body is not valid x-gzip"),
         ("deflate", gzip.compress(b"{}", mtime=0), "the body is not valid deflate"),
-        ("deflate", zlib.compress(b"{}") + b"x", "the body goes on behind its deflate"),
-        ("deflate", zlib.compress(b"{}")[:-1], "the body is cut: its deflate does not end"),
-        ("deflate", b"", "the body is cut: its deflate does not end"),
-        ("deflate", b"\x78", "the body is cut: its deflate does not end"),
-        ("deflate", b"\x78\x9c", "the body is cut: its deflate does not end"),
-        ("gzip", gzip.compress(b"{}", mtime=0)[:-1], "the body is cut: its gzip does not end"),
+        (
+            "deflate",
+            zlib.compress(b"{}") + b"x",
+            "the body goes on after its deflate data",
+        ),
+        ("deflate", zlib.compress(b"{}")[:-1], "the deflate data of the body is incomplete"),
+        ("deflate", b"", "the deflate data of the body is incomplete"),
+        ("deflate", b"\x78", "the deflate data of the body is incomplete"),
+        ("deflate", b"\x78\x9c", "the deflate data of the body is incomplete"),
+        ("gzip", gzip.compress(b"{}", mtime=0)[:-1], "the gzip data of the body is incomplete"),
     ],
 )
 def test_broken_compression_is_told(encoding: str, body: bytes, message: str) -> None:
@@ -298,7 +302,7 @@ def test_debug_tells_what_came(caplog: pytest.LogCaptureFixture) -> None:
     broken = accepted(collector, b"{}", info_of(content_encoding="gzip"))
     assert isinstance(broken, HTTPResponse)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("INFO", f"received {len(make_body())} bytes: {payload!r}"),
+        ("INFO", f"decoded {len(make_body())} bytes: {payload!r}"),
         ("WARNING", f"refused with 422: {response.body!r}; the body: {refused[:2048]!r}"),
         ("WARNING", f"refused with 415: {foreign.body!r}; the body: b''"),
         ("WARNING", f"refused with 400: {broken.body!r}; the body: b'{{}}'"),

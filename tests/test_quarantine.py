@@ -12,9 +12,9 @@ from tests.fuzz.mutations import mutate
 from tests.referee import problems_by_referee, without_infinity
 from tests.support import click, make_data, make_payload, seal
 from unisights import InvalidJSONError, Rejection, UnisightsOptions, ValidationError
-from unisights._decoding.decoding import decode
+from unisights._decoding.fast_path import decode_selected
 from unisights._decoding.quarantine import Selection
-from unisights.collector import Accepted, Collector
+from unisights.collector import Collector, Valid
 from unisights.errors import Problem
 from unisights.request import RequestInfo
 from unisights.testing import objects
@@ -37,8 +37,8 @@ def _accepted(
     """What is to be delivered of a body, and what is to be kept."""
     buffer = collector.buffer(INFO)
     buffer.add(body)
-    decision = collector.accept(INFO, buffer)
-    payload = decision.payload if isinstance(decision, Accepted) else None
+    decision = collector.decide(INFO, buffer)
+    payload = decision.payload if isinstance(decision, Valid) else None
     return payload, decision.rejection
 
 
@@ -82,7 +82,7 @@ def test_the_handler_gets_the_valid_events_and_no_others(sent: list[Any], form: 
         assert rejection.quarantined == bad
         assert {problem.event for problem in rejection.problems} == set(bad)
     # What was accepted stays accepted, whatever may be quarantined by then.
-    again = decode(body, selection=Selection.without(bad))
+    again = decode_selected(body, Selection.without(bad)).payload
     assert (again, again.quarantined) == (payload, bad)
 
 
@@ -176,16 +176,16 @@ def test_events_that_are_no_batch_are_refused(events: Any) -> None:
 def test_only_some_events_are_wanted() -> None:
     """Those of them that are invalid are quarantined; the session is kept as it was sent."""
     data = make_data(events=[click(x=0), {}, click(x=2), click(x="3")], unknown=1)
-    selection = Selection.only({1, 2, 3})
-    payload = decode(_json({"data": data}), selection=selection)
-    assert selection.session == {**data, "events": [click(x=2)]}
-    assert (selection.quarantined, len(payload.data.events)) == ((1, 3), 1)
+    decoded = decode_selected(_json({"data": data}), Selection.only({1, 2, 3}))
+    payload = decoded.payload
+    assert decoded.session == {**data, "events": [click(x=2)]}
+    assert (payload.quarantined, len(payload.data.events)) == ((1, 3), 1)
 
 
 def test_what_was_accepted_and_is_invalid_now_is_refused() -> None:
     """What is left of a body must be valid, as it was: it is not made smaller in silence."""
     with pytest.raises(ValidationError):
-        decode(_bytes([click(), {}, {}]), selection=Selection.without([1]))
+        decode_selected(_bytes([click(), {}, {}]), Selection.without([1]))
 
 
 # The record.

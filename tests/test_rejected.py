@@ -14,9 +14,9 @@ from tests.spools import REQUEST, fill, query, rejected_row
 from tests.support import SESSION_ID, click, make_body, make_data, seal
 from unisights import SCHEMA_VERSION, decode_unisights_payload
 from unisights._cli.main import main
-from unisights._decoding.decoding import decode
+from unisights._decoding.fast_path import decode_selected
 from unisights._decoding.quarantine import Selection
-from unisights._schema.identity import digest
+from unisights._schema.content_id import digest
 from unisights._spool.rejections import RejectionRow
 from unisights._spool.replay import replay
 from unisights._spool.store import Spool
@@ -60,7 +60,7 @@ def _events(record: dict[str, Any]) -> list[Any]:
     if selection is None:
         payload = decode_unisights_payload(record["raw"])
     else:
-        payload = decode(record["raw"], selection=selection)
+        payload = decode_selected(record["raw"], selection).payload
     return [event.data.x for event in payload.data.events]  # type: ignore[union-attr]
 
 

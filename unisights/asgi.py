@@ -7,11 +7,10 @@ from typing import Any
 from unisights._endpoint.asgi import ASGIEndpoint
 from unisights._endpoint.lifespan import serve_lifespan
 from unisights._http.asgi import ASGIApp, Receive, Scope, Send, to_messages
-from unisights._http.responses import HTTPResponse
+from unisights._http.paths import spellings
+from unisights._http.responses import NOT_FOUND
 from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
-
-_NOT_FOUND = HTTPResponse(404, (("content-type", "text/plain"),), b"Not Found")
 
 
 def unisights_asgi(
@@ -47,7 +46,7 @@ class UnisightsASGI:
         options = options or UnisightsOptions()
         self._app = app
         self._path = options.path.strip("/")
-        self._usual_paths = frozenset({options.path, f"/{self._path}", f"/{self._path}/"})
+        self._usual_paths = frozenset(spellings(options.path))
         self._endpoint = ASGIEndpoint(options, _info_as_request)
         self.collector = self._endpoint.collector
 
@@ -63,7 +62,7 @@ class UnisightsASGI:
             await receive()
             await send({"type": "websocket.close", "code": 1000})
         else:
-            for message in to_messages(_NOT_FOUND):
+            for message in to_messages(NOT_FOUND):
                 await send(message)
 
     @contextlib.asynccontextmanager
@@ -83,7 +82,7 @@ class UnisightsASGI:
     def _is_endpoint(self, scope: Scope) -> bool:
         """Whether the path is the endpoint's: the whole path, or the one below the mount.
 
-        Leading and trailing slashes are ignored, as no beacon would follow a redirect.
+        Servers and mounts differ in the slashes around it, so all of these are ignored.
         """
         path: str = scope["path"]
         if path in self._usual_paths:

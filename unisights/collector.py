@@ -4,45 +4,43 @@ An endpoint asks it before, while and after it reads the body:
 
     response = collector.screen(info)
     buffer = collector.buffer(info)
-    response = collector.receive(info, buffer, piece)   # for each piece of the body
-    decision = collector.accept(info, buffer)
+    response = collector.add_piece(info, buffer, piece)   # for each piece of the body
+    decision = collector.decide(info, buffer)
 
 A response ends the request. Without one, the next step follows.
 """
 
 import logging
-from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from unisights._decoding.decoding import decode
+from unisights._decoding.fast_path import Decoded, decode, decode_selected
 from unisights._http.body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
 from unisights._http.cors import Cors
-from unisights._http.responses import MAX_LISTED, HTTPResponse, Responses
+from unisights._http.responses import HTTPResponse, Responses
 from unisights._runtime.log import ThrottledLog, log
-from unisights._schema.checks import Checks
+from unisights._schema.checks import MAX_LISTED, Checks
 from unisights.config import UnisightsOptions
-from unisights.errors import InvalidJSONError, ValidationError
+from unisights.errors import InvalidJSONError, Problem, ValidationError
 from unisights.rejection import Rejection, classify
 from unisights.request import RequestInfo
 from unisights.stats import Counters, Gauges, ReadGauges, RefusalReason, Stats
 from unisights.types import UnisightsPayload
 
-if TYPE_CHECKING:  # imported for those who quarantine
+if TYPE_CHECKING:  # it loads the compiled validators
     from unisights._decoding.quarantine import Selection
 
 _LOGGED_BYTES = 2048
-"""How many bytes of a refused body are logged in debug mode, at most."""
+"""The greatest number of bytes of a refused body that debug mode logs."""
 
 
-class Accepted(msgspec.Struct, frozen=True):
-    """The decision to accept a body.
+class Valid(msgspec.Struct, frozen=True):
+    """The decision that a body is valid. Delivery may accept its payload, or have no room for it.
 
     Attributes:
         payload: the payload to deliver.
-        rejection: the record of the events that were quarantined, if it is to be kept.
+        rejection: the rejection for the events that were quarantined, if it is to be kept.
     """
 
     payload: UnisightsPayload
@@ -54,15 +52,15 @@ class Refused(msgspec.Struct, frozen=True):
 
     Attributes:
         response: the response, with a status of 400, 413 or 422.
-        rejection: the record of the body, if it is to be kept.
+        rejection: the rejection of the body, if it is to be kept.
     """
 
     response: HTTPResponse
     rejection: Rejection | None = None
 
 
-Decision = Accepted | Refused
-"""What the collector decides about a body."""
+Decision = Valid | Refused
+"""A decision of the collector about a body."""
 
 
 def _nothing_waits() -> Gauges:
@@ -90,9 +88,7 @@ class Collector:
         self.counters = Counters()
         self.log = ThrottledLog()
         self._read_gauges = read_gauges
-        self._make_selection: Callable[[], Selection] | None = None
-        if options.invalid_events == "quarantine":
-            self._make_selection = import_module("unisights._decoding.quarantine").Selection
+        self._selection = _make_selection() if options.invalid_events == "quarantine" else None
         self._keeps_rejections = options.on_reject is not None or options.delivery == "durable"
         self._checks = Checks(
             values=options.validate_schema,
@@ -133,7 +129,7 @@ class Collector:
         """Make the buffer for the body of a request that `screen` let pass."""
         return BodyBuffer(self.options.max_payload_size, content_encoding(info))
 
-    def receive(
+    def add_piece(
         self, info: RequestInfo, buffer: BodyBuffer, piece: bytes | None
     ) -> HTTPResponse | None:
         """Add the next piece of a body to its buffer.
@@ -156,37 +152,46 @@ class Collector:
             return self._refuse_too_large(info)
         return None
 
-    def accept(self, info: RequestInfo, buffer: BodyBuffer) -> Decision:
+    def decide(self, info: RequestInfo, buffer: BodyBuffer) -> Decision:
         """Inflate, decode, decrypt and validate a whole body, and decide about it."""
         body = b""
-        selection = self._make_selection() if self._make_selection else None
+        problems: tuple[Problem, ...] = ()
         try:
             body = buffer.finish()
-            payload = self.decode(body, selection)
+            if self._selection is None:
+                payload = self.decode(body)
+            else:
+                decoded = self._decode_selected(body, self._selection)
+                payload, problems = decoded.payload, decoded.problems
         except BodyTooLargeError:
             return Refused(self._refuse_too_large(info))
         except (InvalidJSONError, ValidationError) as error:
             return self._refuse_body(info, body or buffer.sent, error)
         payload.received_at = info.received_at
         if self.options.debug:
-            log(logging.INFO, "received", "received %d bytes: %r", len(body), payload)
-        if selection is not None and selection.quarantined:
-            return self._quarantine(info, payload, selection)
-        return Accepted(payload)
+            log(logging.INFO, "decoded", "decoded %d bytes: %r", len(body), payload)
+        if payload.quarantined:
+            return self._quarantine(info, payload, problems)
+        return Valid(payload)
 
     def decode(self, body: bytes, selection: "Selection | None" = None) -> UnisightsPayload:
         """Decode, decrypt and validate a body as the options say.
 
         Args:
             body: the body, inflated.
-            selection: selects the events that are wanted; None for all.
+            selection: says which events the payload has; None: all, and they must be valid.
 
         Raises:
             InvalidJSONError: the body is not JSON.
             ValidationError: the body is not a valid payload.
         """
+        if selection is not None:
+            return self._decode_selected(body, selection).payload
+        return decode(body, server_secret=self.options.server_secret, checks=self._checks)
+
+    def _decode_selected(self, body: bytes, selection: "Selection") -> Decoded:
         secret, checks = self.options.server_secret, self._checks
-        return decode(body, server_secret=secret, checks=checks, selection=selection)
+        return decode_selected(body, selection, server_secret=secret, checks=checks)
 
     def _refuse_too_large(self, info: RequestInfo) -> HTTPResponse:
         response = self.responses.too_large(info, self.options.max_payload_size)
@@ -200,7 +205,7 @@ class Collector:
         Args:
             reason: why the request is refused.
             response: the response to it.
-            body: its body, as far as it was read; debug mode logs the beginning.
+            body: the part of its body that was read; debug mode logs the beginning.
 
         Returns:
             The response.
@@ -236,34 +241,41 @@ class Collector:
         return Refused(response, rejection)
 
     def _quarantine(
-        self, info: RequestInfo, payload: UnisightsPayload, selection: "Selection"
-    ) -> Accepted:
-        """Count and log the events that the selection left out; record them if anybody wants it."""
-        count = len(selection.quarantined)
+        self, info: RequestInfo, payload: UnisightsPayload, problems: tuple[Problem, ...]
+    ) -> Valid:
+        """Count and log the events that were quarantined; make a rejection if it is to be kept."""
+        count = len(payload.quarantined)
         self.counters.add("quarantined", count)
         if self.options.debug:
             message = "quarantined %d events: %s"
-            values: tuple[object, ...] = (count, selection.problems[0].message)
+            values: tuple[object, ...] = (count, problems[0].message)
             log(logging.WARNING, "quarantined", message, *values, count=count)
         else:
             message = "quarantined %d events; debug=True tells why"
             self.log.log(logging.WARNING, "quarantined", message, count, count=count)
         if not self._keeps_rejections:
-            return Accepted(payload)
+            return Valid(payload)
         rejection = Rejection(
             reason="invalid_events",
             status=None,
-            problems=tuple(selection.problems),
-            quarantined=selection.quarantined,
+            problems=problems,
+            quarantined=payload.quarantined,
             received_at=info.received_at,
             raw=payload.raw,
             request=info,
         )
-        return Accepted(payload, rejection)
+        return Valid(payload, rejection)
 
     def stats(self) -> Stats:
         """Return what this endpoint has counted in this process, and what is waiting now."""
         return self.counters.snapshot(self._read_gauges())
+
+
+def _make_selection() -> "Selection":
+    # It loads the compiled validators, which most processes never need.
+    from unisights._decoding.quarantine import Selection  # noqa: PLC0415
+
+    return Selection()
 
 
 def _is_json(content_type: str) -> bool:

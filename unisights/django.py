@@ -1,6 +1,5 @@
 """Django: the endpoint as a sync or an async view. The URLconf gives it its path."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar, cast
 
@@ -13,7 +12,7 @@ except ImportError as error:
 
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.synchronous import SyncEndpoint
-from unisights._http.body import CHUNK_SIZE, StreamBody, declared_length
+from unisights._http.body import AsyncStreamBody, StreamBody, declared_length
 from unisights._http.responses import HTTPResponse
 from unisights._http.wsgi import read_body, read_info
 from unisights.collector import Collector
@@ -72,7 +71,9 @@ def unisights_django_async(
 
     async def collect(request: HttpRequest) -> HttpResponse:
         info = read_info(request.META, request.path)
-        body = _AsyncBody(_read_body(request, info))
+        # Under ASGI, Django has received the whole body by now; under WSGI, this event loop serves
+        # this request only. So a read may block.
+        body = AsyncStreamBody(_read_body(request, info))
         return _to_response(await endpoint.serve(info, body, lambda raw: _rewind(request, raw)))
 
     return _as_view(collect, endpoint.collector)
@@ -97,24 +98,6 @@ def _defer_signals(endpoint: SyncEndpoint) -> None:
     if not endpoint.delivery.defers_signals:
         endpoint.delivery.defers_signals = True
         async_to_sync(defer)()
-
-
-class _AsyncBody:
-    """A body that is read on an event loop; under ASGI Django has the whole of it already."""
-
-    def __init__(self, body: StreamBody) -> None:
-        self._body = body
-
-    @property
-    def has_ended(self) -> bool:
-        return self._body.has_ended
-
-    async def read(self) -> bytes | None:
-        piece = self._body.read()
-        if piece is not None and len(piece) == CHUNK_SIZE:
-            # Many such pieces may follow, and others use the event loop, too.
-            await asyncio.sleep(0)
-        return piece
 
 
 def _read_body(request: HttpRequest, info: RequestInfo) -> StreamBody:

@@ -18,6 +18,7 @@ except ImportError as error:
 from unisights._endpoint.asgi import ASGIEndpoint
 from unisights._http.asgi import Message, Receive, Scope, Send
 from unisights._http.openapi import describe_request, describe_responses
+from unisights._http.paths import spellings
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
@@ -57,9 +58,7 @@ def unisights_fastapi(options: UnisightsOptions | None = None) -> UnisightsRoute
 
     router = UnisightsRouter(lifespan=endpoint.lifespan, route_class=EndpointRoute)
     router.collector = endpoint.collector
-    bare = options.path.rstrip("/")
-    # With and without the trailing slash: FastAPI would redirect, and no beacon would follow.
-    for path in {options.path: None, f"{bare}/": None, bare or "/": None}:
+    for path in spellings(options.path):
         router.add_api_route(
             path,
             collect,
@@ -102,7 +101,7 @@ def _has_no_dependencies(handler: _RouteHandler) -> bool:
     """Whether a route handler is FastAPI's own and has no dependencies to run.
 
     FastAPI has no public way to ask. A route's `dependencies` are those of the route before its
-    router was included; what inclusions add is known to the handler alone, in a variable of its
+    router was included; only the handler knows those that an inclusion adds, in a variable of its
     closure. If that variable is missing, because FastAPI has changed or because instrumentation
     has wrapped the handler, the answer is False and FastAPI calls its handler as for any route.
     """
@@ -120,6 +119,7 @@ class _EndpointResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         await self._endpoint(scope, self._receive, send)
+        # FastAPI puts the background tasks of dependencies here.
         if self.background is not None:
             await self.background()
 

@@ -45,6 +45,8 @@ def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBluepri
     blueprint = UnisightsBlueprint(name, __name__)
     blueprint.collector = endpoint.collector
 
+    # `strict_slashes=False` serves the path with and without a trailing slash: no beacon follows a
+    # redirect.
     @blueprint.route(
         options.path, methods=_METHODS, provide_automatic_options=False, strict_slashes=False
     )
@@ -68,9 +70,11 @@ def _actual_request() -> Request:
 
 def _read_body(actual: Request, info: RequestInfo) -> StreamBody:
     """Return the body of the request, even if the app has begun to read it before."""
+    # `stream` is a cached property: it is in `vars` once anything has read the body through the
+    # request. Then the stream of the server may be at its end.
     if "stream" not in vars(actual):
         return read_body(actual.environ, info)
-    # Flask keeps what was read through the request, and cannot read it from the server again.
+    # Flask keeps the bytes that were read through the request; the server has them no more.
     kept: io.BytesIO | None = None
 
     def read(size: int) -> bytes:

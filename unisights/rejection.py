@@ -28,7 +28,7 @@ class Rejection:
             the whole body was refused.
         schema_version: the version of the schema that the body was validated against.
         received_at: when the request arrived, in milliseconds since the Unix epoch, by the clock
-            of this host.
+            of this machine.
         raw: the body as received, but inflated if it was compressed and can be inflated.
         request: the request that brought the body.
     """

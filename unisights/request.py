@@ -1,4 +1,4 @@
-"""The snapshot of a request, which is the same for every framework."""
+"""The snapshot of a request, in the same form for every framework."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ class RequestInfo(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         client: the IP address of the peer as the server reports it, or None if it is unknown.
             Behind a proxy it is the proxy's, unless the server is told to trust its headers.
         received_at: when the request arrived, in milliseconds since the Unix epoch, by the clock
-            of this host.
+            of this machine.
     """
 
     method: str

@@ -15,9 +15,9 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta
 
-from unisights._schema.building import to_float, to_int, validated
 from unisights._schema.clock_skew import clock_skew
-from unisights._schema.identity import canonical, digest
+from unisights._schema.content_id import canonical, digest
+from unisights._schema.conversions import to_float, to_int, validated
 from unisights._schema.structs import Record, record
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Validation: from bytes, or from parsed JSON, to a typed payload."""
 
-from unisights._decoding.decoding import decode
+from unisights._decoding.fast_path import decode
 from unisights._schema.checks import ALL_CHECKS, Checks
 from unisights.errors import ValidationError
 from unisights.types import UnisightsPayload
@@ -19,16 +19,16 @@ def validate_unisights_payload(
     """Validate parsed JSON, plain or encrypted, and return the typed payload.
 
     Args:
-        obj: what `json.loads` returned; it is not changed.
+        obj: the parsed JSON, as of `json.loads`; it is not changed.
         server_secret: the secret that encrypted payloads were made with, if any.
 
     Raises:
         ValidationError: with every problem.
         DecryptionError: a ValidationError, for an encrypted payload that cannot be decrypted.
     """
-    # Importing them takes a while, and receivers of bytes may never need them.
+    # Importing them takes a while, and callers that pass bytes may never need them.
     from unisights._decoding.slow_path import SlowPath  # noqa: PLC0415
-    from unisights._schema.parsed import check_parsed  # noqa: PLC0415
+    from unisights._schema.parsed_json import check_parsed  # noqa: PLC0415
 
     return SlowPath(server_secret).from_parsed(check_parsed(obj))
 
@@ -49,7 +49,7 @@ def decode_unisights_payload(
 
     Raises:
         InvalidJSONError: the body is not JSON.
-        ValidationError: it is, but not a valid payload; with every problem.
+        ValidationError: it is JSON, but not a valid payload; with every problem.
         DecryptionError: a ValidationError, for an encrypted payload that cannot be decrypted.
     """
     return decode(body, server_secret=server_secret, checks=checks)

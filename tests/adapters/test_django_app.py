@@ -90,7 +90,7 @@ def test_the_body_may_have_been_read_before(kind: str) -> None:
 def test_the_event_loop_runs_others_between_pieces(
     monkeypatch: pytest.MonkeyPatch, content_type: str
 ) -> None:
-    """A large body, accepted or drained, is read in pieces, and others run in between."""
+    """A large body, accepted or discarded, is read in pieces, and others run in between."""
     turns = 0
     turns_at_reads = set()
     read = StreamBody.read

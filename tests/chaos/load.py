@@ -11,7 +11,7 @@ from typing import Self
 
 from tests.processes import wait_for
 from tests.support import click, make_body
-from unisights._schema.identity import digest
+from unisights._schema.content_id import digest
 
 _PADDING = "x" * 1500
 """Makes the bodies about as large as those of browsers."""

@@ -109,9 +109,9 @@ def answer(sent: Sent) -> HTTPResponse:
         return refusal
     buffer = collector.buffer(info)
     for piece in sent.pieces:
-        if (refusal := collector.receive(info, buffer, piece)) is not None:
+        if (refusal := collector.add_piece(info, buffer, piece)) is not None:
             return refusal
-    decision = collector.accept(info, buffer)
+    decision = collector.decide(info, buffer)
     if isinstance(decision, Refused):
         return decision.response
     return collector.responses.accepted(info, decision.payload, 200)

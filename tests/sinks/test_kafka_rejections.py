@@ -13,7 +13,7 @@ from tests.sinks.services import Service
 from tests.support import click, make_body
 from unisights import ConfigurationError
 from unisights._runtime.callers import ON_LOOP
-from unisights._schema.identity import digest
+from unisights._schema.content_id import digest
 from unisights.errors import SinkError
 from unisights.schema import SCHEMA_VERSION
 from unisights.sinks import KafkaSink

@@ -1,16 +1,14 @@
 """From a request's body to a typed payload: parsing, decryption, validation, quarantine.
 
-`decoding.decode` is the way in, for the collector, for replays, and for `unisights.validator`, the
-public door. `quarantine.Selection` says which events of a body are wanted, and knows afterwards
-which were set aside. A body goes down from module to module, and no further than it must:
+- `fast_path`: decodes nearly all bodies straight into the types. Its `decode` and
+  `decode_selected` are the ways in.
+- `slow_path`: decodes the bodies that the fast path refuses, with the modules below.
+- `normalization`: replaces the parts of JSON that decoders refuse.
+- `limits`: bounds the depth and the cost of a text before it is parsed.
+- `parsing`: parses JSON. `out_of_range_numbers`: the numbers in it that no double can hold.
+- `encrypted_envelope`: decrypts; the plaintext begins at the fast path again.
+- `quarantine`: selects the events of a body. `unisights._schema` validates them.
+- `generated`: the decoders that are compiled from the schema.
 
-    decoding        the fast path; decodes nearly all bodies straight into the types
-    slow_path       decodes what the fast path refuses, with the help of:
-    normalization   replaces what may stand in JSON, but what no decoder takes
-    parsing         parses, within `limits`; `out_of_range` are numbers that no double can hold
-    envelope        decrypts; the plaintext begins at the fast path again
-    quarantine      selects the wanted events; `unisights._schema` validates, the types are built
-
-Nothing here knows of requests, options, or delivery. It imports `unisights.types`, `_schema`,
-`encryption` and `errors`.
+Nothing here knows requests, options or delivery.
 """

@@ -1,8 +1,8 @@
-"""Limits on what a JSON text is made of, checked before it is parsed.
+"""Limits on the depth of a JSON text and on its number of arrays and objects, before it is parsed.
 
-Parsers that are written in C call themselves for each level of nesting. Their own guards are made
+Parsers that are written in C call themselves for each level of nesting. Their own limits are made
 for the main thread: in a server's threads, whose stacks may be small, deep nesting ended the
-process. And an array takes two bytes of the text, but a hundred times as much once it is parsed.
+process. An array takes two bytes of the text, but a hundred times as much memory once it is parsed.
 """
 
 import re
@@ -10,14 +10,14 @@ from array import array
 from itertools import accumulate
 
 MAX_DEPTH = 500
-"""How deeply a text may be nested; parsers need less than 256 KiB of stack for it."""
+"""The greatest depth of a text. Parsers need less than 256 KiB of stack for it."""
 
 MAX_FREE = 1000
-"""How many arrays and objects any text may have, however short it is."""
+"""The number of arrays and objects that a text of any length may have."""
 
 MIN_BYTES = 12
-"""Beyond them, a text may have one array or object for each so many bytes. An event, which is two
-objects, has more than thirty bytes if there is anything in it."""
+"""A text of n bytes may have max(MAX_FREE, n // MIN_BYTES) arrays and objects. An event consists of
+two objects and, unless it is empty, of more than thirty bytes."""
 
 _STRING = re.compile(rb'"[^"]*"')
 _ALIKE = bytes.maketrans(b"[]", b"{}")
@@ -31,43 +31,44 @@ _CHUNK = 4096
 _BEGINNING = 4 * _CHUNK
 
 _PASSES = 8
-"""Real payloads are less deep: nothing is left of them after at most so many passes."""
+"""The greatest number of passes, each of which removes the innermost level. Real payloads have
+fewer levels."""
 
 
 def most_elements(size: int) -> int:
-    """Return how many arrays and objects, or events, a text of so many bytes may have."""
+    """Return the greatest number of arrays and objects, or of events, in a text of this size."""
     return max(MAX_FREE, size // MIN_BYTES)
 
 
 def find_excess(text: bytes, *, counts: bool = True) -> str | None:
-    """Return in words what a JSON text has too much of; None if it may be parsed.
+    """Return in words which limit a JSON text exceeds; None if it may be parsed.
 
-    It is exact up to the first syntax error.
+    The result is exact up to the first syntax error.
 
     Args:
         text: the JSON text.
-        counts: whether arrays and objects are limited in number, too, and not only in depth.
+        counts: whether the number of arrays and objects is limited, too, and not only the depth.
     """
     if len(text.translate(None, _NOT_OPENING)) <= MAX_DEPTH:
         return None
     left = text
     if b"\\" in text:
         left = left.replace(rb"\\", b"").replace(rb"\"", b"")
-    # Two quotes that meet end one string and begin another, or hold nothing between them.
+    # Two adjacent quotes are an empty string, or the end of one string and the start of another.
     left = left.translate(_ALIKE, _IRRELEVANT).replace(b'""', b"")
     left = _STRING.sub(b"", left)
     is_dense = counts and left.count(b"{") > most_elements(len(text))
-    # A text that is too dense is refused in any case: the depth of its beginning is enough.
+    # A text that is too dense is refused in any case, so the depth of its beginning is enough.
     if _is_deeper(left[:_BEGINNING] if is_dense else left):
         return "nested too deeply"
     return "made of too many arrays and objects" if is_dense else None
 
 
 def _is_deeper(left: bytes) -> bool:
-    """Whether brackets, all alike, are deeper than `MAX_DEPTH`."""
+    """Whether a text of braces only is deeper than `MAX_DEPTH`."""
     depth, length = 0, 2 * len(left)
     while depth < _PASSES and len(left) < 0.75 * length:
-        # The innermost levels; a pass makes the text less deep by one.
+        # A pass removes the innermost level.
         length = len(left)
         left = left.replace(b"{}", b"")
         depth += 1

@@ -1,4 +1,4 @@
-"""Replaces what may stand in JSON, but what no decoder takes."""
+"""Replaces the parts of JSON that decoders refuse: byte order marks and lone surrogates."""
 
 import re
 
@@ -11,13 +11,13 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def normalize(body: bytes) -> bytes:
-    """Leave out a byte order mark, and write U+FFFD for lone surrogates.
+    """Remove a byte order mark, and replace lone surrogates by U+FFFD.
 
-    What has a byte 0 is no JSON, and its surrogates are left as they are.
+    A body with a byte 0 is not JSON, so its surrogates stay.
     """
     body = body.removeprefix(_BOM)
     if (b"\\ud" not in body and b"\\uD" not in body) or b"\0" in body:
         return body
-    # The backslash that another one escapes begins no escape.
+    # An escaped backslash does not begin an escape.
     hidden = body.replace(rb"\\", b"\0\0")
     return _LONE_SURROGATE.sub(rb"\\ufffd", hidden).replace(b"\0\0", rb"\\")

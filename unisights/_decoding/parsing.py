@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from unisights._decoding.limits import find_excess
-from unisights._decoding.out_of_range import out_of_range_error, replace_large
+from unisights._decoding.out_of_range_numbers import out_of_range_error, replace_large
 from unisights._schema.violations import OutOfRange
 from unisights.errors import InvalidJSONError
 
@@ -19,21 +19,21 @@ _MANY_DIGITS = b"0" * 309
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _MAX_LARGE = 1000
-"""So many numbers that no double can hold are more than anything that is meant."""
+"""The greatest number of out-of-range numbers in a bounded body. No real body has more."""
 
 
 def parse_json(body: bytes, *, keeps_out_of_range: bool, is_bounded: bool) -> Any:
-    """Parse a body that was normalized.
+    """Parse a normalized body.
 
     Args:
         body: the body.
-        keeps_out_of_range: numbers that no double can hold become `OutOfRange`, which validation
-            finds where a value is wanted; if not, they are refused wherever they stand.
-        is_bounded: whether what would take long to parse is refused, too.
+        keeps_out_of_range: whether numbers that no double can hold become `OutOfRange`; if not,
+            the body is refused.
+        is_bounded: whether a body that would take long to parse is refused, too.
 
     Raises:
-        InvalidJSONError: the body is not UTF-8, not JSON, or nested too deeply. Bounded, it has
-            more arrays and objects, or numbers beyond doubles, than anything that is meant.
+        InvalidJSONError: the body is not UTF-8, not JSON, or nested too deeply. If `is_bounded`:
+            it has more arrays, objects or out-of-range numbers than the limits allow.
     """
     if (excess := find_excess(body, counts=is_bounded)) is not None:
         raise InvalidJSONError(f"the body is {excess}")
@@ -43,14 +43,14 @@ def parse_json(body: bytes, *, keeps_out_of_range: bool, is_bounded: bool) -> An
         parsed = _parse_large(body, keeps_out_of_range=keeps_out_of_range, is_bounded=is_bounded)
     except _MALFORMED:
         parsed = _parse_malformed(body, keeps_out_of_range)
-    # A search that is linear whatever the body holds.
+    # This search takes linear time for any body.
     if _MANY_DIGITS in body.translate(_ZEROS):
         parsed = replace_large(parsed, keeps_out_of_range)
     return parsed
 
 
 def _parse_large(body: bytes, *, keeps_out_of_range: bool, is_bounded: bool) -> Any:
-    """Parse what is JSON, but has numbers that no double can hold."""
+    """Parse JSON with numbers that no double can hold."""
     count = 0
 
     def parse_float(digits: str) -> float | OutOfRange:
@@ -74,7 +74,7 @@ def _parse_large(body: bytes, *, keeps_out_of_range: bool, is_bounded: bool) -> 
 
 
 def _parse_malformed(body: bytes, keeps_out_of_range: bool) -> Any:  # noqa: FBT001
-    """Raise what the standard library says is wrong; if it finds nothing, return what it parsed."""
+    """Parse with the standard library, which says what is wrong and where."""
     return replace_large(_parse_slowly(body), keeps_out_of_range)
 
 
@@ -90,14 +90,14 @@ def _parse_slowly(body: bytes, parse_int: Callable[[str], Any] | None = None) ->
         raise InvalidJSONError(f"the body is not JSON: {error.msg} at {place}") from None
     except InvalidJSONError:
         raise
-    except ValueError:  # An int of more digits than Python reads, in what is no JSON besides.
+    except ValueError:  # An int of more digits than Python reads; the text is not JSON.
         raise out_of_range_error() from None
     except RecursionError:
         raise InvalidJSONError("the body is nested too deeply") from None
 
 
 _LONGEST_INT = 312
-"""An int of so many characters is more than any double can hold."""
+"""No double can hold an int of this many characters, whatever its sign and digits."""
 
 
 def _parse_int(digits: str) -> int | float:

@@ -1,8 +1,8 @@
-"""Decodes what the fast path refuses, and what comes parsed.
+"""The slow path: decodes bodies that the fast path refuses, and objects that come parsed.
 
-Bytes are normalized and decoded by the lenient decoder. If that refuses too, they are parsed,
-decrypted if need be, validated, and the types are built from what was parsed. The plaintext of an
-encrypted payload goes the same way from its start.
+Bytes are normalized and decoded by the lenient decoder. If that refuses them too, they are parsed,
+decrypted if need be, and validated, and the types are built from the parsed JSON. The plaintext of
+an encrypted payload begins at the fast path again.
 """
 
 import contextlib
@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 
 from msgspec import ValidationError as MsgspecValidationError
 
-from unisights._decoding.envelope import envelope_of, open_envelope, undecryptable
+from unisights._decoding.encrypted_envelope import envelope_of, open_envelope, undecryptable
 from unisights._decoding.generated import lenient
 from unisights._decoding.generated.decoder import REFUSALS, decode_UnisightsData
 from unisights._decoding.limits import most_elements
 from unisights._decoding.normalization import normalize
-from unisights._decoding.out_of_range import error_for
+from unisights._decoding.out_of_range_numbers import error_for
 from unisights._decoding.parsing import parse_json
-from unisights._decoding.quarantine import Selection
+from unisights._decoding.quarantine import Selected, Selection
 from unisights._schema.checks import ALL_CHECKS, Checks
 from unisights._schema.validation import find_problems
 from unisights._schema.violations import Path
@@ -34,7 +34,12 @@ T = TypeVar("T", UnisightsPayload, UnisightsData, EncryptedPayload, EncryptedEnv
 
 
 class SlowPath:
-    """Decodes one body; see `decoding.decode` for the arguments and for what is raised."""
+    """Decodes one body; the arguments and errors are those of `fast_path.decode_selected`.
+
+    Attributes:
+        selected: the body after the selection of its events; None if a decoder accepted it as it
+            is, or without a selection.
+    """
 
     def __init__(
         self,
@@ -45,16 +50,18 @@ class SlowPath:
         self._server_secret = server_secret
         self._checks = checks
         self._selection = selection
+        self._max_quarantined = 0
+        self.selected: Selected | None = None
 
     def decode_payload(self, body: bytes, refusal: type[Exception] | None) -> UnisightsPayload:
         """Decode a request's body after the fast path.
 
         Args:
             body: the body.
-            refusal: the class of what the strict decoder raised; None if it was not asked.
+            refusal: the class of the error that the fast path's decoder raised; None if it was not
+                tried.
         """
-        if self._selection is not None:
-            self._selection.most = most_elements(len(body))
+        self._max_quarantined = most_elements(len(body))
         return self._decode(body, refusal, lenient.decode_UnisightsPayload, self.from_parsed)
 
     def from_parsed(self, obj: Any) -> UnisightsPayload:
@@ -75,9 +82,9 @@ class SlowPath:
         return UnisightsPayload(data=data, encrypted=True, sent_bucket=envelope.bucket)
 
     def _decode_data(self, plaintext: bytes, pointer: str) -> UnisightsData:
-        """Decode the data object; its problems are named as they would be had it come plain."""
+        """Decode the data object; its problems have the same places as in a plain payload."""
         refusal = None
-        if self._selection is None or self._selection.takes is None:
+        if self._selection is None or self._selection.is_wanted is None:
             try:
                 return decode_UnisightsData(plaintext)
             except REFUSALS as error:
@@ -100,16 +107,17 @@ class SlowPath:
         decoder: Callable[[bytes], T],
         from_parsed: Callable[[Any], T],
     ) -> T:
-        """Decode JSON after the strict decoder; `refusal` as in `decode_payload`."""
+        """Decode JSON after the fast path's decoder; `refusal` as in `decode_payload`."""
         normalized = normalize(text)
-        # The lenient decoder refuses what is malformed, too, unless normalization makes JSON of it.
-        is_well_formed = refusal is MsgspecValidationError or normalized is not text
-        if refusal is not None and is_well_formed:
+        # If the text was malformed, the lenient decoder refuses it too, unless it was normalized.
+        may_be_json = refusal is MsgspecValidationError or normalized != text
+        if refusal is not None and may_be_json:
             with contextlib.suppress(*REFUSALS):
                 return decoder(normalized)
         checks = self._checks
-        # Where every rule holds for every event, nothing but what no sender writes is left of what
-        # is valid: the costs of parsing it may be bounded.
+        # Both decoders have refused this text. If all rules are enforced and no event is
+        # quarantined, it is invalid, or valid in a form that no known sender writes. So it may be
+        # refused if it would be expensive to parse.
         is_bounded = checks.values and checks.required and self._selection is None
         return from_parsed(
             parse_json(normalized, keeps_out_of_range=checks.values, is_bounded=is_bounded)
@@ -117,7 +125,10 @@ class SlowPath:
 
     def _validate(self, cls: type[T], obj: Any, path: Path = ()) -> T:
         if self._selection is not None:
-            obj = self._selection.apply(cls.__name__, obj, path, self._checks)
+            self.selected = self._selection.apply(
+                cls.__name__, obj, path, self._checks, self._max_quarantined
+            )
+            obj = self.selected.obj
         elif problems := find_problems(cls.__name__, obj, path, self._checks):
             raise error_for(problems)
         return _build(cls, obj)
@@ -131,4 +142,4 @@ def _build_sealed(cls: type[T], obj: Any) -> T:
 
 
 def _build(cls: type[T], obj: Any) -> T:
-    return cls._build(obj)  # ours: `from_dict` validates, and is for others
+    return cls._build(obj)  # `from_dict` would validate again

@@ -9,12 +9,12 @@ from unisights.config import UnisightsOptions
 from unisights.request import RequestInfo
 
 MakeASGIRequest = Callable[[Scope, RequestInfo, bytes], Any]
-"""Makes the framework's request, the handler's second argument, of a request's scope, its snapshot
-and the body that was read."""
+"""Makes the framework's request, the handler's second argument, from a request's scope, its
+snapshot and its body."""
 
 
 class ASGIEndpoint(AsyncEndpoint):
-    """Serves requests on whatever path they come.
+    """Serves requests on any path.
 
     Args:
         options: the endpoint's options.

@@ -1,4 +1,7 @@
-"""An endpoint for hosts that serve requests on an event loop."""
+"""An endpoint for servers that serve requests on an event loop.
+
+`serve` repeats the steps of `synchronous` (see `unisights._endpoint`).
+"""
 
 import asyncio
 import contextlib
@@ -7,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from unisights._endpoint.base import Endpoint, MakeRequest
-from unisights._endpoint.draining import drain_async
+from unisights._endpoint.discarding import discard_rest_async
 from unisights._http.body import AsyncBody
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.log import log
@@ -31,7 +34,7 @@ class AsyncEndpoint(Endpoint):
         self.delivery.open()
         try:
             await self.delivery.open_handler()
-        except Exception as error:  # noqa: BLE001  # handlers raise what they like
+        except Exception as error:  # noqa: BLE001  # a handler may raise any exception
             # The app has more to do than analytics, so it starts. The first payload tries again.
             log(logging.ERROR, "handler_open_failed", "the handler cannot be opened", error=error)
         try:
@@ -54,24 +57,24 @@ class AsyncEndpoint(Endpoint):
             info: the request.
             body: its body.
             make_request: makes the framework's request of the body that was read.
-            client_waits: whether the client sends no body before the host begins to read it.
+            client_waits: whether the client sends no body before the server begins to read it.
         """
         collector = self.collector
         response = collector.screen(info)
         if response is not None:
             if not client_waits:
-                await drain_async(body)
+                await discard_rest_async(body)
             return response
         buffer = collector.buffer(info)
         while not body.has_ended:
-            response = collector.receive(info, buffer, await body.read())
+            response = collector.add_piece(info, buffer, await body.read())
             if response is not None:
-                await drain_async(body)
+                await discard_rest_async(body)
                 return response
         if buffer.is_costly:
-            decision = await asyncio.to_thread(collector.accept, info, buffer)
+            decision = await asyncio.to_thread(collector.decide, info, buffer)
         else:
-            decision = collector.accept(info, buffer)
+            decision = collector.decide(info, buffer)
         if decision.rejection is not None:
             await self.delivery.keep_rejection(decision.rejection)
         if isinstance(decision, Refused):

@@ -1,4 +1,4 @@
-"""An endpoint: a collector that decides about requests, and a delivery for what it accepts."""
+"""An endpoint: a collector that decides about requests, and a delivery for the valid ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ class Endpoint:
 
     Attributes:
         collector: decides about requests, and counts them.
-        delivery: delivers the payloads that are accepted.
+        delivery: delivers the payloads of valid bodies.
     """
 
     def __init__(self, options: UnisightsOptions, default: DeliveryMode) -> None:
@@ -35,7 +35,7 @@ class Endpoint:
         self.delivery = make_delivery(context, default)
 
     def _read_gauges(self) -> Gauges:
-        # The collector is made first, as the delivery needs what it counts with.
+        # The collector is made first, as the delivery needs its counters.
         return self.delivery.gauges()
 
     def respond(

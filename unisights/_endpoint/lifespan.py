@@ -15,15 +15,15 @@ async def serve_lifespan(
 ) -> None:
     """Serve the lifespan of a server's process.
 
-    The endpoint's handler may use what the wrapped app sets up, so the endpoint opens after the
+    The endpoint's handler may use resources of the wrapped app, so the endpoint opens after the
     wrapped app has started, and closes before it ends.
 
     Args:
         open_endpoint: opens the endpoint.
         app: the wrapped app, if there is one; it need not know the protocol.
         scope: the scope of the lifespan.
-        receive: the server's.
-        send: the server's.
+        receive: the server's `receive`.
+        send: the server's `send`.
     """
     async with AsyncExitStack() as stack:
         lifespan = _Lifespan(open_endpoint, stack, receive, send)
@@ -31,15 +31,19 @@ async def serve_lifespan(
             try:
                 await app(scope, lifespan.receive, lifespan.send)
             except Exception:
-                if lifespan.is_started:
+                if lifespan.has_answered:
                     raise
-        if not lifespan.is_started:
+        if not lifespan.has_answered:
             # There is no wrapped app, or it does not know the protocol.
             await lifespan.serve()
 
 
 class _Lifespan:
-    """Stands between the server and the wrapped app, and opens and closes the endpoint."""
+    """Stands between the server and the wrapped app, and opens and closes the endpoint.
+
+    Attributes:
+        has_answered: whether the server has been told that the startup is complete or has failed.
+    """
 
     def __init__(
         self, open_endpoint: OpenEndpoint, stack: AsyncExitStack, receive: Receive, send: Send
@@ -49,7 +53,7 @@ class _Lifespan:
         self._receive = receive
         self._send = send
         self._has_received = False
-        self.is_started = False
+        self.has_answered = False
 
     async def receive(self) -> Message:
         """Receive the server's next message; close the endpoint before the process ends."""
@@ -61,7 +65,7 @@ class _Lifespan:
 
     async def send(self, message: Message) -> None:
         """Send a message to the server; open the endpoint once the wrapped app has started."""
-        self.is_started = True
+        self.has_answered = True
         if message["type"] == "lifespan.startup.complete":
             try:
                 await self._stack.enter_async_context(self._open_endpoint())

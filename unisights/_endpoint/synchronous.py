@@ -1,7 +1,10 @@
-"""An endpoint for hosts that serve each request in a thread."""
+"""An endpoint for servers that serve each request in a thread.
+
+`serve` repeats the steps of `asynchronous` (see `unisights._endpoint`).
+"""
 
 from unisights._endpoint.base import Endpoint, MakeRequest
-from unisights._endpoint.draining import drain
+from unisights._endpoint.discarding import discard_rest
 from unisights._http.body import SyncBody
 from unisights._http.responses import HTTPResponse
 from unisights.collector import Refused
@@ -23,15 +26,15 @@ class SyncEndpoint(Endpoint):
         response = collector.screen(info)
         if response is not None:
             # Even if the client sent Expect: most WSGI servers send "100 Continue" by themselves.
-            drain(body)
+            discard_rest(body)
             return response
         buffer = collector.buffer(info)
         while not body.has_ended:
-            response = collector.receive(info, buffer, body.read())
+            response = collector.add_piece(info, buffer, body.read())
             if response is not None:
-                drain(body)
+                discard_rest(body)
                 return response
-        decision = collector.accept(info, buffer)
+        decision = collector.decide(info, buffer)
         if decision.rejection is not None:
             self.delivery.keep_rejection_sync(decision.rejection)
         if isinstance(decision, Refused):

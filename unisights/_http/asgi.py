@@ -36,7 +36,7 @@ def read_info(scope: Scope) -> RequestInfo:
 
 
 def _header_name(name: bytes) -> str:
-    """Decode the name of a header; some servers keep the capitals that the client sent."""
+    """Return the name of a header; some servers keep the capitals that the client sent."""
     return name.decode("latin-1").lower()
 
 

@@ -1,5 +1,6 @@
 """A request's body: its declared length, its content encoding, and its greatest size."""
 
+import asyncio
 import zlib
 from collections.abc import Callable
 from typing import Protocol
@@ -8,24 +9,24 @@ from unisights.errors import InvalidJSONError
 from unisights.request import RequestInfo
 
 ENCODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate"})
-"""The content encodings that are accepted."""
+"""The supported content encodings."""
 
 OFFLOAD_SIZE = 64 * 1024
-"""Bodies larger than this are decoded in a thread, off the event loop, in bytes. Browsers send
-beacons of at most 64 KiB."""
+"""In bytes. Larger bodies are decoded in a thread, off the event loop. Browsers send beacons of at
+most 64 KiB."""
 
 CHUNK_SIZE = 64 * 1024
-"""How many bytes of a body are read at once, at most."""
+"""The greatest number of bytes of a body that are read at once."""
 
 _MAX_MEMBERS = 16
-"""How many members a gzip body may have. Each one costs a pass over the rest of the body."""
+"""The greatest number of members of a gzip body. Each costs a pass over the rest of the body."""
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _RAW_WINDOW = -zlib.MAX_WBITS
 
 
 class Body(Protocol):
-    """A request's body as a host presents it. Its `read` is sync or async, as the host is.
+    """A request's body as a server presents it. Its `read` is sync or async, as the server is.
 
     Attributes:
         has_ended: whether there is nothing left to read.
@@ -40,14 +41,14 @@ class SyncBody(Body, Protocol):
     """A body that is read in a thread."""
 
     def read(self) -> bytes | None:
-        """Read the next piece; None if the client has disconnected or sent what is no body."""
+        """Read the next piece; None if the client has disconnected or the body cannot be read."""
 
 
 class AsyncBody(Body, Protocol):
     """A body that is read on an event loop."""
 
     async def read(self) -> bytes | None:
-        """Read the next piece; None if the client has disconnected or sent what is no body."""
+        """Read the next piece; None if the client has disconnected or the body cannot be read."""
 
 
 class StreamBody:
@@ -67,7 +68,7 @@ class StreamBody:
         self.has_ended = length == 0
 
     def read(self) -> bytes | None:
-        """Read the next piece; None if the client has disconnected or sent what is no body."""
+        """Read the next piece; None if the client has disconnected or the body cannot be read."""
         size = CHUNK_SIZE if self._left is None else min(CHUNK_SIZE, self._left)
         try:
             piece = self._read(size)
@@ -80,6 +81,33 @@ class StreamBody:
         self._left -= len(piece)
         self.has_ended = self._left <= 0 or not piece
         return piece or None
+
+
+class AsyncStreamBody:
+    """A stream that is read on an event loop; its reads do not block, or may block this loop.
+
+    Args:
+        body: the body as it is read from the stream.
+
+    Attributes:
+        has_ended: whether there is nothing left to read.
+    """
+
+    def __init__(self, body: StreamBody) -> None:
+        self._body = body
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is nothing left to read."""
+        return self._body.has_ended
+
+    async def read(self) -> bytes | None:
+        """Read the next piece; None if the client has disconnected or the body cannot be read."""
+        piece = self._body.read()
+        if piece is not None and len(piece) == CHUNK_SIZE:
+            # Many such pieces may follow, and others use the event loop, too.
+            await asyncio.sleep(0)
+        return piece
 
 
 class BodyTooLargeError(Exception):
@@ -129,22 +157,22 @@ class BodyBuffer:
         """Whether to decode the body in a thread: it is large, or may be once it is inflated."""
         return self.size > OFFLOAD_SIZE or self._encoding != "identity"
 
-    def add(self, chunk: bytes) -> None:
+    def add(self, piece: bytes) -> None:
         """Add the next piece of the body, as sent.
 
         Raises:
             BodyTooLargeError: the body is larger than the limit; the buffer is empty now.
         """
-        self.size += len(chunk)
+        self.size += len(piece)
         if self.size > self._limit:
             self._first, self._rest, self.size = b"", None, 0
             raise BodyTooLargeError
         if not self._first:
-            self._first = chunk  # Most bodies are one piece, which needs no copy.
+            self._first = piece  # Most bodies are one piece, which needs no copy.
         elif self._rest is None:
-            self._rest = bytearray(chunk)
+            self._rest = bytearray(piece)
         else:
-            self._rest += chunk
+            self._rest += piece
 
     def finish(self) -> bytes:
         """Return the whole body, inflated.
@@ -173,14 +201,14 @@ class BodyBuffer:
                 raise BodyTooLargeError
             inflated.append(piece)
             if not inflater.eof:
-                raise InvalidJSONError(f"the body is cut: its {self._encoding} does not end")
+                raise InvalidJSONError(f"the {self._encoding} data of the body is incomplete")
             if not inflater.unused_data:
                 return b"".join(inflated)
             if self._encoding == "deflate":
-                break
+                raise InvalidJSONError("the body goes on after its deflate data")
             # A gzip body may consist of several members, one after the other.
             body = inflater.unused_data
-        raise InvalidJSONError(f"the body goes on behind its {self._encoding}")
+        raise InvalidJSONError(f"the body has more than {_MAX_MEMBERS} gzip members")
 
     def _window(self, body: bytes) -> int:
         if self._encoding != "deflate":

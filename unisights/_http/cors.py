@@ -21,10 +21,10 @@ _PREFLIGHT: Headers = (
 )
 
 CACHED_ORIGINS = 64
-"""How many origins are cached. Most sites have fewer, and an attacker cannot fill memory."""
+"""The greatest number of cached origins. Most sites have fewer; an attacker cannot fill memory."""
 
 _MAX_CACHED_LENGTH = 300
-"""Longer origins are not cached, in characters. A host name has at most 253."""
+"""In characters. Longer origins are not cached; a host name has at most 253 characters."""
 
 
 class Cors:

@@ -7,4 +7,4 @@ COMMON_HEADERS = (
     *("sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform"),
     *("x-forwarded-for", "x-forwarded-proto", "x-real-ip"),
 )
-"""What browsers and proxies send, in lower case."""
+"""The names of the headers that browsers and proxies send, in lower case."""

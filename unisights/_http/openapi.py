@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from unisights._schema.checks import MAX_LISTED
 from unisights.schema import inlined_schema
 
 _TEXT = {"type": "string"}
@@ -32,11 +33,13 @@ def describe_responses() -> dict[int | str, dict[str, Any]]:
     return {
         200: _response("The payload was valid and the handler has run.", received),
         202: _response("The payload was valid and the handler will run.", received),
-        400: _response("The body is not JSON.", error),
+        400: _response("The body is not JSON, or was cut before its end.", error),
         403: _response("Pages of this origin may not send.", error),
         413: _response("The body is too large.", error),
-        415: _response("The content type is not JSON.", error),
-        422: _response("The payload is not valid; every problem is listed.", invalid),
+        415: _response("The content type or the content encoding is not supported.", error),
+        422: _response(
+            f"The payload is not valid; at most {MAX_LISTED} problems are listed.", invalid
+        ),
         500: _response("The handler failed.", error),
         503: _response("The queue or spool is full, or the server is shutting down.", error),
     }

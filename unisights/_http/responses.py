@@ -3,12 +3,10 @@
 import msgspec
 
 from unisights._http.cors import Cors, Headers
+from unisights._schema.checks import MAX_LISTED
 from unisights.errors import InvalidJSONError, ValidationError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
-
-MAX_LISTED = 100
-"""How many problems a 422 response lists, at most."""
 
 _JSON: Headers = (("content-type", "application/json"),)
 _ALLOW: Headers = (("allow", "POST, OPTIONS"),)
@@ -26,7 +24,7 @@ class HTTPResponse(msgspec.Struct, frozen=True):
     Attributes:
         status: the status code.
         headers: pairs of a name in lower case and a value, without content-length.
-        body: the body, empty or JSON.
+        body: the body; JSON or empty for an endpoint.
     """
 
     status: int
@@ -37,6 +35,10 @@ class HTTPResponse(msgspec.Struct, frozen=True):
     def content_length(self) -> int | None:
         """The value of the content-length header, in bytes; None for a 204, which has none."""
         return None if self.status == 204 else len(self.body)
+
+
+NOT_FOUND = HTTPResponse(404, (("content-type", "text/plain"),), b"Not Found")
+"""The response on a path that no app serves."""
 
 
 class Responses:
@@ -58,7 +60,7 @@ class Responses:
         return HTTPResponse(status, (*_JSON, *self._cors.headers(info)), body)
 
     def unavailable(self, info: RequestInfo, reason: str) -> HTTPResponse:
-        """Make a 503: the payload cannot be taken now."""
+        """Make a 503: the payload cannot be accepted now."""
         return self._error(info, 503, reason, _RETRY)
 
     def preflight(self, info: RequestInfo) -> HTTPResponse:

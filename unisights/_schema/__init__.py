@@ -1,9 +1,12 @@
-"""What the schema says of a payload, without the types that are generated from it.
+"""The schema at run time, without the types that are generated from it.
 
-Here are the schema's document, the compiled validators, what they report in words, and what the
-classes of `unisights.types` are made with: their base, how they are built, and the payload's
-derived properties. Nothing here imports those classes.
+- `generated`: the schema's file and the validators that are compiled from it.
+- `schema_document`: reads the schema's file.
+- `checks`: which of the schema's rules are enforced.
+- `validation`: validates parsed JSON. `violations`: broken rules. `messages`: the same in words.
+- `parsed_json`: checks objects that the caller parsed.
+- `structs`, `conversions`, `clock_skew`, `content_id`: parts of the generated types.
 
-`unisights.types`, `unisights.schema` and `_decoding` may import all of it; whoever else wants a
-body's content id imports `identity`. It imports `unisights.errors` only.
+Nothing here imports `unisights.types`, which is generated from it. All layers above may import from
+here.
 """

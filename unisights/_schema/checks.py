@@ -4,31 +4,35 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_VIOLATIONS = 1000
-"""At most so many problems are listed: an attacker picks the payload, and lists cost memory."""
+"""The greatest number of problems that are listed. An attacker picks the payload, and lists cost
+memory."""
+
+MAX_LISTED = 100
+"""The greatest number of problems that a 422 response or a rejection lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
     """How a payload is checked.
 
-    Whatever is switched off, the payload must have a shape that dataclasses can be built from:
-    objects and arrays where they belong, and events of known types.
+    Even with all rules switched off, the types must be able to hold the payload: it has objects and
+    arrays where they belong, and events of known types.
 
     Attributes:
         values: the rules on values: types, bounds, patterns.
-        required: that required properties are there.
-        max_problems: how many problems are listed; the rest is not looked for.
+        required: the rule that required properties are there.
+        max_problems: the greatest number of problems that are listed; the search ends there.
     """
 
     values: bool = True
     required: bool = True
     max_problems: int = MAX_VIOLATIONS
 
-    def enforce(self, rule: str, expected: Any) -> bool:
-        """Whether a rule is enforced, a schema keyword with what it demands."""
-        if rule == "required":
+    def is_enforced(self, keyword: str, expected: Any) -> bool:
+        """Whether a rule is enforced: a keyword of the schema and the value that it demands."""
+        if keyword == "required":
             return self.required
-        return self.values or (rule == "type" and expected in ("object", "array"))
+        return self.values or (keyword == "type" and expected in ("object", "array"))
 
 
 ALL_CHECKS = Checks()

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 BUCKET_MS = 30_000
-"""How long a bucket is, in milliseconds; see `unisights.encryption`."""
+"""The length of a bucket, in milliseconds; see `unisights.encryption`."""
 
 _MAX_TIME = 2**53 - 1
-"""The greatest number of milliseconds that the schema takes; beyond it, nothing is a time."""
+"""The greatest time that the schema allows, in milliseconds."""
 
 
 def clock_skew(times: Iterable[int], sent_bucket: int | None, received_at: int) -> int | None:
@@ -17,7 +17,7 @@ def clock_skew(times: Iterable[int], sent_bucket: int | None, received_at: int) 
         sent_bucket: the bucket that the payload was sent in; None if it came plain.
         received_at: when it was received, in milliseconds since the Unix epoch; 0 if unknown.
     """
-    # Unchecked payloads may hold anything for a time.
+    # In a payload that was not checked, a time may be any value.
     sent_at = max((t for t in times if type(t) is int and 0 <= t <= _MAX_TIME), default=None)
     if sent_bucket is not None:
         first = sent_bucket * BUCKET_MS

@@ -1,8 +1,8 @@
 """Validates parsed JSON by the schema's definitions, with the compiled validators.
 
-Unions are cut out of what is compiled (`codegen.emit_validators` says why): here their members are
-validated one by one, each by the definition that its `type` stands for. Most are valid, also in a
-body that is not: msgspec, which is faster, is asked first.
+The compiled validators leave out unions (`codegen.emit_validators` says why). Here the members of
+unions are validated one by one, each by the definition that its `type` stands for. Most members are
+valid, even in an invalid body, so msgspec, which is faster, tries them first.
 """
 
 import contextlib
@@ -32,12 +32,12 @@ def find_problems(
     Args:
         definition: the definition's name.
         obj: parsed JSON.
-        path: where `obj` is in the payload; goes before every problem's place.
+        path: the place of `obj` in the payload; every problem's place begins with it.
         checks: which rules are enforced.
         members: whether the members of its arrays of unions are validated, too.
 
     Returns:
-        Every problem, in the payload's order, at most `checks.max_problems`; none if it is valid.
+        The problems, in the payload's order, at most `checks.max_problems`; none if it is valid.
     """
     violations = Violations(checks)
     with contextlib.suppress(TooManyViolationsError):
@@ -51,7 +51,7 @@ def find_problems(
 def find_member_problems(
     union: str, members: Iterable[tuple[Path, Any]], checks: Checks
 ) -> list[Problem]:
-    """Validate members of a union, each with its place; the problems are as of `find_problems`."""
+    """Validate members of a union, each with its path; return what `find_problems` returns."""
     violations = Violations(checks)
     with contextlib.suppress(TooManyViolationsError):
         for path, item in members:
@@ -61,11 +61,10 @@ def find_member_problems(
 
 def is_valid_member(union: str, item: Any, checks: Checks) -> bool:
     """Whether `find_member_problems` would find nothing; it stops at the first violation."""
-    tag = item.get("type") if isinstance(item, dict) else None
-    if isinstance(tag, str) and _is_taken(UNIONS[union].get(tag, ""), item):
-        return True  # Most are.
+    if _is_valid_for_msgspec(union, item):
+        return True
     try:
-        _validate_member(union, item, (), Violations(checks, limit=1))
+        _add_violations(union, item, (), Violations(checks, limit=1))
     except TooManyViolationsError:
         return False
     return True
@@ -81,20 +80,26 @@ def array_at(obj: Any, steps: tuple[str, ...]) -> list[Any]:
 
 
 def _validate_member(union: str, item: Any, path: Path, violations: Violations) -> None:
+    if not _is_valid_for_msgspec(union, item):
+        _add_violations(union, item, path, violations)
+
+
+def _add_violations(union: str, item: Any, path: Path, violations: Violations) -> None:
     members = UNIONS[union]
     if not isinstance(item, dict):
-        violations.require(path, item, "type", "object")
+        violations.add_always(path, item, "type", "object")
     elif "type" not in item:
-        violations.require(path, item, "required", "type")
+        violations.add_always(path, item, "required", "type")
     elif not isinstance(item["type"], str) or item["type"] not in members:
-        violations.require((*path, "type"), item["type"], "enum", [*members])
-    elif not _is_taken(members[item["type"]], item):
+        violations.add_always((*path, "type"), item["type"], "enum", [*members])
+    else:
         VALIDATORS[members[item["type"]]](item, path, violations)
 
 
-def _is_taken(definition: str, item: dict[str, Any]) -> bool:
-    """Whether msgspec converts a member of a union: then it is valid."""
-    struct = MEMBERS.get(definition)
+def _is_valid_for_msgspec(union: str, item: Any) -> bool:
+    """Whether msgspec converts a member of a union: then it is valid. Others may be valid, too."""
+    tag = item.get("type") if isinstance(item, dict) else None
+    struct = MEMBERS.get(UNIONS[union].get(tag, "")) if isinstance(tag, str) else None
     if struct is None:
         return False
     try:

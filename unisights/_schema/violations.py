@@ -1,4 +1,4 @@
-"""What the compiled validators report."""
+"""Violations: the broken rules that the compiled validators report."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +10,14 @@ Path = tuple[str | int, ...]
 
 
 class TooManyViolationsError(Exception):
-    """As many violations were added as are listed; the rest is not looked for."""
+    """The greatest number of violations has been added; the search ends."""
 
 
 class OutOfRange:
     """Stands for a number in JSON that no double can hold.
 
-    It is of no JSON type: where nobody reads it, it does not matter; where a value is wanted, it
-    breaks the rule on the type.
+    It has no JSON type: it breaks every rule on the type of a value, and does not matter in a
+    property that the schema does not know.
     """
 
 
@@ -27,9 +27,10 @@ class Violation:
 
     Attributes:
         path: the place.
-        value: what is there.
+        value: the value at that place.
         rule: the schema keyword that is broken.
-        expected: what the keyword demands; of `required`, the name of the missing property.
+        expected: the value of the keyword in the schema; for `required`, the name of the missing
+            property.
     """
 
     path: Path
@@ -42,7 +43,7 @@ class Violations:
     """Collects the violations of enforced rules.
 
     Attributes:
-        found: the violations, in the payload's order; as many as there will be problems.
+        found: the violations, in the payload's order.
     """
 
     def __init__(self, checks: Checks = ALL_CHECKS, limit: int | None = None) -> None:
@@ -54,22 +55,22 @@ class Violations:
         """Add a violation, if its rule is enforced; called by the compiled validators.
 
         Raises:
-            TooManyViolationsError: there are enough.
+            TooManyViolationsError: the limit is reached.
         """
-        if not self._checks.enforce(rule, expected):
+        if not self._checks.is_enforced(rule, expected):
             return
         if rule == "required":
             for name in expected:
                 if name not in value:
-                    self.require(path, value, rule, name)
+                    self.add_always(path, value, rule, name)
         else:
-            self.require(path, value, rule, expected)
+            self.add_always(path, value, rule, expected)
 
-    def require(self, path: Path, value: Any, rule: str, expected: Any) -> None:
+    def add_always(self, path: Path, value: Any, rule: str, expected: Any) -> None:
         """Add a violation of a rule that no option switches off.
 
         Raises:
-            TooManyViolationsError: there are enough.
+            TooManyViolationsError: the limit is reached.
         """
         self.found.append(Violation(path, value, rule, expected))
         if len(self.found) >= self._limit:

@@ -7,7 +7,7 @@ from typing import Self
 
 import msgspec
 
-from unisights._schema.identity import digest
+from unisights._schema.content_id import digest
 from unisights._spool.ids import skip_id, take_ids
 from unisights._spool.rows import size_of
 from unisights._spool.statements import CHUNK, literals, marks

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unisights._schema.identity import digest
+from unisights._schema.content_id import digest
 from unisights._spool.files import check_spool, is_disk_full, other_version
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.rejections import COLUMNS, RejectionRow

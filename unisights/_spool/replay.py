@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from unisights._decoding.decoding import decode
-from unisights._decoding.out_of_range import encode_parsed
+from unisights._decoding.fast_path import decode_selected
+from unisights._decoding.out_of_range_numbers import encode_parsed
 from unisights._decoding.quarantine import Selection
-from unisights._http.responses import MAX_LISTED
-from unisights._schema.checks import Checks
-from unisights._schema.identity import digest
+from unisights._schema.checks import MAX_LISTED, Checks
+from unisights._schema.content_id import digest
 from unisights._spool.rejections import RejectionRow
 from unisights._spool.rows import NewRow
 from unisights._spool.store import Spool
@@ -81,27 +80,28 @@ def _validate(
 ) -> tuple[NewRow | None, RejectionRow | None]:
     """Return the row to deliver and the row that stays a rejection; None: there is no such row."""
     indexes = row.indexes
-    selection = Selection.only(indexes) if indexes else Selection(quarantines=quarantines)
+    selection = Selection.only(indexes) if indexes else Selection(sets_aside=quarantines)
     try:
-        payload = decode(row.raw, server_secret=server_secret, checks=_CHECKS, selection=selection)
+        decoded = decode_selected(row.raw, selection, server_secret=server_secret, checks=_CHECKS)
     except (InvalidJSONError, ValidationError):
         return None, row
+    payload = decoded.payload
     if indexes and not payload.data.events:
         return None, row
     left = None
-    if selection.quarantined:
+    if payload.quarantined:
         left = replace(
             row,
             reason="invalid_events",
             status=None,
             schema_version=SCHEMA_VERSION,
-            problems=_encode(describe_problems(tuple(selection.problems))).decode(),
-            quarantined=_encode(selection.quarantined).decode(),
+            problems=_encode(describe_problems(decoded.problems)).decode(),
+            quarantined=_encode(payload.quarantined).decode(),
         )
     raw, quarantined = row.raw, None if left is None else left.quarantined
     if indexes:
         # The other events were accepted before. So this is a new body, with its own content id.
-        session = {"data": selection.session, "encrypted": False}
+        session = {"data": decoded.session, "encrypted": False}
         raw, quarantined = encode_parsed(session), None
     valid = NewRow(
         raw,

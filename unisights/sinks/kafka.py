@@ -19,7 +19,7 @@ except ImportError as error:
 from unisights._runtime.backoff import backoff
 from unisights._runtime.fork import leak, reset_in_children
 from unisights._runtime.log import log
-from unisights._schema.identity import digest
+from unisights._schema.content_id import digest
 from unisights.errors import ConfigurationError, SinkError
 from unisights.rejection import Rejection
 from unisights.sinks._kafka_producer import PolledProducer

@@ -1,7 +1,7 @@
 """Numbers in JSON that no double can hold.
 
-Where nobody reads such a number, it does not matter; where a value is wanted, the body is no JSON.
-So parsing keeps `OutOfRange` in its place, which validation finds to be of a wrong type.
+In a property that the schema does not know, such a number does not matter; in any other, the body
+is not JSON. So parsing puts `OutOfRange` in its place, whose type validation finds to be wrong.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from unisights._schema.violations import OutOfRange
 from unisights.errors import InvalidJSONError, Problem, UnisightsError, ValidationError
 
 _OVERFLOW = 2**1024 - 2**970
-"""What is as large or larger is rounded to infinity."""
+"""The smallest number that a double rounds to infinity."""
 
 _NUMBERS = {int, float}
 _SCALARS = {int, float, str, bool, type(None)}
@@ -22,13 +22,13 @@ def replace_large(value: Any, keeps: bool) -> Any:  # noqa: FBT001  # called for
     """Return parsed JSON with `OutOfRange` for the numbers that no double can hold.
 
     Raises:
-        InvalidJSONError: there is such a number, and it is not to be kept.
+        InvalidJSONError: there is such a number, and `keeps` is False.
     """
     kind = type(value)
     if kind is dict:
         return {key: replace_large(item, keeps) for key, item in value.items()}
     if kind is list:
-        # Most lists have nothing to replace, and that is soon seen.
+        # Most lists have nothing to replace, which this finds out faster.
         kinds = set(map(type, value))
         if kinds <= _SCALARS:
             numbers = [item for item in value if type(item) in _NUMBERS]
@@ -48,9 +48,9 @@ def out_of_range_error() -> InvalidJSONError:
 
 
 def error_for(problems: list[Problem]) -> UnisightsError:
-    """Return the error for parsed JSON that is not valid, by its problems.
+    """Return the error for parsed JSON with these problems.
 
-    Where a value is wanted, a number that no double can hold makes the body invalid JSON.
+    It is an `InvalidJSONError` if one of them is a number that no double can hold.
     """
     if any(problem.rule == "json" for problem in problems):
         return out_of_range_error()
@@ -58,9 +58,9 @@ def error_for(problems: list[Problem]) -> UnisightsError:
 
 
 def encode_parsed(obj: Any) -> bytes:
-    """Return valid parsed JSON as bytes; null for `OutOfRange`, which is where nobody reads it."""
+    """Return valid parsed JSON as bytes, with null for `OutOfRange`."""
     return msgspec.json.encode(obj, enc_hook=_encode_out_of_range)
 
 
 def _encode_out_of_range(value: object) -> None:
-    assert isinstance(value, OutOfRange)  # noqa: S101  # there is nothing else
+    assert isinstance(value, OutOfRange)  # noqa: S101  # msgspec encodes all else

@@ -9,7 +9,7 @@ _NOT_OPENAPI = {"$schema", "$id", "definitions", "x-version", "x-decode", "x-exp
 
 def schema_text() -> str:
     """Return the schema file's text; its UTF-8 bytes have the digest `SCHEMA_DIGEST`."""
-    # Importing it takes a tenth of the package's time, and few need it.
+    # A tenth of the time that importing the package takes, and few need it.
     from importlib.resources import files  # noqa: PLC0415
 
     return (files("unisights") / "_schema" / "generated" / "unisights.schema.json").read_text(

@@ -1,4 +1,4 @@
-"""Objects that the caller parsed: they are brought to what parsed JSON is."""
+"""Checks objects that the caller parsed, or made: they may hold values that JSON cannot hold."""
 
 import math
 import re
@@ -13,13 +13,13 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_parsed(obj: Any) -> Any:
-    """Return a copy that holds nothing but what JSON can hold.
+    """Return a copy with lists for tuples, and with U+FFFD for lone surrogates in strings.
 
-    Tuples become lists, and lone surrogates in strings become U+FFFD.
+    Objects of types that JSON does not have stay as they are; validation finds them.
 
     Raises:
-        ValidationError: it holds numbers that JSON has not (NaN, infinities, out of range), or
-            it is nested too deeply; all such numbers are named.
+        ValidationError: it holds numbers that JSON cannot hold (NaN, infinities, out of range) or
+            keys that are no strings, all of which are named; or it is nested too deeply.
     """
     problems: list[Problem] = []
     try:

@@ -1,4 +1,4 @@
-"""Opens encrypted payloads: from what is on the wire to the plaintext."""
+"""Decrypts encrypted payloads: from both forms on the wire to the plaintext."""
 
 import contextlib
 from base64 import b64decode
@@ -11,7 +11,7 @@ from unisights.types import EncryptedEnvelope, EncryptedEnvelopePayload, Encrypt
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where an encrypted form keeps its values, as JSON Pointers: problems name them."""
+    """The places of the values in a form of encrypted payload, as JSON Pointers for problems."""
 
     ciphertext: str
     tag: str
@@ -25,7 +25,7 @@ IN_ENVELOPE = Places("/envelope/ciphertext", "/envelope/tag", "/envelope/site_id
 def envelope_of(
     payload: EncryptedPayload | EncryptedEnvelopePayload,
 ) -> tuple[EncryptedEnvelope, Places]:
-    """Bring both encrypted forms to one."""
+    """Return the envelope of either form of encrypted payload, and the places of its values."""
     if isinstance(payload, EncryptedEnvelopePayload):
         return payload.envelope, IN_ENVELOPE
     envelope = EncryptedEnvelope(
@@ -63,12 +63,12 @@ def open_envelope(
 
 
 def undecryptable(pointer: str, rule: str, message: str) -> DecryptionError:
-    """Return the error for an envelope with one thing wrong."""
+    """Return the error for an envelope with one problem."""
     return DecryptionError([Problem(pointer, rule, message)])
 
 
 def _decode_base64(text: str, pointer: str) -> bytes:
-    # Before CPython 3.13, decoding lets padding pass that is one too many.
+    # Before CPython 3.13, `b64decode` accepts one padding character too many.
     if len(text) % 4 == 0 and not text.endswith("==="):
         with contextlib.suppress(ValueError):
             return b64decode(text, validate=True)
