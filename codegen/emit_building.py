@@ -31,7 +31,8 @@ def emit_union_tables(model: Model) -> str:
 
 
 def _table(union: str) -> str:
-    return f"_{union.upper()}_BUILDERS"
+    words = "".join(f"_{c}" if c.isupper() else c for c in union)
+    return f"{words.upper()}_BUILDERS"
 
 
 def _expression(f: Field) -> str:

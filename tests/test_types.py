@@ -157,8 +157,8 @@ def test_pydantic_tells_events_apart() -> None:
     """Models, their JSON and their schemas may hold events; what the schema refuses, they do."""
 
     class Page(pydantic.BaseModel):
-        first: types.Event
-        events: list[types.Event]
+        first: types.UnisightsEvent
+        events: list[types.UnisightsEvent]
 
     page = Page.model_validate({"first": EVENTS[0], "events": EVENTS})
     assert [event.to_dict()["type"] for event in page.events] == [e["type"] for e in EVENTS]

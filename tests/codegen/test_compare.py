@@ -111,6 +111,7 @@ NEW_EVENT = {
     }
 }
 
+UNION = "UnisightsEvent"
 DATA, CLICK, VITAL = "UnisightsData/properties", "ClickEventData", "WebVitalEventData/properties"
 DEVICE, UTM = "DeviceInfo/properties", "UtmParams/properties"
 FAULT = "ErrorEventData/properties"
@@ -397,8 +398,12 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
         },
     ),
     "union renamed": (
-        renamed("Event", "Happening"),
-        {("Event", RECEIVERS), ("Happening", ADDITION), (f"{DATA}/events/items", RECEIVERS)},
+        renamed(UNION, "Happening"),
+        {
+            (UNION, RECEIVERS),
+            ("Happening", ADDITION),
+            (f"{DATA}/events/items", RECEIVERS),
+        },
     ),
     "definition of another kind": (
         all_of(
@@ -424,30 +429,31 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
         all_of(
             setting("TapEvent", NEW_EVENT["TapEvent"]),
             setting(
-                "Event/oneOf", [*DEFINITIONS["Event"]["oneOf"], {"$ref": "#/definitions/TapEvent"}]
+                f"{UNION}/oneOf",
+                [*DEFINITIONS[UNION]["oneOf"], {"$ref": "#/definitions/TapEvent"}],
             ),
         ),
-        {("TapEvent", ADDITION), ("Event/oneOf", RECEIVERS)},
+        {("TapEvent", ADDITION), (f"{UNION}/oneOf", RECEIVERS)},
     ),
     "event type removed": (
-        setting("Event/oneOf", DEFINITIONS["Event"]["oneOf"][:-1]),
-        {("Event/oneOf", SENDERS)},
+        setting(f"{UNION}/oneOf", DEFINITIONS[UNION]["oneOf"][:-1]),
+        {(f"{UNION}/oneOf", SENDERS)},
     ),
     "event type's value changed": (
         setting("ClickEvent/properties/type/const", "tap"),
         {
-            ("Event/oneOf", SENDERS),
-            ("Event/oneOf", RECEIVERS),
+            (f"{UNION}/oneOf", SENDERS),
+            (f"{UNION}/oneOf", RECEIVERS),
             ("ClickEvent/properties/type/const", SENDERS),
             ("ClickEvent/properties/type/const", RECEIVERS),
         },
     ),
     "event's class renamed": (
         renamed("ClickEvent", "TapEvent"),
-        {("ClickEvent", RECEIVERS), ("TapEvent", ADDITION), ("Event/oneOf", RECEIVERS)},
+        {("ClickEvent", RECEIVERS), ("TapEvent", ADDITION), (f"{UNION}/oneOf", RECEIVERS)},
     ),
     "events in another order": (
-        setting("Event/oneOf", DEFINITIONS["Event"]["oneOf"][::-1]),
+        setting(f"{UNION}/oneOf", DEFINITIONS[UNION]["oneOf"][::-1]),
         set(),
     ),
     # Forms.

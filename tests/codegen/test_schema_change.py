@@ -73,7 +73,7 @@ json.dump({
         for name in types.__all__
         if dataclasses.is_dataclass(getattr(types, name))
     },
-    "event": [member.__name__ for member in types.Event.__args__],
+    "event": [member.__name__ for member in types.UnisightsEvent.__args__],
     "openapi": operation["requestBody"]["content"]["application/json"]["schema"],
     "answers": [answer(obj) for obj in json.load(sys.stdin)],
 }, sys.stdout)
@@ -437,7 +437,7 @@ def test_an_event_type_can_be_added(tmp_path: Path) -> None:
 
     def edit(document: dict[str, Any]) -> None:
         definitions = document["definitions"]
-        definitions["Event"]["oneOf"].insert(2, {"$ref": "#/definitions/ScrollEvent"})
+        definitions["UnisightsEvent"]["oneOf"].insert(2, {"$ref": "#/definitions/ScrollEvent"})
         definitions["ScrollEvent"] = {
             "title": "ScrollEvent",
             "description": "The visitor scrolled.",
@@ -488,7 +488,7 @@ def test_an_event_type_can_be_removed(tmp_path: Path) -> None:
     """What is no longer a member of the union is refused as an unknown type."""
 
     def edit(document: dict[str, Any]) -> None:
-        union = document["definitions"]["Event"]["oneOf"]
+        union = document["definitions"]["UnisightsEvent"]["oneOf"]
         union.remove({"$ref": "#/definitions/ClickEvent"})
 
     found = probe(generated_from(tmp_path, edit), make_payload(events=[click()]))

@@ -66,7 +66,8 @@ def both(*edits: Edit) -> Edit:
 
 TEXT = {"type": "string"}
 DATA = ("definitions", "UnisightsData", "properties")
-EVENT = "#/definitions/Event/oneOf"
+UNION = ("definitions", "UnisightsEvent", "oneOf")
+EVENT = "#/definitions/UnisightsEvent/oneOf"
 UTM = "#/definitions/UtmParams"
 
 UNSUPPORTED = {
@@ -247,7 +248,7 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
         "alias",
     ),
     "union of one": (
-        setting("definitions", "Event", "oneOf", to=[{"$ref": "#/definitions/ClickEvent"}]),
+        setting(*UNION, to=[{"$ref": "#/definitions/ClickEvent"}]),
         EVENT,
         "two members",
     ),
@@ -256,7 +257,7 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
     "names that differ in case": (defining("DEVICEINFO"), "#/definitions/", ""),
     # Unions.
     "inline union": (adding(oneOf=[{"$ref": "#/definitions/ClickEvent"}]), AT, "#/definitions"),
-    "union outside an array": (adding(**{"$ref": "#/definitions/Event"}), AT, "array"),
+    "union outside an array": (adding(**{"$ref": "#/definitions/UnisightsEvent"}), AT, "array"),
     "member without a tag": (
         setting("definitions", "ClickEvent", "properties", "type", to=TEXT),
         EVENT,
@@ -277,7 +278,11 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
         EVENT,
         "'custom'",
     ),
-    "inline member": (setting("definitions", "Event", "oneOf", to=[{"type": "object"}]), EVENT, ""),
+    "inline member": (
+        setting(*UNION, to=[{"type": "object"}]),
+        EVENT,
+        "",
+    ),
     # References.
     "dangling reference": (
         adding(**{"$ref": "#/definitions/Nobody"}),
@@ -285,17 +290,17 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
         "'#/definitions/Nobody'",
     ),
     "reference into a definition": (
-        adding(**{"$ref": "#/definitions/Event/DeviceInfo"}),
+        adding(**{"$ref": "#/definitions/UnisightsEvent/DeviceInfo"}),
         f"{AT}/$ref",
         "DeviceInfo",
     ),
     "reference to another document": (
-        adding(**{"$ref": "https://example.com/s.json#/definitions/Event"}),
+        adding(**{"$ref": "https://example.com/s.json#/definitions/UnisightsEvent"}),
         f"{AT}/$ref",
         "",
     ),
     "dangling member": (
-        setting("definitions", "Event", "oneOf", to=[{"$ref": "#/definitions/Nobody"}]),
+        setting(*UNION, to=[{"$ref": "#/definitions/Nobody"}]),
         EVENT,
         "'#/definitions/Nobody'",
     ),

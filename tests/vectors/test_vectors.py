@@ -144,7 +144,7 @@ is by another. Files of their own cover them."""
 
 def objects_in(definition: str, obj: Any, pointer: str = "") -> Iterator[tuple[str, str, Any]]:
     """Every object of a body that the schema knows: its definition, its pointer, itself."""
-    if definition == "Event":
+    if definition == "UnisightsEvent":
         tag = obj.get("type") if isinstance(obj, dict) else None
         definition = MEMBERS.get(tag, "") if isinstance(tag, str) else ""
     if not definition or not isinstance(obj, dict):
