@@ -182,7 +182,62 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
     "null as a default": (adding(type="string", default=None), AT, "default"),
     "default of another type": (adding(type="string", default=5), AT, "default"),
     "default out of bounds": (adding(type="integer", minimum=1, default=0), AT, "default"),
+    "example of another type": (
+        adding(type="string", default="", examples=["x", 5]),
+        f"{AT}/examples/1",
+        "not valid itself",
+    ),
+    "example of a definition out of bounds": (
+        setting("definitions", "Timestamp", "examples", to=[-1]),
+        "#/definitions/Timestamp/examples/0",
+        "not valid itself",
+    ),
     "default that is filled": (adding(type="array", items=TEXT, default=["a"]), AT, "default"),
+    # What would have no docstring, or no value.
+    "undescribed property": (
+        setting(*DATA, "added", to={**TEXT, "default": ""}),
+        AT,
+        "needs a description",
+    ),
+    "described with blanks": (
+        adding(type="string", default="", description=" "),
+        AT,
+        "description",
+    ),
+    "undescribed union": (
+        setting("definitions", "UnisightsEvent", "description", to=None),
+        "#/definitions/UnisightsEvent",
+        "needs a description",
+    ),
+    "undescribed additionalProperties": (
+        setting("definitions", "UtmParams", "additionalProperties", to=TEXT),
+        f"{UTM}/additionalProperties",
+        "needs a description",
+    ),
+    "undescribed constant": (
+        setting("definitions", "ClickEvent", "properties", "type", to={"const": "click"}),
+        "#/definitions/ClickEvent/properties/type",
+        "needs a description",
+    ),
+    "another title": (
+        setting("definitions", "ClickEvent", "title", to="Click"),
+        "#/definitions/ClickEvent/title",
+        "'ClickEvent'",
+    ),
+    "optional text without a default": (adding(**TEXT), AT, "allow null"),
+    "optional number without a default": (adding(type="number", minimum=0), AT, "allow null"),
+    "optional array without a default": (adding(type="array", items=TEXT), AT, "allow null"),
+    "optional object without a default": (
+        adding(**{"$ref": "#/definitions/DeviceInfo"}),
+        AT,
+        "allow null",
+    ),
+    "optional time without a default": (
+        adding(**{"$ref": "#/definitions/Timestamp"}),
+        AT,
+        "allow null",
+    ),
+    "optional constant without a default": (adding(const="x"), AT, "allow null"),
     # Objects.
     "inline object": (adding(type="object"), AT, "#/definitions"),
     "inline object in items": (
@@ -216,7 +271,13 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
         "default",
     ),
     "open object with extra": (
-        setting("definitions", "UtmParams", "properties", "extra", to={**TEXT, "default": ""}),
+        setting(
+            "definitions",
+            "UtmParams",
+            "properties",
+            "extra",
+            to={**TEXT, "description": "x", "default": ""},
+        ),
         f"{UTM}/properties/extra",
         "taken",
     ),
