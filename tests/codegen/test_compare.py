@@ -122,19 +122,19 @@ ENUM = ["good", "needs-improvement", "poor"]
 TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
     # Properties.
     "new optional property": (
-        setting(f"{CLICK}/properties/button", NULLABLE),
-        {(f"{CLICK}/properties/button", ADDITION)},
+        setting(f"{CLICK}/properties/added", NULLABLE),
+        {(f"{CLICK}/properties/added", ADDITION)},
     ),
     "new optional property with default": (
-        setting(f"{CLICK}/properties/button", {**TEXT, "default": ""}),
-        {(f"{CLICK}/properties/button", ADDITION)},
+        setting(f"{CLICK}/properties/added", {**TEXT, "default": ""}),
+        {(f"{CLICK}/properties/added", ADDITION)},
     ),
     "new required property": (
         all_of(
-            setting(f"{CLICK}/properties/button", TEXT),
-            setting(f"{CLICK}/required", ["x", "y", "timestamp", "button"]),
+            setting(f"{CLICK}/properties/added", TEXT),
+            setting(f"{CLICK}/required", ["x", "y", "timestamp", "added"]),
         ),
-        {(f"{CLICK}/properties/button", SENDERS)},
+        {(f"{CLICK}/properties/added", SENDERS)},
     ),
     "property removed": (
         setting(f"{DATA}/time_on_page", GONE),

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from codegen.compare import Change, Effect
-from codegen.earlier_vectors import read_cases, run_cases
+from codegen.earlier_vectors import run_cases
 from codegen.evolution import objection
+from codegen.vector_files import read_cases
 from tests.support import ROOT, make_payload
 from unisights import SCHEMA_DIGEST, SCHEMA_VERSION
 

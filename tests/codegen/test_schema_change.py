@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from codegen.__main__ import generate
-from tests.support import ROOT, click, make_data, make_payload
+from tests.support import ROOT, click, make_payload
 
 IGNORED = shutil.ignore_patterns("__pycache__", "node_modules")
 

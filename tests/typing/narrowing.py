@@ -20,8 +20,16 @@ from unisights.types import (
     WebVitalEventData,
 )
 
+Shown = PageViewEvent | ClickEvent | WebVitalEvent | CustomEvent | ErrorEvent
+"""The types of events that are told apart here; the union may get more."""
 
-def by_type(event: UnisightsEvent) -> None:
+
+def all_are_events(event: Shown) -> UnisightsEvent:
+    """Each type is one of the union."""
+    return event
+
+
+def by_type(event: Shown) -> None:
     """Comparing the type narrows the event and its data."""
     if event.type == "page_view":
         assert_type(event, PageViewEvent)
@@ -42,7 +50,7 @@ def by_type(event: UnisightsEvent) -> None:
         assert_never(event)
 
 
-def by_match(event: UnisightsEvent) -> float:
+def by_match(event: Shown) -> float:
     """`match` on the classes is exhaustive, and takes the data apart."""
     match event:
         case PageViewEvent(data=data):
