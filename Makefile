@@ -69,7 +69,7 @@ sink-deps: ## Install Debian's PostgreSQL and Redis, for the tests in tests/sink
 generate: $(VENV)/.dev ## Generate from the schema: code, TypeScript types, tables, missing vectors
 	@$(BIN)/python -m codegen
 	@if command -v npm >/dev/null; then \
-		$(MAKE) -s $(NODE_MODULES) && cd schema && npm run --silent generate; \
+		$(MAKE) -s $(NODE_MODULES) && cd schema && npm run --silent generate && touch node_modules/.package-lock.json; \
 	else echo "npm is not installed: schema/index.d.ts was NOT regenerated" >&2; fi
 
 vectors: $(VENV)/.dev ## Record what becomes of the vectors, and show what has changed

@@ -254,7 +254,7 @@ def _references(subschema: Any) -> Iterator[str]:
 
 
 def _check_completeness(document: dict[str, Any], name: str, definition: dict[str, Any]) -> None:
-    """Refuse what has no description, and what may be absent but has no value then."""
+    """Refuse what has no description, no value when it is absent, or no example that it needs."""
     place = f"#/definitions/{name}"
     if definition.get("title", name) != name:
         raise SchemaError(f"{place}/title: must be {name!r}, the class's name")
@@ -269,6 +269,8 @@ def _check_completeness(document: dict[str, Any], name: str, definition: dict[st
         if not str(subschema.get("description", "")).strip():
             raise SchemaError(f"{at}: needs a description; it becomes a docstring")
     for at, member in members.items():
+        if "pattern" in member and not member.get("examples"):
+            raise SchemaError(f"{at}: a pattern needs an example, which vectors are made with")
         # Of an attribute that may be absent beside its values, msgspec would know only by way of
         # another struct: an event that holds one is decoded three times slower.
         has_value = {"default", "oneOf"} & member.keys() or "null" in member.get("type", ())

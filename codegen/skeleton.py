@@ -142,7 +142,7 @@ class _Skeleton:
         absent = sample_object(self._model, obj.name)
         absent.pop(f.name, None)
         yield self._case(f"{prefix}missing", f"Without {f.name}.", obj, place, absent)
-        valid = sample_field(self._model, obj.name, f)
+        valid = sample_field(self._model, f)
         for label, words, value in [*_OF_EVERY_TYPE, *_around_bounds(f.value.wire, valid)]:
             what = f"{obj.name}'s {f.name}: {words}."
             yield self._case(f"{prefix}{label}", what, obj, place, {**absent, f.name: value})

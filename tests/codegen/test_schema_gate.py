@@ -178,6 +178,11 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
     "$ within a pattern": (adding(type="string", pattern="^(?:a$|b)"), f"{AT}/pattern", "'$'"),
     "$ behind a backslash": (adding(type="string", pattern=r"^a\\$"), f"{AT}/pattern", "'$'"),
     "no pattern at all": (adding(type="string", pattern="("), f"{AT}/pattern", "draft-07"),
+    "pattern without an example": (
+        adding(type="string", pattern="^a", default="a"),
+        AT,
+        "needs an example",
+    ),
     # Defaults.
     "null as a default": (adding(type="string", default=None), AT, "default"),
     "default of another type": (adding(type="string", default=5), AT, "default"),
