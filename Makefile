@@ -66,11 +66,14 @@ sink-deps: ## Install Debian's PostgreSQL and Redis, for the tests in tests/sink
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && command -v redis-server >/dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql redis-server; }
 
-generate: $(VENV)/.dev ## Regenerate the code and the TypeScript types from the schema
+generate: $(VENV)/.dev ## Generate from the schema: code, TypeScript types, tables, missing vectors
 	@$(BIN)/python -m codegen
 	@if command -v npm >/dev/null; then \
-		$(MAKE) -s $(NODE_MODULES) && cd schema && npm run --silent generate; \
+		$(MAKE) -s $(NODE_MODULES) && cd schema && npm run --silent generate && touch node_modules/.package-lock.json; \
 	else echo "npm is not installed: schema/index.d.ts was NOT regenerated" >&2; fi
+
+vectors: $(VENV)/.dev ## Record what becomes of the vectors, and show what has changed
+	@$(BIN)/python -m codegen.vectors
 
 check-generated: $(VENV)/.dev ## Fail if what is generated differs from the schema
 	@$(BIN)/python -m codegen --check
@@ -127,4 +130,4 @@ $(VENV)/.bench: pyproject.toml $(MADE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
-.PHONY: help run test chaos fuzz mutate test-matrix bench bench-full bench-compare bench-deps browser-deps sink-deps generate check-generated check-schema lint format typecheck check build clean
+.PHONY: help run test chaos fuzz mutate test-matrix bench bench-full bench-compare bench-deps browser-deps sink-deps generate vectors check-generated check-schema lint format typecheck check build clean

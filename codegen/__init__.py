@@ -14,5 +14,9 @@ The words:
 - strict, lenient: the decoder that takes whole numbers written as `1` only, and the one that takes
   `1.0`, too.
 
-`evolution` is another command: it compares the schema with an earlier revision's.
+Two files that people write get what is missing in them: `skeleton` adds vectors, which it makes of
+`samples`; `reference` writes the tables in the documents.
+
+There are two more commands. `vectors` records what the package makes of the vectors (`recording`);
+`evolution` compares the schema with an earlier revision's, by `compare` and `earlier_vectors`.
 """

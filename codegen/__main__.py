@@ -5,8 +5,13 @@ import sys
 from pathlib import Path
 
 from codegen.document import SchemaError
+from codegen.model import build_model
+from codegen.reference import emit_reference
 from codegen.render import render
-from codegen.schema import ROOT, SCHEMA_PATH, read_schema
+from codegen.schema import ROOT, SCHEMA_PATH, Schema, read_schema
+from codegen.skeleton import emit_missing_cases
+
+VECTORS = "schema/vectors"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
 def generate(schema_path: Path, root: Path, *, check: bool) -> int:
     """Generate from the schema into the tree at `root`, or compare that tree with it."""
     try:
-        files = render(read_schema(schema_path))
+        schema = read_schema(schema_path)
+        files = render(schema) | _complete(schema, root)
     except SchemaError as error:
         print(f"{schema_path.name}: {error}", file=sys.stderr)
         return 2
@@ -42,6 +48,15 @@ def generate(schema_path: Path, root: Path, *, check: bool) -> int:
     if not stale:
         print("everything is up to date")
     return 0
+
+
+def _complete(schema: Schema, root: Path) -> dict[str, str]:
+    """The files that people write, with what the schema adds to them."""
+    model = build_model(schema)
+    missing = emit_missing_cases(model, root / VECTORS)
+    return {f"{VECTORS}/{name}": text for name, text in missing.items()} | emit_reference(
+        model, root
+    )
 
 
 def _read(path: Path) -> str | None:

@@ -4,13 +4,13 @@ What was valid must be valid and decode to the same, whatever the schemas say of
 have more in it than it had: new properties have their defaults. What refusals say is not compared.
 """
 
-import base64
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from codegen.compare import Change, Effect
+from codegen.vector_files import body_of
 from unisights import (
     UnisightsError,
     UnisightsPayload,
@@ -19,19 +19,13 @@ from unisights import (
 )
 
 
-def read_cases(folder: Path) -> list[dict[str, Any]]:
-    """The cases of all vector files; none if there is no such folder."""
-    files = sorted(set(folder.glob("*.json")) - {folder / "vectors.schema.json"})
-    return [case for file in files for case in json.loads(file.read_bytes())["cases"]]
-
-
 def run_cases(cases: list[dict[str, Any]], folder: Path) -> list[Change]:
     """Return how the cases come out otherwise than they say, each once."""
     return list(dict.fromkeys(change for case in cases for change in _run(case, folder)))
 
 
 def _run(case: dict[str, Any], folder: Path) -> Iterator[Change]:
-    body = _body(case, folder)
+    body = body_of(case, folder)
     if body is None:
         what = "where its body is written is not known here"
         yield Change(f"vector {case['id']}", Effect.UNCLASSIFIED, what)
@@ -56,16 +50,6 @@ def _run_with(
     elif "decoded" in case:
         for what in _differences(case["decoded"], payload.data.to_dict(), ""):
             yield Change(place, Effect.CHANGES_DECODING, what)
-
-
-def _body(case: dict[str, Any], folder: Path) -> bytes | None:
-    if "file" in case:
-        return (folder / str(case["file"])).read_bytes()
-    if "body_base64" in case:
-        return base64.b64decode(case["body_base64"])
-    if "body" in case:
-        return str(case["body"]).encode()
-    return json.dumps(case["data"]).encode() if "data" in case else None
 
 
 def _differences(old: Any, new: Any, pointer: str) -> Iterator[str]:

@@ -4,8 +4,6 @@ A required property that is missing becomes None, an object or array that is mis
 happens only where the caller asked for required properties not to be checked.
 """
 
-from dataclasses import replace
-
 from codegen.model import Field, Model, ObjectType, Value
 
 
@@ -31,14 +29,12 @@ def emit_union_tables(model: Model) -> str:
 
 
 def _table(union: str) -> str:
-    return f"_{union.upper()}_BUILDERS"
+    words = "".join(f"_{c}" if c.isupper() else c for c in union)
+    return f"{words.upper()}_BUILDERS"
 
 
 def _expression(f: Field) -> str:
     value = f.value
-    if f.omissible and value.kind in {"object", "array"}:
-        present = _expression(replace(f, omissible=False))
-        return f'{present} if "{f.name}" in obj else None'
     if value.kind == "object":
         return f'{value.name}._build(obj.get("{f.name}", {{}}))'
     if value.kind == "array":

@@ -164,8 +164,6 @@ class _Emitter:
     def _moved(self, f: Field, expression: str) -> str:
         value = f.value
         converted = self._converted(value, expression)
-        if f.omissible:
-            return f"None if {expression} is UNSET else {converted}"
         if not f.required and value.kind == "object" and self._structs.is_struct(value.name):
             return f"types.{value.name}() if {expression} is UNSET else {converted}"
         return converted

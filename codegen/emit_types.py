@@ -86,9 +86,6 @@ def _python_view(model: Model) -> dict[str, Any]:
             members["extra"] = {"type": "object", "additionalProperties": {"type": "string"}}
         if name == PAYLOAD:
             members |= {key: added.view for key, added in RECEIVED.items()}
-        omissible = {f.name for f in obj.fields if f.omissible}
-        for key in omissible:
-            members[key] = {"anyOf": [members[key], {"type": "null"}]}
         # Everything is required in the decoded form: the defaults are the template's to write.
         definitions[name] = {"type": "object", "properties": members, "required": [*members]}
     for name, union in model.unions.items():
@@ -207,18 +204,11 @@ def _default(f: Field, *, is_record: bool) -> str:
     return f" = {f.default!r}"
 
 
-def _to_dict(obj: ObjectType) -> list[str]:
-    pairs = [f'"{f.name}": {_encoded(f)}' for f in _attributes(obj) if not f.omissible]
+def _to_dict(obj: ObjectType) -> str:
+    pairs = [f'"{f.name}": {_encoded(f)}' for f in _attributes(obj)]
     if obj.is_open:
         pairs.insert(0, "**self.extra")
-    omissible = [f for f in obj.fields if f.omissible]
-    literal = "{" + ", ".join(pairs) + "}"
-    if not omissible:
-        return [f"return {literal}"]
-    lines = [f"out: dict[str, Any] = {literal}"]
-    for f in omissible:
-        lines += [f"if self.{f.name} is not None:", f'    out["{f.name}"] = {_encoded(f)}']
-    return [*lines, "return out"]
+    return "{" + ", ".join(pairs) + "}"
 
 
 def _encoded(f: Field) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 from codegen.baseline import DEFAULT, BaselineError, read_baseline
 from codegen.compare import Change, Effect, compare
 from codegen.document import SchemaError
-from codegen.earlier_vectors import read_cases, run_cases
+from codegen.earlier_vectors import run_cases
 from codegen.schema import SCHEMA_PATH, read_schema
+from codegen.vector_files import read_cases
 from unisights import SCHEMA_DIGEST
 
 

@@ -43,15 +43,12 @@ class Field:
 
     Attributes:
         default: what it decodes to when absent; None also where it has no default.
-        omissible: optional, with neither a default nor null among its valid values. It
-            decodes to None when absent, and is left out again when encoded.
     """
 
     name: str
     value: Value
     required: bool
     default: Any
-    omissible: bool
 
 
 @dataclass(frozen=True)
@@ -139,18 +136,15 @@ def _object(schema: Schema, name: str, definition: dict[str, Any]) -> ObjectType
             raise SchemaError(f"#/definitions/{name}/properties/{key}: unions only in arrays")
         if value.kind == "float" and value.nullable and value.clamp is not None:
             raise SchemaError(f"#/definitions/{name}/properties/{key}: null cannot be clamped")
-        has_default = "default" in value.wire
-        is_optional = key not in required
         default = value.wire.get("default")
         fields.append(
             Field(
                 name=key,
                 value=value,
-                required=not is_optional,
+                required=key in required,
                 default=float(default)
                 if value.kind == "float" and default is not None
                 else default,
-                omissible=is_optional and not has_default and not value.nullable,
             )
         )
     return ObjectType(name, tuple(fields), is_open)

@@ -4,7 +4,7 @@ Most classes are records (`unisights._schema.structs`): structs, whose annotatio
 constraints, so that msgspec decodes bytes directly into them. Where an annotation cannot say what
 the schema says, the class is a plain dataclass, and bytes are decoded indirectly: into a private
 struct of what is on the wire, the wire struct, and from there into the class. That is so for open
-objects, clamped numbers, boolean constants, and properties that may be absent but not null.
+objects, clamped numbers and boolean constants.
 """
 
 from collections.abc import Iterable
@@ -56,7 +56,7 @@ class WireStructs:
         hint = self._hint(f.value)
         if f.required:
             return f"{f.name}: {hint}"
-        if f.omissible or (f.value.kind == "object" and self.is_struct(f.value.name)):
+        if f.value.kind == "object" and self.is_struct(f.value.name):
             return f"{f.name}: {hint} | UnsetType = UNSET"
         if f.value.kind == "object":
             factory = "dict" if f.value.name in self._indirect else f"types.{f.value.name}"
@@ -203,8 +203,7 @@ def constraints(value: Value, *, is_clamped: bool = False) -> str:
 
 def _is_indirect(obj: ObjectType, *, is_lenient: bool) -> bool:
     return obj.is_open or any(
-        f.omissible
-        or (is_lenient and may_be_float(f.value))
+        (is_lenient and may_be_float(f.value))
         or (f.value.kind == "float" and f.value.clamp is not None)
         or (f.value.kind == "const" and isinstance(f.value.wire["const"], bool))
         or (f.value.item is not None and not _is_plain_item(f.value.item))

@@ -1,5 +1,5 @@
-// GENERATED from schema/unisights.schema.json, version 1.0.0, SHA-256
-// 76669b7a4ce7afea5b7186fa877e8d6cdc95be8b177cb93ace208a15d18606c0
+// GENERATED from schema/unisights.schema.json, version 2.0.0, SHA-256
+// ffbb04f1c530dacc6fd3ec6c72ac1bcc472d1c69e72606b24fdfa5036103a432
 // Do not edit:
 //   1. change the schema (or, for another shape of the types, schema/generate-types.mjs);
 //   2. run `make generate`;
@@ -15,7 +15,7 @@ export type UnisightsRequest = UnisightsPayload | EncryptedPayload | EncryptedEn
 /**
  * One event of the batch; its type tells which.
  */
-export type Event = PageViewEvent | ClickEvent | WebVitalEvent | CustomEvent | ErrorEvent;
+export type UnisightsEvent = PageViewEvent | ClickEvent | WebVitalEvent | CustomEvent | ErrorEvent;
 /**
  * When the event happened, by the visitor's clock. Unit: milliseconds since the Unix epoch. The plain form writes 1795366034371 and the encrypted one 1795366034371.0: decoders make it a whole number. Source: browser client (Date.now()).
  */
@@ -68,7 +68,7 @@ export interface UnisightsData {
   /**
    * The batch, oldest first. The browser never sends an empty one, other senders may. Source: browser client.
    */
-  events: Event[];
+  events: UnisightsEvent[];
 }
 /**
  * Campaign parameters. Values can hold U+0000 and U+FFFD. Other keys than these five may come and are kept.

@@ -32,7 +32,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{len(skipped)} tests were skipped: --fail-on-skip", red=True)
 
 
-SHARED = ("postgres", "redis", "kafka", "npm_face", "server", "browser", "answers", "found")
+SHARED = (
+    "postgres",
+    "redis",
+    "kafka",
+    "npm_face",
+    "server",
+    "browser",
+    "answers",
+    "found",
+    "changed_tree",
+)
 """Fixtures that take long to set up: the tests that use one run in one process."""
 
 

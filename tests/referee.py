@@ -48,7 +48,7 @@ def reference_name(schema: dict[str, Any]) -> str:
 
 MEMBERS = {
     DEFINITIONS[reference_name(branch)]["properties"]["type"]["const"]: reference_name(branch)
-    for branch in DEFINITIONS["Event"]["oneOf"]
+    for branch in DEFINITIONS["UnisightsEvent"]["oneOf"]
 }
 """The definition of each type of event."""
 

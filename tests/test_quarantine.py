@@ -57,13 +57,13 @@ def _bytes(events: list[Any], form: str = "plain") -> bytes:
 @st.composite
 def _mixed(draw: st.DrawFn) -> list[Any]:
     """A batch of events, some as the schema has them, some changed at random."""
-    sent = draw(st.lists(objects("Event"), max_size=6))
+    sent = draw(st.lists(objects("UnisightsEvent"), max_size=6))
     random = draw(st.randoms(use_true_random=False))
     return [mutate(random, event) if draw(st.booleans()) else event for event in sent]
 
 
 def _is_valid(event: Any) -> bool:
-    return not problems_by_referee("Event", without_infinity(event))
+    return not problems_by_referee("UnisightsEvent", without_infinity(event))
 
 
 @settings(max_examples=300, deadline=None)

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from unisights.types import ClickEvent as ClickEvent
     from unisights.types import CustomEvent as CustomEvent
     from unisights.types import ErrorEvent as ErrorEvent
-    from unisights.types import Event as Event
     from unisights.types import PageViewEvent as PageViewEvent
     from unisights.types import UnisightsData as UnisightsData
+    from unisights.types import UnisightsEvent as UnisightsEvent
     from unisights.types import UnisightsPayload as UnisightsPayload
     from unisights.types import WebVitalEvent as WebVitalEvent
     from unisights.validator import decode_unisights_payload as decode_unisights_payload
@@ -69,7 +69,7 @@ else:  # Type checkers would take any attribute to exist.
         "ClickEvent": "types",
         "CustomEvent": "types",
         "ErrorEvent": "types",
-        "Event": "types",
+        "UnisightsEvent": "types",
         "PageViewEvent": "types",
         "UnisightsData": "types",
         "UnisightsPayload": "types",

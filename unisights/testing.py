@@ -24,7 +24,7 @@ except ImportError as error:
     ) from error
 
 from unisights.schema import schema_text
-from unisights.types import Event, UnisightsData, UnisightsPayload
+from unisights.types import UnisightsData, UnisightsEvent, UnisightsPayload
 
 __all__ = ["events", "objects", "payloads"]
 
@@ -51,7 +51,7 @@ _UNKNOWN = (
 )
 """Values of properties that the schema does not name."""
 
-_EVENT_CLASSES = {event_class.type: event_class for event_class in get_args(Event)}
+_EVENT_CLASSES = {event_class.type: event_class for event_class in get_args(UnisightsEvent)}
 
 
 def payloads(*, max_events: int = 4) -> st.SearchStrategy[UnisightsPayload]:
@@ -65,13 +65,13 @@ def payloads(*, max_events: int = 4) -> st.SearchStrategy[UnisightsPayload]:
             data=UnisightsData.from_dict({**session, "events": batch})
         ),
         objects("UnisightsData"),
-        st.lists(objects("Event"), max_size=max_events),
+        st.lists(objects("UnisightsEvent"), max_size=max_events),
     )
 
 
-def events() -> st.SearchStrategy[Event]:
+def events() -> st.SearchStrategy[UnisightsEvent]:
     """Typed events of all types."""
-    return objects("Event").map(lambda obj: _EVENT_CLASSES[obj["type"]].from_dict(obj))
+    return objects("UnisightsEvent").map(lambda obj: _EVENT_CLASSES[obj["type"]].from_dict(obj))
 
 
 @cache

@@ -1,5 +1,5 @@
-# GENERATED from schema/unisights.schema.json, version 1.0.0, SHA-256
-# 76669b7a4ce7afea5b7186fa877e8d6cdc95be8b177cb93ace208a15d18606c0
+# GENERATED from schema/unisights.schema.json, version 2.0.0, SHA-256
+# ffbb04f1c530dacc6fd3ec6c72ac1bcc472d1c69e72606b24fdfa5036103a432
 # Do not edit:
 #   1. change the schema (or, for another shape of the code, codegen/);
 #   2. run `make generate`;
@@ -31,10 +31,10 @@ __all__ = [
     "EncryptedPayload",
     "ErrorEvent",
     "ErrorEventData",
-    "Event",
     "PageViewEvent",
     "PageViewEventData",
     "UnisightsData",
+    "UnisightsEvent",
     "UnisightsPayload",
     "UtmParams",
     "WebVitalEvent",
@@ -741,7 +741,7 @@ class ErrorEvent(Record, kw_only=True, tag_field="type", tag="error", gc=False):
         return cls(data=ErrorEventData._build(obj.get("data", {})))
 
 
-Event: TypeAlias = PageViewEvent | ClickEvent | WebVitalEvent | CustomEvent | ErrorEvent
+UnisightsEvent: TypeAlias = PageViewEvent | ClickEvent | WebVitalEvent | CustomEvent | ErrorEvent
 
 
 @dataclass(slots=True, kw_only=True)
@@ -802,7 +802,7 @@ class UnisightsData:
     time_on_page: Annotated[float, Meta(ge=0)] = 0.0
     """How long the page has been open. Unit: seconds, fractional. Source: browser client."""
 
-    events: list[Event]
+    events: list[UnisightsEvent]
     """The batch, oldest first. The browser never sends an empty one, other senders may. Source:
     browser client.
     """
@@ -844,7 +844,9 @@ class UnisightsData:
             device_info=DeviceInfo._build(obj.get("device_info", {})),
             scroll_depth=to_float(obj.get("scroll_depth", 0.0), 100),
             time_on_page=to_float(obj.get("time_on_page", 0.0)),
-            events=[_EVENT_BUILDERS[item["type"]](item) for item in obj.get("events", [])],
+            events=[
+                _UNISIGHTS_EVENT_BUILDERS[item["type"]](item) for item in obj.get("events", [])
+            ],
         )
 
 
@@ -924,7 +926,7 @@ class UnisightsPayload:
         return cls(data=UnisightsData._build(obj.get("data", {})))
 
 
-_EVENT_BUILDERS: dict[str, Callable[[Any], Event]] = {
+_UNISIGHTS_EVENT_BUILDERS: dict[str, Callable[[Any], UnisightsEvent]] = {
     "page_view": PageViewEvent._build,
     "click": ClickEvent._build,
     "web_vital": WebVitalEvent._build,

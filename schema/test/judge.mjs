@@ -12,7 +12,7 @@ ajv.addKeyword({ keyword: "x-decode", schemaType: "object" });
 export const isValid = ajv.compile(schema);
 const judgeOf = (definition) => ajv.getSchema(`${schema.$id}#/definitions/${definition}`);
 const memberOf = new Map(
-  schema.definitions.Event.oneOf.map(({ $ref }) => {
+  schema.definitions.UnisightsEvent.oneOf.map(({ $ref }) => {
     const name = $ref.split("/").at(-1);
     return [schema.definitions[name].properties.type.const, name];
   }),

@@ -74,6 +74,7 @@ def renamed(old: str, new: str) -> Edit:
         text = json.dumps(document["definitions"])
         text = text.replace(f'"#/definitions/{old}"', f'"#/definitions/{new}"')
         text = text.replace(f'"{old}": {{', f'"{new}": {{')
+        text = text.replace(f'"title": "{old}"', f'"title": "{new}"')
         document["definitions"] = json.loads(text)
 
     return edit
@@ -102,6 +103,7 @@ def found(old: dict[str, Any], new: dict[str, Any]) -> set[tuple[str, Effect]]:
 
 
 TEXT = {"description": "Added.", "type": "string"}
+NULLABLE = {**TEXT, "type": ["string", "null"]}
 NEW_EVENT = {
     "TapEvent": {
         "description": "A tap.",
@@ -111,6 +113,7 @@ NEW_EVENT = {
     }
 }
 
+UNION = "UnisightsEvent"
 DATA, CLICK, VITAL = "UnisightsData/properties", "ClickEventData", "WebVitalEventData/properties"
 DEVICE, UTM = "DeviceInfo/properties", "UtmParams/properties"
 FAULT = "ErrorEventData/properties"
@@ -119,19 +122,19 @@ ENUM = ["good", "needs-improvement", "poor"]
 TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
     # Properties.
     "new optional property": (
-        setting(f"{CLICK}/properties/button", TEXT),
-        {(f"{CLICK}/properties/button", ADDITION)},
+        setting(f"{CLICK}/properties/added", NULLABLE),
+        {(f"{CLICK}/properties/added", ADDITION)},
     ),
     "new optional property with default": (
-        setting(f"{CLICK}/properties/button", {**TEXT, "default": ""}),
-        {(f"{CLICK}/properties/button", ADDITION)},
+        setting(f"{CLICK}/properties/added", {**TEXT, "default": ""}),
+        {(f"{CLICK}/properties/added", ADDITION)},
     ),
     "new required property": (
         all_of(
-            setting(f"{CLICK}/properties/button", TEXT),
-            setting(f"{CLICK}/required", ["x", "y", "timestamp", "button"]),
+            setting(f"{CLICK}/properties/added", TEXT),
+            setting(f"{CLICK}/required", ["x", "y", "timestamp", "added"]),
         ),
-        {(f"{CLICK}/properties/button", SENDERS)},
+        {(f"{CLICK}/properties/added", SENDERS)},
     ),
     "property removed": (
         setting(f"{DATA}/time_on_page", GONE),
@@ -140,17 +143,13 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
     "property renamed": (
         all_of(
             setting(f"{DATA}/time_on_page", GONE),
-            setting(f"{DATA}/seconds", {**TEXT, "type": "number"}),
+            setting(f"{DATA}/seconds", {**TEXT, "type": "number", "default": 0}),
         ),
         {(f"{DATA}/time_on_page", RECEIVERS), (f"{DATA}/seconds", ADDITION)},
     ),
     "required in another order": (
         setting(f"{CLICK}/required", ["y", "x", "timestamp"]),
         set(),
-    ),
-    "required property optional": (
-        setting(f"{CLICK}/required", ["y", "timestamp"]),
-        {(f"{CLICK}/required", RECEIVERS)},
     ),
     "required property optional, with default": (
         all_of(
@@ -172,7 +171,7 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
         {("UtmParams/additionalProperties", RECEIVERS)},
     ),
     "unnamed properties described": (
-        setting("UtmParams/additionalProperties", {"type": "string"}),
+        setting("UtmParams/additionalProperties", TEXT),
         {("UtmParams/additionalProperties", WORDS)},
     ),
     "unnamed properties allowed in words": (
@@ -186,13 +185,17 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
     ),
     "null refused": (
         all_of(
-            setting(f"{DATA}/exit_page/type", "string"), setting(f"{DATA}/exit_page/default", GONE)
+            setting(f"{DATA}/exit_page/type", "string"), setting(f"{DATA}/exit_page/default", "")
         ),
-        {(f"{DATA}/exit_page/type", SENDERS), (f"{DATA}/exit_page/default", WORDS)},
+        {(f"{DATA}/exit_page/type", SENDERS), (f"{DATA}/exit_page/default", DECODING)},
     ),
     "nothing but null allowed": (
-        setting(f"{FAULT}/stack/type", "null"),
-        {(f"{FAULT}/stack/type", SENDERS), (f"{FAULT}/stack/type", RECEIVERS)},
+        all_of(setting(f"{FAULT}/stack/type", "null"), setting(f"{FAULT}/stack/examples", GONE)),
+        {
+            (f"{FAULT}/stack/type", SENDERS),
+            (f"{FAULT}/stack/type", RECEIVERS),
+            (f"{FAULT}/stack/examples", WORDS),
+        },
     ),
     "types in another order": (setting(f"{DATA}/exit_page/type", ["null", "string"]), set()),
     "one type in a list": (setting(f"{DATA}/asset_id/type", ["string"]), set()),
@@ -208,12 +211,23 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
         {(f"{VITAL}/entries/type", ADDITION), (f"{VITAL}/entries/x-decode", WORDS)},
     ),
     "number to integer": (
-        setting(f"{CLICK}/properties/x/type", "integer"),
-        {(f"{CLICK}/properties/x/type", SENDERS), (f"{CLICK}/properties/x/type", RECEIVERS)},
+        all_of(
+            setting(f"{CLICK}/properties/x/type", "integer"),
+            setting(f"{CLICK}/properties/x/examples", [100]),
+        ),
+        {
+            (f"{CLICK}/properties/x/type", SENDERS),
+            (f"{CLICK}/properties/x/type", RECEIVERS),
+            (f"{CLICK}/properties/x/examples", WORDS),
+        },
     ),
     "string to number": (
-        setting(f"{VITAL}/id/type", "number"),
-        {(f"{VITAL}/id/type", SENDERS), (f"{VITAL}/id/type", RECEIVERS)},
+        all_of(setting(f"{VITAL}/id/type", "number"), setting(f"{VITAL}/id/examples", [1])),
+        {
+            (f"{VITAL}/id/type", SENDERS),
+            (f"{VITAL}/id/type", RECEIVERS),
+            (f"{VITAL}/id/examples", WORDS),
+        },
     ),
     "string to array": (
         setting(f"{VITAL}/id", {"description": "x", "type": "array", "items": TEXT}),
@@ -226,7 +240,7 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
         {("UnisightsPayload/properties/encrypted", UNCLASSIFIED)},
     ),
     "object to string": (
-        setting(f"{DATA}/utm_params", TEXT),
+        setting(f"{DATA}/utm_params", {**TEXT, "default": ""}),
         {(f"{DATA}/utm_params", UNCLASSIFIED), (f"{DATA}/utm_params/default", DECODING)},
     ),
     # Bounds.
@@ -335,13 +349,19 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
         {(f"{DEVICE}/os/default", DECODING)},
     ),
     "default written otherwise": (setting(f"{DATA}/time_on_page/default", 0.0), set()),
-    "default removed": (
-        setting(f"{DEVICE}/os/default", GONE),
-        {(f"{DEVICE}/os/default", DECODING)},
-    ),
-    "object's default removed": (
-        setting(f"{DATA}/utm_params/default", GONE),
-        {(f"{DATA}/utm_params/default", DECODING)},
+    "default removed, null allowed": (
+        setting(
+            f"{DEVICE}/os",
+            {
+                **NULLABLE,
+                "description": DEFINITIONS["DeviceInfo"]["properties"]["os"]["description"],
+            },
+        ),
+        {
+            (f"{DEVICE}/os/default", DECODING),
+            (f"{DEVICE}/os/type", RECEIVERS),
+            (f"{DEVICE}/os/examples", WORDS),
+        },
     ),
     "default of null removed": (
         setting(f"{FAULT}/stack/default", GONE),
@@ -358,10 +378,10 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
     ),
     "another type of the same meaning": (
         all_of(
-            setting("Moment", {**DEFINITIONS["Timestamp"], "title": "Timestamp"}),
+            setting("Moment", {**DEFINITIONS["Timestamp"], "title": "Moment"}),
             setting(f"{CLICK}/properties/timestamp/$ref", "#/definitions/Moment"),
         ),
-        {("Moment", ADDITION)},
+        {("Moment", ADDITION), (f"{CLICK}/properties/timestamp/title", RECEIVERS)},
     ),
     "definitions in another order": (
         lambda document: document.update(
@@ -385,20 +405,34 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
     ),
     "definition renamed": (
         renamed("DeviceInfo", "Device"),
-        {("DeviceInfo", RECEIVERS), ("Device", ADDITION), (f"{DATA}/device_info", RECEIVERS)},
+        {
+            ("DeviceInfo", RECEIVERS),
+            ("Device", ADDITION),
+            ("Device/title", RECEIVERS),
+            (f"{DATA}/device_info", RECEIVERS),
+            (f"{DATA}/device_info/title", RECEIVERS),
+        },
     ),
     "definition renamed and narrowed": (
         all_of(renamed("DeviceInfo", "Device"), setting("Device/properties/os/maxLength", 9)),
         {
             ("DeviceInfo", RECEIVERS),
             ("Device", ADDITION),
+            ("Device/title", RECEIVERS),
             (f"{DATA}/device_info", RECEIVERS),
+            (f"{DATA}/device_info/title", RECEIVERS),
             ("Device/properties/os/maxLength", SENDERS),
         },
     ),
     "union renamed": (
-        renamed("Event", "Happening"),
-        {("Event", RECEIVERS), ("Happening", ADDITION), (f"{DATA}/events/items", RECEIVERS)},
+        renamed(UNION, "Happening"),
+        {
+            (UNION, RECEIVERS),
+            ("Happening", ADDITION),
+            ("Happening/title", RECEIVERS),
+            (f"{DATA}/events/items/title", RECEIVERS),
+            (f"{DATA}/events/items", RECEIVERS),
+        },
     ),
     "definition of another kind": (
         all_of(
@@ -424,30 +458,36 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
         all_of(
             setting("TapEvent", NEW_EVENT["TapEvent"]),
             setting(
-                "Event/oneOf", [*DEFINITIONS["Event"]["oneOf"], {"$ref": "#/definitions/TapEvent"}]
+                f"{UNION}/oneOf",
+                [*DEFINITIONS[UNION]["oneOf"], {"$ref": "#/definitions/TapEvent"}],
             ),
         ),
-        {("TapEvent", ADDITION), ("Event/oneOf", RECEIVERS)},
+        {("TapEvent", ADDITION), (f"{UNION}/oneOf", RECEIVERS)},
     ),
     "event type removed": (
-        setting("Event/oneOf", DEFINITIONS["Event"]["oneOf"][:-1]),
-        {("Event/oneOf", SENDERS)},
+        setting(f"{UNION}/oneOf", DEFINITIONS[UNION]["oneOf"][:-1]),
+        {(f"{UNION}/oneOf", SENDERS)},
     ),
     "event type's value changed": (
         setting("ClickEvent/properties/type/const", "tap"),
         {
-            ("Event/oneOf", SENDERS),
-            ("Event/oneOf", RECEIVERS),
+            (f"{UNION}/oneOf", SENDERS),
+            (f"{UNION}/oneOf", RECEIVERS),
             ("ClickEvent/properties/type/const", SENDERS),
             ("ClickEvent/properties/type/const", RECEIVERS),
         },
     ),
     "event's class renamed": (
         renamed("ClickEvent", "TapEvent"),
-        {("ClickEvent", RECEIVERS), ("TapEvent", ADDITION), ("Event/oneOf", RECEIVERS)},
+        {
+            ("ClickEvent", RECEIVERS),
+            ("TapEvent", ADDITION),
+            ("TapEvent/title", RECEIVERS),
+            (f"{UNION}/oneOf", RECEIVERS),
+        },
     ),
     "events in another order": (
-        setting("Event/oneOf", DEFINITIONS["Event"]["oneOf"][::-1]),
+        setting(f"{UNION}/oneOf", DEFINITIONS[UNION]["oneOf"][::-1]),
         set(),
     ),
     # Forms.
@@ -477,7 +517,10 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
         },
     ),
     "mark of a form not required": (
-        setting("EncryptedEnvelopePayload/required", ["envelope"]),
+        all_of(
+            setting("EncryptedEnvelopePayload/required", ["envelope"]),
+            setting("EncryptedEnvelopePayload/properties/encrypted/default", True),
+        ),
         {
             ("EncryptedEnvelopePayload/properties/encrypted", UNCLASSIFIED),
             ("EncryptedEnvelopePayload/required", RECEIVERS),
@@ -513,7 +556,7 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
         {(f"{CLICK}/properties/x/title", ADDITION)},
     ),
     "a definition's title": (
-        setting(f"{CLICK}/title", "Click"),
+        setting(f"{CLICK}/title", GONE),
         {(f"{CLICK}/title", RECEIVERS)},
     ),
     "the root's title": (at_root("title", "Beacon"), {("#/title", RECEIVERS)}),
@@ -707,7 +750,7 @@ def test_what_breaks_no_sender_refuses_nothing(data: st.DataObject, tmp_path: Pa
 
 def scalars_of(field: Field) -> set[str]:
     """What an attribute can be, where it is no object."""
-    nothing = {"None"} if field.value.nullable or field.omissible else set()
+    nothing = {"None"} if field.value.nullable else set()
     return {*field.value.wire.get("enum", [field.value.kind])} | nothing
 
 

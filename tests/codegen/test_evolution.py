@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from codegen.compare import Change, Effect
-from codegen.earlier_vectors import read_cases, run_cases
+from codegen.earlier_vectors import run_cases
 from codegen.evolution import objection
+from codegen.vector_files import read_cases
 from tests.support import ROOT, make_payload
 from unisights import SCHEMA_DIGEST, SCHEMA_VERSION
 
@@ -22,6 +23,11 @@ VECTORS = ROOT / "schema" / "vectors"
 SCHEMA_PATH = Path("schema", "unisights.schema.json")
 
 Edit = Callable[[dict[str, Any]], None]
+
+MAJOR, MINOR, PATCH = map(int, SCHEMA_VERSION.split("."))
+NEXT_MAJOR = f"{MAJOR + 1}.0.0"
+NEXT_MINOR = f"{MAJOR}.{MINOR + 1}.0"
+NEXT_PATCH = f"{MAJOR}.{MINOR}.{PATCH + 1}"
 
 
 def git(tree: Path, *arguments: str) -> str:
@@ -106,7 +112,7 @@ def nothing(document: dict[str, Any]) -> None:
 def test_a_breaking_change_needs_a_major_step(tree: Path) -> None:
     """A tighter bound fails with the version as it is or a minor step, and passes as a major."""
     place = "#/definitions/ClickEventData/properties/x/minimum"
-    for version, returncode in (("1.0.0", 1), ("1.9.0", 1), ("2.0.0", 0)):
+    for version, returncode in ((SCHEMA_VERSION, 1), (NEXT_MINOR, 1), (NEXT_MAJOR, 0)):
         edit_schema(tree, require_positive_x, version=version)
         checked = check_schema(tree, "HEAD")
         assert checked.returncode == returncode, checked.stderr
@@ -115,7 +121,7 @@ def test_a_breaking_change_needs_a_major_step(tree: Path) -> None:
             "breaks senders    vector numbers/x/-1.7976931348623157e308: was valid"
             in checked.stdout
         )
-        assert ("a major step: x-version 2.0.0" in checked.stderr) is bool(returncode)
+        assert (f"a major step: x-version {NEXT_MAJOR}" in checked.stderr) is bool(returncode)
         assert f"{SCHEMA_VERSION} at HEAD (" in checked.stdout
 
 
@@ -135,13 +141,13 @@ def test_what_was_committed_is_compared_too(tree: Path) -> None:
 
 def test_an_addition_needs_a_minor_step(tree: Path) -> None:
     """With a new optional property, old vectors decode to what they did and its default more."""
-    edit_schema(tree, add_button, version="1.0.1")
+    edit_schema(tree, add_button, version=NEXT_PATCH)
     checked = check_schema(tree, "HEAD")
     assert checked.returncode == 1
-    assert "a minor step: x-version 1.1.0, not 1.0.1" in checked.stderr
+    assert f"a minor step: x-version {NEXT_MINOR}, not {NEXT_PATCH}" in checked.stderr
     assert "addition          #/definitions/UnisightsData/properties/button" in checked.stdout
     assert "otherwise: 0 changes in" in checked.stdout
-    edit_schema(tree, nothing, version="1.1.0")
+    edit_schema(tree, nothing, version=NEXT_MINOR)
     assert check_schema(tree, "HEAD").returncode == 0
 
 
@@ -150,8 +156,8 @@ def test_words_need_a_patch(tree: Path) -> None:
     edit_schema(tree, reword)
     checked = check_schema(tree, "HEAD")
     assert checked.returncode == 1
-    assert "a patch step: x-version 1.0.1" in checked.stderr
-    edit_schema(tree, nothing, version="1.0.1")
+    assert f"a patch step: x-version {NEXT_PATCH}" in checked.stderr
+    edit_schema(tree, nothing, version=NEXT_PATCH)
     assert check_schema(tree, "HEAD").returncode == 0
 
 

@@ -66,7 +66,8 @@ def both(*edits: Edit) -> Edit:
 
 TEXT = {"type": "string"}
 DATA = ("definitions", "UnisightsData", "properties")
-EVENT = "#/definitions/Event/oneOf"
+UNION = ("definitions", "UnisightsEvent", "oneOf")
+EVENT = "#/definitions/UnisightsEvent/oneOf"
 UTM = "#/definitions/UtmParams"
 
 UNSUPPORTED = {
@@ -177,11 +178,71 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
     "$ within a pattern": (adding(type="string", pattern="^(?:a$|b)"), f"{AT}/pattern", "'$'"),
     "$ behind a backslash": (adding(type="string", pattern=r"^a\\$"), f"{AT}/pattern", "'$'"),
     "no pattern at all": (adding(type="string", pattern="("), f"{AT}/pattern", "draft-07"),
+    "pattern without an example": (
+        adding(type="string", pattern="^a", default="a"),
+        AT,
+        "needs an example",
+    ),
     # Defaults.
     "null as a default": (adding(type="string", default=None), AT, "default"),
     "default of another type": (adding(type="string", default=5), AT, "default"),
     "default out of bounds": (adding(type="integer", minimum=1, default=0), AT, "default"),
+    "example of another type": (
+        adding(type="string", default="", examples=["x", 5]),
+        f"{AT}/examples/1",
+        "not valid itself",
+    ),
+    "example of a definition out of bounds": (
+        setting("definitions", "Timestamp", "examples", to=[-1]),
+        "#/definitions/Timestamp/examples/0",
+        "not valid itself",
+    ),
     "default that is filled": (adding(type="array", items=TEXT, default=["a"]), AT, "default"),
+    # What would have no docstring, or no value.
+    "undescribed property": (
+        setting(*DATA, "added", to={**TEXT, "default": ""}),
+        AT,
+        "needs a description",
+    ),
+    "described with blanks": (
+        adding(type="string", default="", description=" "),
+        AT,
+        "description",
+    ),
+    "undescribed union": (
+        setting("definitions", "UnisightsEvent", "description", to=None),
+        "#/definitions/UnisightsEvent",
+        "needs a description",
+    ),
+    "undescribed additionalProperties": (
+        setting("definitions", "UtmParams", "additionalProperties", to=TEXT),
+        f"{UTM}/additionalProperties",
+        "needs a description",
+    ),
+    "undescribed constant": (
+        setting("definitions", "ClickEvent", "properties", "type", to={"const": "click"}),
+        "#/definitions/ClickEvent/properties/type",
+        "needs a description",
+    ),
+    "another title": (
+        setting("definitions", "ClickEvent", "title", to="Click"),
+        "#/definitions/ClickEvent/title",
+        "'ClickEvent'",
+    ),
+    "optional text without a default": (adding(**TEXT), AT, "allow null"),
+    "optional number without a default": (adding(type="number", minimum=0), AT, "allow null"),
+    "optional array without a default": (adding(type="array", items=TEXT), AT, "allow null"),
+    "optional object without a default": (
+        adding(**{"$ref": "#/definitions/DeviceInfo"}),
+        AT,
+        "allow null",
+    ),
+    "optional time without a default": (
+        adding(**{"$ref": "#/definitions/Timestamp"}),
+        AT,
+        "allow null",
+    ),
+    "optional constant without a default": (adding(const="x"), AT, "allow null"),
     # Objects.
     "inline object": (adding(type="object"), AT, "#/definitions"),
     "inline object in items": (
@@ -215,7 +276,13 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
         "default",
     ),
     "open object with extra": (
-        setting("definitions", "UtmParams", "properties", "extra", to={**TEXT, "default": ""}),
+        setting(
+            "definitions",
+            "UtmParams",
+            "properties",
+            "extra",
+            to={**TEXT, "description": "x", "default": ""},
+        ),
         f"{UTM}/properties/extra",
         "taken",
     ),
@@ -247,7 +314,7 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
         "alias",
     ),
     "union of one": (
-        setting("definitions", "Event", "oneOf", to=[{"$ref": "#/definitions/ClickEvent"}]),
+        setting(*UNION, to=[{"$ref": "#/definitions/ClickEvent"}]),
         EVENT,
         "two members",
     ),
@@ -256,7 +323,7 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
     "names that differ in case": (defining("DEVICEINFO"), "#/definitions/", ""),
     # Unions.
     "inline union": (adding(oneOf=[{"$ref": "#/definitions/ClickEvent"}]), AT, "#/definitions"),
-    "union outside an array": (adding(**{"$ref": "#/definitions/Event"}), AT, "array"),
+    "union outside an array": (adding(**{"$ref": "#/definitions/UnisightsEvent"}), AT, "array"),
     "member without a tag": (
         setting("definitions", "ClickEvent", "properties", "type", to=TEXT),
         EVENT,
@@ -277,7 +344,11 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
         EVENT,
         "'custom'",
     ),
-    "inline member": (setting("definitions", "Event", "oneOf", to=[{"type": "object"}]), EVENT, ""),
+    "inline member": (
+        setting(*UNION, to=[{"type": "object"}]),
+        EVENT,
+        "",
+    ),
     # References.
     "dangling reference": (
         adding(**{"$ref": "#/definitions/Nobody"}),
@@ -285,17 +356,17 @@ REFUSED: dict[str, tuple[Edit, str, str]] = {
         "'#/definitions/Nobody'",
     ),
     "reference into a definition": (
-        adding(**{"$ref": "#/definitions/Event/DeviceInfo"}),
+        adding(**{"$ref": "#/definitions/UnisightsEvent/DeviceInfo"}),
         f"{AT}/$ref",
         "DeviceInfo",
     ),
     "reference to another document": (
-        adding(**{"$ref": "https://example.com/s.json#/definitions/Event"}),
+        adding(**{"$ref": "https://example.com/s.json#/definitions/UnisightsEvent"}),
         f"{AT}/$ref",
         "",
     ),
     "dangling member": (
-        setting("definitions", "Event", "oneOf", to=[{"$ref": "#/definitions/Nobody"}]),
+        setting(*UNION, to=[{"$ref": "#/definitions/Nobody"}]),
         EVENT,
         "'#/definitions/Nobody'",
     ),

@@ -82,7 +82,7 @@ def test_spool_has_the_actions_shown() -> None:
 def test_events_have_the_classes_and_attributes_shown() -> None:
     """The table lists every type of event, its class, and the attributes of its data."""
     expected = []
-    for event in typing.get_args(types.Event):
+    for event in typing.get_args(types.UnisightsEvent):
         hints = typing.get_type_hints(event)
         (tag,) = typing.get_args(hints["type"])
         expected.append([tag, event.__name__, *(f.name for f in dataclasses.fields(hints["data"]))])

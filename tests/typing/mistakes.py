@@ -4,14 +4,14 @@
 
 import unisights
 from unisights import UnisightsOptions, UnisightsPayload
-from unisights.types import ClickEvent, ClickEventData, Event
+from unisights.types import ClickEvent, ClickEventData, UnisightsEvent
 
 
 def wrong_handler(payload: UnisightsPayload) -> None:
     """Takes too few arguments."""
 
 
-def use(payload: UnisightsPayload, event: Event) -> None:
+def use(payload: UnisightsPayload, event: UnisightsEvent) -> None:
     """Attributes and values that are not there."""
     payload.data.nothing  # WRONG
     event.data.x  # WRONG

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any, Literal, assert_never, assert_type
 
 import unisights
-from unisights import Event, UnisightsPayload
+from unisights import UnisightsEvent, UnisightsPayload
 from unisights.types import (
     ClickEvent,
     ClickEventData,
@@ -20,8 +20,16 @@ from unisights.types import (
     WebVitalEventData,
 )
 
+Shown = PageViewEvent | ClickEvent | WebVitalEvent | CustomEvent | ErrorEvent
+"""The types of events that are told apart here; the union may get more."""
 
-def by_type(event: Event) -> None:
+
+def all_are_events(event: Shown) -> UnisightsEvent:
+    """Each type is one of the union."""
+    return event
+
+
+def by_type(event: Shown) -> None:
     """Comparing the type narrows the event and its data."""
     if event.type == "page_view":
         assert_type(event, PageViewEvent)
@@ -42,7 +50,7 @@ def by_type(event: Event) -> None:
         assert_never(event)
 
 
-def by_match(event: Event) -> float:
+def by_match(event: Shown) -> float:
     """`match` on the classes is exhaustive, and takes the data apart."""
     match event:
         case PageViewEvent(data=data):
@@ -58,7 +66,7 @@ def by_match(event: Event) -> float:
 
 def attributes(payload: UnisightsPayload) -> None:
     """What the schema gives a default is never None."""
-    assert_type(payload.data.events, list[Event])
+    assert_type(payload.data.events, list[UnisightsEvent])
     assert_type(payload.data.device_info.browser, str)
     assert_type(payload.data.utm_params.utm_source, str)
     assert_type(payload.data.utm_params.extra, dict[str, str])

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import math
 import re
@@ -13,6 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from codegen.vector_layout import lay_out_file
 from tests.referee import (
     BEYOND_THE_SCHEMA,
     DEFINITIONS,
@@ -58,9 +60,8 @@ def each(vectors: list[Vector]) -> pytest.MarkDecorator:
 
 def test_every_file_is_found() -> None:
     """There is a file for every subject, and in each of them there are cases."""
-    assert {path.stem for path in FILES} == {
-        *("payload", "session", "utm_params", "device_info", "events"),
-        *("page_view", "click", "web_vital", "custom", "error"),
+    assert {path.stem for path in FILES} >= {
+        *("payload", "session", "utm_params", "device_info", "events", *MEMBERS),
         *("envelopes", "encryption", "numbers", "strings", "captures"),
     }
     assert {vector.file for vector in VECTORS} == set(FILES)
@@ -86,6 +87,13 @@ def test_errors_are_sorted() -> None:
     for vector in VECTORS:
         found = [(error["pointer"], error["rule"]) for error in vector.case["errors"]]
         assert found == sorted(set(found)), str(vector)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_files_are_laid_out_as_make_vectors_does(path: Path) -> None:
+    """Recording changes what has changed, and no other line."""
+    text = path.read_text(encoding="utf-8")
+    assert lay_out_file(json.loads(text)) == text
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -144,7 +152,7 @@ is by another. Files of their own cover them."""
 
 def objects_in(definition: str, obj: Any, pointer: str = "") -> Iterator[tuple[str, str, Any]]:
     """Every object of a body that the schema knows: its definition, its pointer, itself."""
-    if definition == "Event":
+    if definition == "UnisightsEvent":
         tag = obj.get("type") if isinstance(obj, dict) else None
         definition = MEMBERS.get(tag, "") if isinstance(tag, str) else ""
     if not definition or not isinstance(obj, dict):
@@ -385,16 +393,21 @@ def test_the_cipher_follows_its_formulas(vector: Vector) -> None:
 
 
 def test_encryption_makes_no_difference() -> None:
-    """There are sessions of every event type in both encrypted forms, which decode alike."""
-    sessions = {
-        str(vector): vector.case["decoded"]
-        for vector in ENCRYPTED
-        if str(vector).endswith(("/session", "/floats"))
-    }
-    assert len(sessions) == 4
-    first, *others = sessions.values()
-    assert {event["type"] for event in first["events"]} == set(MEMBERS)
-    assert all(other == first for other in others)
-    plain, _ = validated(validate_unisights_payload, {"data": first}, ENCRYPTED[0])
-    assert plain is not None
-    assert plain.data.to_dict() == first
+    """Each type of event is encrypted in both forms, with whole numbers and floats, all alike."""
+    sessions: dict[str, list[Any]] = {}
+    shown = set()
+    for vector in ENCRYPTED:
+        subject, _, numbers = str(vector).rpartition("/")
+        if numbers in {"session", "floats"}:
+            decoded = vector.case["decoded"]
+            sessions.setdefault(subject.rpartition("/")[0], []).append(decoded)
+            form = form_of(vector.parsed)
+            shown |= {(event["type"], form, numbers) for event in decoded["events"]}
+    forms = ("EncryptedPayload", "EncryptedEnvelopePayload")
+    assert shown == {*itertools.product(MEMBERS, forms, ("session", "floats"))}
+    for first, *others in sessions.values():
+        assert len(others) == 3
+        assert all(other == first for other in others)
+        plain, _ = validated(validate_unisights_payload, {"data": first}, ENCRYPTED[0])
+        assert plain is not None
+        assert plain.data.to_dict() == first

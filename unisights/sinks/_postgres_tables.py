@@ -7,7 +7,7 @@ from typing import Any, LiteralString
 from psycopg import sql
 
 from unisights.sinks._records import encode
-from unisights.types import Event, UnisightsPayload
+from unisights.types import UnisightsEvent, UnisightsPayload
 
 STORE_VERSION = 1
 """The version of the tables, kept in the table `store`."""
@@ -175,7 +175,7 @@ def _columns(rows: list[tuple[Any, ...]], width: int) -> Iterator[list[Any]]:
         yield [row[index] for row in rows]
 
 
-def _event_values(event: Event) -> tuple[str, str | None, int | None, str]:
+def _event_values(event: UnisightsEvent) -> tuple[str, str | None, int | None, str]:
     data = event.data
     return (
         event.type,

@@ -15,7 +15,7 @@ from unisights.sinks._records import encode
 from unisights.sinks._retry import Retry
 from unisights.sinks._urls import read_path
 from unisights.sinks._writer import Writer
-from unisights.types import Event, UnisightsPayload
+from unisights.types import UnisightsEvent, UnisightsPayload
 
 STORE_VERSION = 2
 """The version of the tables, kept in the file's `user_version`."""
@@ -218,7 +218,7 @@ def _make_tables(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {STORE_VERSION}")
 
 
-def _event_row(payload: UnisightsPayload, position: int, event: Event) -> tuple[Any, ...]:
+def _event_row(payload: UnisightsPayload, position: int, event: UnisightsEvent) -> tuple[Any, ...]:
     data = payload.data
     return (
         position,

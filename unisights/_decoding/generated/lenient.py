@@ -1,5 +1,5 @@
-# GENERATED from schema/unisights.schema.json, version 1.0.0, SHA-256
-# 76669b7a4ce7afea5b7186fa877e8d6cdc95be8b177cb93ace208a15d18606c0
+# GENERATED from schema/unisights.schema.json, version 2.0.0, SHA-256
+# ffbb04f1c530dacc6fd3ec6c72ac1bcc472d1c69e72606b24fdfa5036103a432
 # Do not edit:
 #   1. change the schema (or, for another shape of the code, codegen/);
 #   2. run `make generate`;
@@ -215,8 +215,8 @@ def _to_ErrorEventData(wire: _ErrorEventData) -> types.ErrorEventData:
     )
 
 
-def _to_Event_list(wires: list[Any]) -> list[types.Event]:
-    out: list[types.Event] = []
+def _to_UnisightsEvent_list(wires: list[Any]) -> list[types.UnisightsEvent]:
+    out: list[types.UnisightsEvent] = []
     append = out.append
     for wire in wires:
         kind = type(wire)
@@ -246,7 +246,7 @@ def _to_UnisightsData(wire: _UnisightsData) -> types.UnisightsData:
     )
     out.scroll_depth = min(wire.scroll_depth, 100.0)
     out.time_on_page = wire.time_on_page
-    out.events = _to_Event_list(wire.events)
+    out.events = _to_UnisightsEvent_list(wire.events)
     return out
 
 

@@ -1,5 +1,5 @@
-# GENERATED from schema/unisights.schema.json, version 1.0.0, SHA-256
-# 76669b7a4ce7afea5b7186fa877e8d6cdc95be8b177cb93ace208a15d18606c0
+# GENERATED from schema/unisights.schema.json, version 2.0.0, SHA-256
+# ffbb04f1c530dacc6fd3ec6c72ac1bcc472d1c69e72606b24fdfa5036103a432
 # Do not edit:
 #   1. change the schema (or, for another shape of the code, codegen/);
 #   2. run `make generate`;
@@ -801,7 +801,7 @@ VALIDATORS: dict[str, Callable[[Any, Path, Violations], None]] = {
 """The validator of each definition; it adds to the violations what is wrong with an object."""
 
 UNIONS: dict[str, dict[str, str]] = {
-    "Event": {
+    "UnisightsEvent": {
         "page_view": "PageViewEvent",
         "click": "ClickEvent",
         "web_vital": "WebVitalEvent",
@@ -812,7 +812,7 @@ UNIONS: dict[str, dict[str, str]] = {
 """For each union, the definition that each `type` stands for."""
 
 UNION_ARRAYS: dict[str, list[tuple[tuple[str, ...], str]]] = {
-    "UnisightsPayload": [(("data", "events"), "Event")],
-    "UnisightsData": [(("events",), "Event")],
+    "UnisightsPayload": [(("data", "events"), "UnisightsEvent")],
+    "UnisightsData": [(("events",), "UnisightsEvent")],
 }
 """For each definition, the paths of its arrays of unions, and which union."""
