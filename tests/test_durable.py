@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 
 from tests.endpoints import INFO, deliver, serve
+from tests.options import make_options
 from tests.processes import DEADLINE, PYTHON, read_until, wait_for
 from tests.spools import fill, query
 from tests.support import ROOT, SITE_ID, click, make_body, make_data, seal
-from unisights import ConfigurationError, UndeliveredError, UnisightsOptions
+from unisights import ConfigurationError, Inline, UndeliveredError
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._http.asgi import ASGIBody
@@ -96,12 +97,12 @@ def make(path: Path, handler: _Handler) -> Iterator[Make]:
         settings = {
             "handler": handler,
             "spool": path,
-            "retry_delay": 0.01,
-            "retry_max_delay": 0.05,
+            "pause": 0.01,
+            "max_pause": 0.05,
             "drain_timeout": 5.0,
             **options,
         }
-        endpoint = SyncEndpoint(UnisightsOptions(delivery="durable", **settings), "inline")
+        endpoint = SyncEndpoint(make_options(delivery="durable", **settings), Inline())
         made.append(endpoint)
         return endpoint
 
@@ -142,9 +143,9 @@ def test_what_fails_is_tried_again(make: Make, handler: _Handler, path: Path) ->
 def test_what_keeps_failing_becomes_a_dead_letter(
     make: Make, handler: _Handler, path: Path
 ) -> None:
-    """After max_attempts, with its reason; on_error gets it once, with the handler's exception."""
+    """After the last attempt, with its reason; on_error gets it once, with what was raised."""
     errors: list[Any] = []
-    endpoint = make(max_attempts=3, on_error=lambda payload, error: errors.append((payload, error)))
+    endpoint = make(attempts=3, on_error=lambda payload, error: errors.append((payload, error)))
     handler.failing = {"a"}
     _send(endpoint, "a")
     wait_for(lambda: errors, "the call of on_error")
@@ -188,7 +189,7 @@ def _fail(payload: Any, info: Any) -> None:
 
 def test_encrypted_payloads_are_resumed(make: Make, handler: _Handler) -> None:
     """What came encrypted is decrypted again, and says how it came and when."""
-    first = make(handler=_fail, retry_delay=0)
+    first = make(handler=_fail, pause=0)
     body = json.dumps(seal(json.dumps(make_data()).encode())).encode()
     payload = first.collector.decode(body)
     payload.received_at = 1234
@@ -532,7 +533,7 @@ def test_workers_outlive_what_on_error_raises(make: Make, path: Path) -> None:
     def end(_payload: Any, _error: Any) -> None:
         raise SystemExit(3)
 
-    endpoint = make(handler=_fail, on_error=end, max_attempts=1, max_concurrency=1)
+    endpoint = make(handler=_fail, on_error=end, attempts=1, max_concurrency=1)
     for _ in range(3):
         assert _send(endpoint) == 202
     wait_for(lambda: len(_dead(path)) == 3, "the dead letters")
@@ -554,7 +555,7 @@ def test_the_words_of_an_exception_stop_nothing(
             raise error
         handler.labels.append(payload.data.asset_id)
 
-    endpoint = make(handler=fail_once, max_attempts=2)
+    endpoint = make(handler=fail_once, attempts=2)
     assert _send(endpoint, "bad") == 202
     wait_for(lambda: len(_dead(path)) == 1, "the dead letter")
     ((_attempts, reason),) = _dead(path)
@@ -674,7 +675,7 @@ def test_what_was_not_committed_is_not_counted(
     make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither as stored nor as a commit."""
-    endpoint = make(handler=_fail, retry_delay=600)
+    endpoint = make(handler=_fail, pause=600)
     endpoint.delivery.open()
     writer = endpoint.delivery._runner.running.writer  # type: ignore[union-attr]
     reject = writer._store_rejections
@@ -695,7 +696,7 @@ def test_quarantined_indexes_keep_their_order(make: Make, path: Path) -> None:
     indexes = (1, 8, 9, 64, 100)
     events = [{} if index in indexes else click() for index in range(101)]
     got: list[Any] = []
-    first = make(handler=_fail, retry_delay=600, invalid_events="quarantine")
+    first = make(handler=_fail, pause=600, invalid_events="quarantine")
     assert serve(first, make_body(events=events)).status == 202
     first.delivery.close()
     query(path, "UPDATE waiting SET due = 0")
@@ -749,7 +750,7 @@ def test_a_log_that_raises_stops_nothing(make: Make, handler: _Handler, path: Pa
     handler.failing = {*labels}
     log.addFilter(refuse)
     try:
-        endpoint = make(max_concurrency=2, max_attempts=3)
+        endpoint = make(max_concurrency=2, attempts=3)
         for label in labels:
             _send(endpoint, label)
         wait_for(lambda: len(_dead(path)) == 5, "the dead letters")
@@ -801,7 +802,7 @@ import sys, threading
 from flask import Flask
 from tests.adapters.drivers import Call, call_wsgi
 from tests.support import make_body
-from unisights import UnisightsOptions
+from unisights import Durable, Retry, UnisightsOptions
 from unisights.flask import unisights_flask
 
 calls, stuck = threading.Semaphore(0), threading.Event()
@@ -837,7 +838,8 @@ handler = {
 }[kind]
 app = Flask("app")
 app.register_blueprint(unisights_flask(UnisightsOptions(
-    handler=handler, delivery="durable", spool=spool, drain_timeout=0.2, max_attempts=1,
+    handler=handler,
+    delivery=Durable(spool, drain_timeout=0.2, retry=Retry(attempts=1)),
     on_error=hang,
 )))
 call_wsgi(app, Call(headers={"content-type": "application/json"}, chunks=(make_body(),)))
@@ -859,7 +861,7 @@ def test_logs_hold_no_content(
 ) -> None:
     """Neither storing nor failing logs what payloads hold."""
     caplog.set_level(logging.DEBUG, logger="unisights")
-    endpoint = make(handler=_fail, max_attempts=2)
+    endpoint = make(handler=_fail, attempts=2)
     _send(endpoint, "tell-tale")
     wait_for(lambda: "a dead letter" in caplog.text, "the dead letter")
     assert "tell-tale" not in caplog.text
@@ -961,13 +963,13 @@ SENDING = """\\
 import sys
 from tests.endpoints import serve
 from tests.support import make_body
-from unisights import UnisightsOptions
+from unisights import Durable, Inline, UnisightsOptions
 from unisights._endpoint.synchronous import SyncEndpoint
 
 options = UnisightsOptions(
-    delivery="durable", spool=sys.argv[1], duplicate_window=60, handler=lambda *_: None
+    delivery=Durable(sys.argv[1]), duplicate_window=60, handler=lambda *_: None
 )
-endpoint = SyncEndpoint(options, "inline")
+endpoint = SyncEndpoint(options, Inline())
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(50):
@@ -1011,7 +1013,7 @@ def test_processes_know_each_others_bodies(tmp_path: Path) -> None:
 def test_repair_copes_with_what_was_seen(make: Make, handler: _Handler, path: Path) -> None:
     """A repaired spool has its payloads, and remembers none: a duplicate may pass."""
     handler.failing.add("a")
-    endpoint = make(duplicate_window=60, retry_delay=600, retry_max_delay=600)
+    endpoint = make(duplicate_window=60, pause=600, max_pause=600)
     _send(endpoint, "a")
     endpoint.delivery.close()
     query(path, "DELETE FROM state")
@@ -1050,7 +1052,7 @@ def test_records_have_codes_and_values(
     """Failures are told with attempts and delays as attributes, for formatters."""
     caplog.set_level(logging.DEBUG, logger="unisights")
     handler.failing.add("a")
-    _send(make(max_attempts=2), "a")
+    _send(make(attempts=2), "a")
     wait_for(lambda: "dead_letter" in _events(caplog), "the dead letter")
     told = {record.event: vars(record) for record in caplog.records if record.name == "unisights"}
     assert told["handler_failed"]["attempt"] == 1
@@ -1070,7 +1072,7 @@ def test_records_of_what_was_rejected_take_no_payloads_with_them(
     make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """If there is no room for them, payloads of the same transaction are stored all the same."""
-    endpoint = make(handler=_fail, retry_delay=600, invalid_events="quarantine")
+    endpoint = make(handler=_fail, pause=600, invalid_events="quarantine")
     endpoint.delivery.open()
     writer = endpoint.delivery._runner.running.writer  # type: ignore[union-attr]
 
@@ -1108,9 +1110,7 @@ def _once_both(
 
 def test_rejected_records_are_bounded_and_counted(make: Make, path: Path) -> None:
     """Beyond rejected_bytes the oldest go; what is there, and what was quarantined, is counted."""
-    endpoint = make(
-        handler=_fail, retry_delay=600, invalid_events="quarantine", rejected_bytes=1500
-    )
+    endpoint = make(handler=_fail, pause=600, invalid_events="quarantine", rejected_bytes=1500)
     bodies = [b"%02d{" % number for number in range(20)]
     assert [serve(endpoint, body).status for body in bodies] == [400] * 20
     mixed = make_body(events=[click(), {}, {}])
@@ -1137,7 +1137,7 @@ def test_on_reject_runs_where_the_handler_runs(make: Make) -> None:
         loops.append(asyncio.get_running_loop())
 
     options = make(handler=handle, on_reject=note, invalid_events="quarantine").collector.options
-    endpoint = AsyncEndpoint(options, "inline")
+    endpoint = AsyncEndpoint(options, Inline())
 
     async def send() -> int:
         message = {"type": "http.request", "body": make_body(events=[{}])}

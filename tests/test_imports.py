@@ -40,6 +40,7 @@ def test_whatever_is_named_is_there() -> None:
     finished = _run(
         "import unisights\n"
         "named = {name: getattr(unisights, name) for name in unisights.__all__}\n"
+        "assert named.keys() >= {*unisights.types.__all__}\n"
         "print(named.keys() <= set(dir(unisights)), unisights.types.ClickEvent.__name__)\n"
         "print(named['ClickEvent'] is unisights.types.ClickEvent)\n"
         "try:\n"
@@ -69,6 +70,8 @@ def test_type_checkers_see_the_same_names(package: str) -> None:
         if isinstance(node, ast.ImportFrom) and node.module != package
         for name in node.names
     }
+    if package == "unisights":
+        assert seen.pop("*") == "types"  # all of them, whatever the schema has
     finished = _run(f"import {package} as package; print(package._MODULES)")
     assert ast.literal_eval(finished.stdout) == seen, finished.stderr
 
@@ -144,6 +147,7 @@ LAYERS = [
     {"validator", "testing"},
     {"_decoding"},
     {"config"},
+    {"delivery"},
     {"stats"},
     {"rejection"},
     {"request"},
@@ -151,6 +155,8 @@ LAYERS = [
     {"types"},
     {"_schema"},
     {"encryption"},
+    {"retry"},
+    {"_checks"},
     {"errors"},
     {"_runtime"},
 ]

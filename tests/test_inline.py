@@ -10,7 +10,7 @@ import pytest
 from tests.endpoints import INFO
 from tests.processes import wait_for
 from tests.support import make_body
-from unisights import UnisightsOptions
+from unisights import Inline, UnisightsOptions
 from unisights._delivery.inline import InlineDelivery
 from unisights._delivery.outcome import HANDLED, Outcome
 from unisights._endpoint.synchronous import SyncEndpoint
@@ -32,7 +32,7 @@ both = pytest.mark.parametrize("deliver", [_deliver_sync, _deliver_async])
 
 
 def _endpoint(**options: Any) -> SyncEndpoint:
-    endpoint = SyncEndpoint(UnisightsOptions(delivery="inline", **options), "inline")
+    endpoint = SyncEndpoint(UnisightsOptions(**options), Inline())
     assert isinstance(endpoint.delivery, InlineDelivery)
     return endpoint
 

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from tests.endpoints import serve
+from tests.options import make_options
 from tests.processes import wait_for
 from tests.spools import close_spool
 from tests.support import click, make_body, make_data, seal
-from unisights import RequestInfo, UnisightsOptions
+from unisights import Inline, RequestInfo, UnisightsOptions
 from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._runtime.log import ThrottledLog
-from unisights.config import DeliveryMode
 
 INFO = RequestInfo(method="POST", path="/events", headers={"content-type": "application/json"})
 
@@ -66,7 +66,7 @@ def _body(label: str) -> bytes:
 
 
 def _endpoint(**options: Any) -> SyncEndpoint:
-    return SyncEndpoint(UnisightsOptions(**options), "inline")
+    return SyncEndpoint(UnisightsOptions(**options), Inline())
 
 
 def _send(endpoint: SyncEndpoint, body: bytes) -> int:
@@ -100,24 +100,27 @@ def test_refusals_are_not_quoted(told: Callable[[], str], body: bytes) -> None:
 
 @pytest.mark.parametrize("mode", ["inline", "background", "durable"])
 def test_no_path_quotes_a_payload(
-    mode: DeliveryMode, tmp_path: Path, handler: _Handler, told: Callable[[], str]
+    mode: str, tmp_path: Path, handler: _Handler, told: Callable[[], str]
 ) -> None:
     """Handled, failed, a duplicate, dead, evicted, without room, drained, undelivered: nothing."""
     spool = tmp_path / "spool.sqlite3"
-    options = UnisightsOptions(
-        handler=handler,
-        delivery=mode,
-        duplicate_window=60,
-        on_error=_raise,
-        queue_size=3,
-        drain_timeout=0.05,
-        max_attempts=2,
-        retry_delay=0.01,
-        dead_letter_bytes=1,
-        spool=spool if mode == "durable" else None,
-        spool_bytes=2000,
+    bounds: dict[str, dict[str, Any]] = {
+        "inline": {},
+        "background": {"queue_size": 3, "drain_timeout": 0.05},
+        "durable": {
+            "spool": spool,
+            "queue_size": 3,
+            "drain_timeout": 0.05,
+            "attempts": 2,
+            "pause": 0.01,
+            "dead_letter_bytes": 1,
+            "spool_bytes": 2000,
+        },
+    }
+    options = make_options(
+        handler=handler, delivery=mode, duplicate_window=60, on_error=_raise, **bounds[mode]
     )
-    endpoint = SyncEndpoint(options, "inline")
+    endpoint = SyncEndpoint(options, Inline())
     for label in ("fine", "fine", "broken", "broken"):
         _send(endpoint, _body(label))
     wait_for(lambda: endpoint.collector.stats().failed > 0, "the failure")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from unisights import ConfigurationError, UnisightsOptions
+from unisights import Background, ConfigurationError, Durable, Inline, Retry, UnisightsOptions
 
 
 @pytest.mark.parametrize(
@@ -48,34 +48,17 @@ from unisights import ConfigurationError, UnisightsOptions
         ("on_reject", "log"),
         ("on_reject", lambda: None),
         ("on_reject", lambda payload, error: None),
-        ("rejected_bytes", 0),
         ("delivery", "durable"),
         ("delivery", True),
+        ("delivery", "Inline"),
+        ("delivery", Durable),
+        ("delivery", 5),
         ("on_error", "log"),
         ("on_error", lambda payload: None),
-        ("queue_size", 0),
-        ("queue_bytes", "1"),
-        ("max_concurrency", -1),
-        ("drain_timeout", -1),
-        ("drain_timeout", float("inf")),
-        ("drain_timeout", float("nan")),
-        ("drain_timeout", None),
         ("duplicate_window", -1),
         ("duplicate_window", True),
         ("duplicate_window", None),
         ("duplicate_window", 24 * 60 * 60 + 1),
-        ("spool", ""),
-        ("spool", 5),
-        ("spool", "events.spool"),
-        ("durability", "fsync"),
-        ("durability", None),
-        ("spool_bytes", 0),
-        ("ordered", 1),
-        ("retry_delay", -1),
-        ("retry_max_delay", float("inf")),
-        ("max_attempts", 0),
-        ("max_age", "1 d"),
-        ("dead_letter_bytes", -1),
         ("server_secret", ""),
         ("server_secret", 5),
     ],
@@ -105,19 +88,83 @@ def test_a_right_value_is_taken(name: str, value: Any) -> None:
     assert getattr(UnisightsOptions(**{name: value}), name) == value
 
 
+_BOUNDS: list[tuple[str, Any]] = [
+    ("queue_size", 0),
+    ("queue_bytes", "1"),
+    ("max_concurrency", -1),
+    ("drain_timeout", -1),
+    ("drain_timeout", float("inf")),
+    ("drain_timeout", float("nan")),
+    ("drain_timeout", None),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), _BOUNDS)
+def test_a_wrong_bound_of_background_delivery_is_refused(name: str, value: Any) -> None:
+    """The error comes at construction; it names the delivery and its option."""
+    with pytest.raises(ConfigurationError, match=f"Background: {name}"):
+        Background(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *_BOUNDS,
+        ("spool", ""),
+        ("spool", 5),
+        ("spool", b"events.spool"),
+        ("durability", "fsync"),
+        ("durability", None),
+        ("spool_bytes", 0),
+        ("ordered", 1),
+        ("retry", 5),
+        ("max_age", "1 d"),
+        ("dead_letter_bytes", -1),
+        ("rejected_bytes", 0),
+    ],
+)
+def test_a_wrong_value_of_durable_delivery_is_refused(name: str, value: Any) -> None:
+    """Likewise."""
+    with pytest.raises(ConfigurationError, match=f"Durable: {name}"):
+        Durable(**{"spool": "events.spool", name: value})
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (Inline, {"queue_size": 5}),
+        (Background, {"ordered": True}),
+        (Background, {"retry": Retry(attempts=2)}),
+        (Durable, {"spool": "events.spool", "linger": 1}),
+        (UnisightsOptions, {"queue_size": 5}),
+        (UnisightsOptions, {"spool": "events.spool"}),
+    ],
+)
+def test_an_option_of_another_delivery_is_refused(kind: Any, arguments: dict[str, Any]) -> None:
+    """What means nothing in a delivery cannot be given to it; the error names it."""
+    with pytest.raises(TypeError, match=list(arguments)[-1]):
+        kind(**arguments)
+
+
 @pytest.mark.parametrize("spool", ["events.spool", Path("events.spool")])
-def test_durable_delivery_needs_a_spool(spool: Any) -> None:
-    """Durable delivery without `spool` is refused; the path may be a str or a Path."""
-    with pytest.raises(ConfigurationError, match="needs spool"):
-        UnisightsOptions(delivery="durable")
-    assert UnisightsOptions(delivery="durable", spool=spool).spool == spool
+def test_the_spool_is_a_path(spool: Any) -> None:
+    """It may be a str or a Path; it is the one argument that may be given by position."""
+    durable = Durable(spool)
+    assert durable == Durable(spool=spool)
+    assert UnisightsOptions(delivery=durable).delivery is durable
+
+
+def test_a_name_is_not_enough_for_durable_delivery() -> None:
+    """`delivery="durable"` is refused, and the message says what to write instead."""
+    with pytest.raises(ConfigurationError, match=r'delivery=Durable\("events.spool"\)'):
+        UnisightsOptions(delivery="durable")  # type: ignore[arg-type]
 
 
 def test_durable_delivery_needs_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a system without `fcntl`, such as Windows, the options are refused with a clear error."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match="locks that this system does not have"):
-        UnisightsOptions(delivery="durable", spool="events.spool")
+    with pytest.raises(ConfigurationError, match="this system has no locks for files"):
+        Durable("events.spool")
 
 
 def test_the_defaults() -> None:

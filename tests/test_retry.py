@@ -1,32 +1,32 @@
-"""What follows from a failed attempt, by itself."""
+"""Retry: the pauses between attempts, and which values are refused."""
+
+from typing import Any
 
 import pytest
 
-from unisights import UnisightsOptions
-from unisights._delivery.retry import RetryPolicy
+from unisights import ConfigurationError, Retry
 
 
-@pytest.fixture(autouse=True)
-def longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each wait is the longest that may be drawn."""
+def test_pauses_double_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound begins with `pause` and grows to `max_pause`."""
     monkeypatch.setattr("random.uniform", lambda _least, most: most)
+    retry = Retry(attempts=50, pause=1.0, max_pause=6.0)
+    assert [retry.pause_after(attempt) for attempt in (1, 2, 3, 4, 40)] == [1, 2, 4, 6, 6]
 
 
-def test_waits_double_up_to_the_longest() -> None:
-    """The bound begins with `retry_delay` and grows to `retry_max_delay`."""
-    policy = RetryPolicy(UnisightsOptions(retry_delay=1.0, retry_max_delay=6.0))
-    assert [policy.delay_after(attempt) for attempt in (1, 2, 3, 4, 40)] == [1, 2, 4, 6, 6]
-
-
-def test_the_last_attempt_is_followed_by_none() -> None:
-    """With `max_attempts` failures, a payload becomes a dead letter."""
-    policy = RetryPolicy(UnisightsOptions(max_attempts=3))
-    assert policy.delay_after(2) is not None
-    assert policy.delay_after(3) is None
-    assert policy.delay_after(4) is None
-
-
-def test_what_is_too_old_is_not_attempted() -> None:
-    """Beyond `max_age`, not at it."""
-    policy = RetryPolicy(UnisightsOptions(max_age=10))
-    assert [policy.is_too_old(age) for age in (9.9, 10.0, 10.1)] == [False, False, True]
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("attempts", 0),
+        ("attempts", 1.5),
+        ("attempts", True),
+        ("pause", -1),
+        ("pause", "1 s"),
+        ("max_pause", float("inf")),
+        ("max_pause", None),
+    ],
+)
+def test_a_wrong_value_is_refused(name: str, value: Any) -> None:
+    """The error comes at construction and names the value."""
+    with pytest.raises(ConfigurationError, match=f"Retry: {name}"):
+        Retry(**{"attempts": 2, name: value})

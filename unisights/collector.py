@@ -22,6 +22,7 @@ from unisights._http.responses import HTTPResponse, Responses
 from unisights._runtime.log import ThrottledLog, log
 from unisights._schema.checks import MAX_LISTED, Checks
 from unisights.config import UnisightsOptions
+from unisights.delivery import Durable
 from unisights.errors import InvalidJSONError, Problem, ValidationError
 from unisights.rejection import Rejection, classify
 from unisights.request import RequestInfo
@@ -89,7 +90,9 @@ class Collector:
         self.log = ThrottledLog()
         self._read_gauges = read_gauges
         self._selection = _make_selection() if options.invalid_events == "quarantine" else None
-        self._keeps_rejections = options.on_reject is not None or options.delivery == "durable"
+        self._keeps_rejections = options.on_reject is not None or isinstance(
+            options.delivery, Durable
+        )
         self._checks = Checks(
             values=options.validate_schema,
             required=options.validate_required_fields,

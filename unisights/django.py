@@ -17,6 +17,7 @@ from unisights._http.responses import HTTPResponse
 from unisights._http.wsgi import read_body, read_info
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
+from unisights.delivery import Inline
 from unisights.request import RequestInfo
 
 Returned_co = TypeVar("Returned_co", covariant=True)
@@ -39,13 +40,13 @@ def unisights_django(options: UnisightsOptions | None = None) -> UnisightsView[H
     """Make a sync view that serves the endpoint.
 
     It is exempt from CSRF protection, as beacons have no token. The handler's second argument is
-    Django's request, whose `body` can be read; with `delivery="background"` or `"durable"`, it is
-    the `RequestInfo`.
+    Django's request, whose `body` can be read; unless delivery is inline, it is the
+    `RequestInfo`.
 
     Args:
         options: the endpoint's options; None for the defaults. `path` is not used.
     """
-    endpoint = SyncEndpoint(options or UnisightsOptions(), "inline")
+    endpoint = SyncEndpoint(options or UnisightsOptions(), Inline())
 
     def collect(request: HttpRequest) -> HttpResponse:
         if isinstance(request, ASGIRequest):
@@ -67,7 +68,7 @@ def unisights_django_async(
     Args:
         options: the endpoint's options; None for the defaults. `path` is not used.
     """
-    endpoint = AsyncEndpoint(options or UnisightsOptions(), "inline")
+    endpoint = AsyncEndpoint(options or UnisightsOptions(), Inline())
 
     async def collect(request: HttpRequest) -> HttpResponse:
         info = read_info(request.META, request.path)

@@ -14,6 +14,7 @@ from unisights._http.responses import HTTPResponse
 from unisights._http.wsgi import read_body, read_info
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
+from unisights.delivery import Background
 from unisights.request import RequestInfo
 
 _METHODS = ["POST", "OPTIONS", "GET", "HEAD", "PUT", "PATCH", "DELETE"]
@@ -40,7 +41,7 @@ def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBluepri
         options: the endpoint's options; None for the defaults.
     """
     options = options or UnisightsOptions()
-    endpoint = SyncEndpoint(options, "background")
+    endpoint = SyncEndpoint(options, Background())
     name = re.sub(r"\W+", "_", f"unisights{options.path}")
     blueprint = UnisightsBlueprint(name, __name__)
     blueprint.collector = endpoint.collector

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from fastapi import FastAPI
 
-from unisights import UnisightsOptions
+from unisights import Durable, UnisightsOptions
 from unisights.fastapi import unisights_fastapi
 
 
@@ -27,9 +27,7 @@ def make_power() -> FastAPI:
 
 def _durable(durability: Literal["process", "power"]) -> FastAPI:
     spool = Path(os.environ["BENCHMARK_DIRECTORY"], "benchmark.spool")
-    return _app(
-        UnisightsOptions(handler=_handle, delivery="durable", spool=spool, durability=durability)
-    )
+    return _app(UnisightsOptions(handler=_handle, delivery=Durable(spool, durability=durability)))
 
 
 def _app(options: UnisightsOptions) -> FastAPI:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.drivers import Answer, Call, call_asgi, call_wsgi
+from tests.options import make_options
 from unisights import UnisightsOptions
 from unisights.collector import Collector
 
@@ -187,5 +188,5 @@ def make_client(adapter: Adapter, **options: Any) -> Client:
     for package in adapter.needs:
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
-    app, collector = adapter.make_app(UnisightsOptions(**{"delivery": "inline", **options}))
+    app, collector = adapter.make_app(make_options(**{"delivery": "inline", **options}))
     return Client(adapter, app, collector)

@@ -12,7 +12,7 @@ from tests.adapters.drivers import Call, acall_asgi, call_asgi
 from tests.processes import wait_for
 from tests.spools import fill, query
 from tests.support import make_body
-from unisights import RequestInfo, UnisightsOptions
+from unisights import Durable, RequestInfo, UnisightsOptions
 from unisights.asgi import UnisightsASGI, unisights_asgi
 
 JSON = {"content-type": "application/json"}
@@ -250,9 +250,7 @@ def test_a_spool_is_taken_up_when_the_server_starts(tmp_path: Path) -> None:
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    options = UnisightsOptions(
-        delivery="durable", spool=path, handler=lambda *_: order.append("delivered")
-    )
+    options = UnisightsOptions(delivery=Durable(path), handler=lambda *_: order.append("delivered"))
     answers = _lifespan(unisights_asgi(options, inner), "lifespan.startup", "lifespan.shutdown")
     assert answers == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert order == ["started", "delivered", "delivered", "delivered"]
@@ -262,7 +260,7 @@ def test_a_spool_is_taken_up_when_the_server_starts(tmp_path: Path) -> None:
 def test_a_spool_that_cannot_be_used_ends_the_start(tmp_path: Path) -> None:
     """The server is told why, rather than starting to refuse every payload."""
     path = tmp_path / "spool.sqlite3"
-    app = unisights_asgi(UnisightsOptions(delivery="durable", spool=path))
+    app = unisights_asgi(UnisightsOptions(delivery=Durable(path)))
     fill(path, 0)
     query(path, "PRAGMA user_version = 99")
     answers: list[Any] = []

@@ -47,7 +47,7 @@ def connect_each(
 ) -> Iterator[Callable[..., Any]]:
     """Makes a client of the adapter under test, in each delivery."""
     spool = tmp_path / "spool.sqlite3"
-    more = {"spool": spool, "retry_delay": 0.01} if request.param == "durable" else {}
+    more = {"spool": spool, "pause": 0.01} if request.param == "durable" else {}
 
     def connect_with(**options: Any) -> Any:
         return connect(delivery=request.param, handler=handler, **more, **options)

@@ -39,7 +39,7 @@ def connect_durable(connect: Callable[..., Any], path: Path) -> Callable[..., An
     """Makes a client of the adapter under test that delivers from the spool."""
 
     def connect_with(**options: Any) -> Any:
-        quick = {"retry_delay": 0.01, "retry_max_delay": 0.05}
+        quick = {"pause": 0.01, "max_pause": 0.05}
         return connect(delivery="durable", spool=path, **{**quick, **options})
 
     return connect_with
@@ -47,7 +47,7 @@ def connect_durable(connect: Callable[..., Any], path: Path) -> Callable[..., An
 
 def test_it_is_stored_before_the_answer(connect_durable: Any, path: Path) -> None:
     """At 202, the file holds the body as received, for as long as the handler fails."""
-    client = connect_durable(handler=_Failing(), retry_delay=600)
+    client = connect_durable(handler=_Failing(), pause=600)
     answer = client.post(make_body())
     assert answer.status == 202
     assert answer.json() == {"status": "queued", "session_id": SESSION_ID}
@@ -71,7 +71,7 @@ def test_it_is_delivered_in_the_end(connect_durable: Any, path: Path) -> None:
 def test_the_next_process_resumes(connect_durable: Any, path: Path) -> None:
     """What is left at the end, plain or encrypted, is what the next one's first request starts."""
     sealed = json.dumps(seal(json.dumps(make_data()).encode())).encode()
-    client = connect_durable(handler=_Failing(), retry_delay=0)
+    client = connect_durable(handler=_Failing(), pause=0)
     assert [client.post(body).status for body in (make_body(), sealed)] == [202, 202]
     close_spool(path)
     received = query(path, "SELECT content_id, raw, received_at FROM payloads")
@@ -96,7 +96,7 @@ def test_the_next_process_resumes(connect_durable: Any, path: Path) -> None:
 
 def test_a_full_spool_is_503(connect_durable: Any, path: Path) -> None:
     """With Retry-After and the origin's headers, as for any answer."""
-    client = connect_durable(handler=_Failing(), spool_bytes=1, retry_delay=600)
+    client = connect_durable(handler=_Failing(), spool_bytes=1, pause=600)
     assert client.post(make_body()).status == 202
     refused = client.post(make_body(), origin="https://page.example")
     assert refused.status == 503
@@ -118,7 +118,7 @@ def test_what_keeps_failing_goes_to_on_error(connect_durable: Any, path: Path) -
     """Once it is a dead letter; it is kept in the file."""
     failed: list[Any] = []
     client = connect_durable(
-        handler=_Failing(), max_attempts=2, on_error=lambda *given: failed.append(given)
+        handler=_Failing(), attempts=2, on_error=lambda *given: failed.append(given)
     )
     client.post(make_body())
     wait_for(lambda: failed, "the call of on_error")
@@ -138,7 +138,7 @@ def test_what_is_rejected_is_in_the_file(
     """Before the answer, beside what waits; on_reject gets it too."""
     seen: list[Any] = []
     client = connect_durable(
-        handler=_Failing(), retry_delay=600, on_reject=seen.append, invalid_events=invalid_events
+        handler=_Failing(), pause=600, on_reject=seen.append, invalid_events=invalid_events
     )
     is_refused = invalid_events == "reject"
     answer = client.post(ONE_BAD, x_trace="abc")
@@ -161,7 +161,7 @@ def test_what_was_accepted_without_its_bad_events_stays_accepted(
     connect_durable: Any, path: Path
 ) -> None:
     """After a restart too, when such a body would be refused: the same events are delivered."""
-    client = connect_durable(handler=_Failing(), retry_delay=0, invalid_events="quarantine")
+    client = connect_durable(handler=_Failing(), pause=0, invalid_events="quarantine")
     assert client.post(ONE_BAD).status == 202
     close_spool(path)
     handler = _Failing()

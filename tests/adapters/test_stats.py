@@ -124,8 +124,8 @@ def test_durable_is_counted(connect: Callable[..., Any], spool: Path) -> None:
         spool=spool,
         handler=_Handler(),
         duplicate_window=60,
-        max_attempts=3,
-        retry_delay=0.01,
+        attempts=3,
+        pause=0.01,
     )
     assert client.collector.stats().waiting is None
     for label in ("a", "a", "b", "broken"):
@@ -149,7 +149,7 @@ def test_durable_is_counted(connect: Callable[..., Any], spool: Path) -> None:
 def test_no_room_is_counted(connect: Callable[..., Any], spool: Path) -> None:
     """A spool that is full, and one that cannot be opened."""
     held: dict[str, Any] = {"delivery": "durable", "spool": spool, "handler": _Handler()}
-    client = connect(**held, spool_bytes=1, retry_delay=600)
+    client = connect(**held, spool_bytes=1, pause=600)
     client.post(make_body(asset_id="broken"))
     client.post(make_body())
     assert _counted(client.collector.stats())["spool_full"] == 1

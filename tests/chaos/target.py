@@ -76,15 +76,12 @@ class Target:
 
     def start(self) -> None:
         """Start the server; it may be running again in a moment."""
-        spool = {"spool": str(self.spool)} if self.delivery == "durable" else {}
+        durable = {"spool": str(self.spool), "attempts": 1000, "pause": 0.1, "max_pause": 1.0}
         moody = "moody-async" if self.combination.app.is_async else "moody"
         settings = Settings(
             options={
                 "delivery": self.delivery,
-                "retry_delay": 0.1,
-                "retry_max_delay": 1.0,
-                "max_attempts": 1000,
-                **spool,
+                **(durable if self.delivery == "durable" else {}),
                 **self.options,
             },
             handler="sink" if self.sink else moody,

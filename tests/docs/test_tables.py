@@ -15,15 +15,25 @@ from tests.docs.checks import ORIGIN
 from tests.docs.commands import EXTRAS, PYPROJECT
 from tests.docs.tables import first_spans, rows, spans
 from tests.support import ROOT, make_body
-from unisights import Rejection, UnisightsOptions, UnisightsPayload, config, rejection, types
+from unisights import (
+    Background,
+    Durable,
+    Rejection,
+    Retry,
+    UnisightsOptions,
+    UnisightsPayload,
+    config,
+    delivery,
+    rejection,
+    types,
+)
 from unisights._cli import main as cli
 from unisights.asgi import unisights_asgi
 from unisights.collector import Collector
 from unisights.stats import RefusalReason
 
 NAMES: dict[str, typing.Iterable[str]] = {
-    "`delivery`": typing.get_args(config.DeliveryMode),
-    "`durability`": typing.get_args(config.Durability),
+    "`durability`": typing.get_args(delivery.Durability),
     "`invalid_events`": typing.get_args(config.InvalidEvents),
     "Rejection": [field.name for field in dataclasses.fields(Rejection)],
     "Counter": Collector(UnisightsOptions()).stats().to_dict(),
@@ -53,8 +63,23 @@ def test_options_have_the_defaults_shown() -> None:
     shown = {
         re.sub("`", "", option): re.sub("`", "", default) for option, default, _ in rows("Option")
     }
-    fields = dataclasses.fields(UnisightsOptions)
-    assert shown == {field.name: repr(field.default).replace("'", '"') for field in fields}
+    assert shown == _defaults(UnisightsOptions)
+
+
+@pytest.mark.parametrize("kind", [Background, Durable, Retry])
+def test_deliveries_have_the_defaults_shown(kind: type[Any]) -> None:
+    """The tables list every option of a delivery, and of `Retry`, with its default."""
+    table = rows(f"Option of `{kind.__name__}`")
+    assert {spans(name)[0]: default.strip("`") for name, default, _ in table} == _defaults(kind)
+
+
+def _defaults(kind: type[Any]) -> dict[str, str]:
+    return {
+        field.name: "required"
+        if field.default is dataclasses.MISSING
+        else repr(field.default).replace("'", '"')
+        for field in dataclasses.fields(kind)
+    }
 
 
 def test_serve_has_the_options_shown() -> None:
@@ -118,7 +143,7 @@ def test_adapters_deliver_as_shown() -> None:
     assert set(first_spans("Made by")) == {*wanted, "unisights_django_async"}
     for name, default, argument in rows("Made by"):
         adapter = adapters[spans(name)[0]]
-        is_inline = spans(default) == ["inline"]
+        is_inline = spans(default) == ["Inline()"]
         call = Call(chunks=(make_body(),))
         app, _ = adapter.make_app(UnisightsOptions())
         assert adapter.call(app, call).status == (200 if is_inline else 202), name
@@ -157,7 +182,7 @@ def test_requests_get_the_status_codes_shown() -> None:
     inline = unisights_asgi(options)
     release = threading.Event()
     waiting = UnisightsOptions(
-        handler=lambda _payload, _request: release.wait(30), delivery="background", queue_size=1
+        handler=lambda _payload, _request: release.wait(30), delivery=Background(queue_size=1)
     )
     background = unisights_asgi(waiting)
     assert [int(code) for code, *_ in rows("Code")] == list(REQUESTS)

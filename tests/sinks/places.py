@@ -18,12 +18,8 @@ from unisights.sinks import (
     KafkaSink,
     PostgresSink,
     RedisStreamSink,
-    Retry,
     SQLiteSink,
 )
-
-IMPATIENT = Retry(attempts=1, timeout=2.0)
-"""One attempt, so that failures come soon."""
 
 
 @dataclass(frozen=True)
@@ -251,7 +247,7 @@ def kafka_place(port: int) -> Place:
         options.pop("batch", None)
         if retry is not None:
             # Brokers that make topics when asked for take a moment.
-            options["timeout"] = max(4.0, min(20.0, retry.timeout * retry.attempts))
+            options["timeout"] = max(4.0, min(20.0, options["timeout"] * retry.attempts))
         return KafkaSink(servers, topic, **options)
 
     def read() -> list[Stored]:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from unisights.errors import ConfigurationError, SinkError
-from unisights.sinks import Batch, Retry
+from unisights.retry import Retry
+from unisights.sinks import Batch
 from unisights.sinks._batcher import Batcher
 from unisights.sinks._writer import Writer
 
@@ -50,8 +51,9 @@ def _batcher(
     *,
     batch: Batch = Batch(),  # noqa: B008  # it is frozen
     retry: Retry = Retry(attempts=3, pause=0.001),  # noqa: B008
+    timeout: float = 10.0,
 ) -> Batcher[int]:
-    return Batcher("there", writer, batch, retry)
+    return Batcher("there", writer, batch, retry, timeout)
 
 
 async def _add(batcher: Batcher[int], items: Sequence[int], size: int = 1) -> list[Any]:
@@ -163,7 +165,7 @@ def test_a_try_takes_no_longer_than_it_may() -> None:
     async def main() -> None:
         writer = StubWriter()
         writer.is_open.clear()
-        batcher = _batcher(writer, retry=Retry(attempts=2, pause=0, timeout=0.05))
+        batcher = _batcher(writer, retry=Retry(attempts=2, pause=0), timeout=0.05)
         (error,) = await _add(batcher, [1])
         assert str(error) == "there: no answer in time"
 
@@ -190,7 +192,7 @@ def test_waiting_is_bounded() -> None:
 def test_pauses_are_the_backoff_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound of the pauses doubles from `pause` up to `max_pause`."""
     monkeypatch.setattr("random.uniform", lambda least, most: most)
-    retry = Retry(pause=1, max_pause=5)
+    retry = Retry(attempts=9, pause=1, max_pause=5)
     assert [retry.pause_after(attempt) for attempt in range(1, 6)] == [1, 2, 4, 5, 5]
 
 
@@ -201,7 +203,7 @@ def test_pauses_are_the_backoff_of_the_package(monkeypatch: pytest.MonkeyPatch) 
         lambda: Batch(max_bytes=0),
         lambda: Batch(linger=-1),
         lambda: Retry(attempts=0),
-        lambda: Retry(timeout=0),
+        lambda: Retry(attempts=2, pause=-1),
     ],
 )
 def test_a_wrong_bound_is_refused(make: Any) -> None:

@@ -11,7 +11,8 @@ from tests.sinks.services import Service
 from tests.support import click, make_body
 from unisights import decode_unisights_payload
 from unisights.errors import SinkError
-from unisights.sinks import PostgresSink, RedisStreamSink, Retry
+from unisights.retry import Retry
+from unisights.sinks import PostgresSink, RedisStreamSink
 
 MARKER = "tell-tale"
 

@@ -15,12 +15,15 @@ from tests.sinks import services
 from tests.sinks.places import Place, kafka_place, postgres_place, redis_place, store
 from tests.sinks.services import Service
 from tests.support import click, make_body
-from unisights import UnisightsPayload, decode_unisights_payload
+from unisights import Retry, UnisightsPayload, decode_unisights_payload
 from unisights.errors import SinkError
-from unisights.sinks import Batch, KafkaSink, PostgresSink, RedisStreamSink, Retry
+from unisights.sinks import Batch, KafkaSink, PostgresSink, RedisStreamSink
 
-IMPATIENT = Retry(attempts=1, timeout=1.0)
-PATIENT = Retry(attempts=40, pause=0.15, max_pause=0.45, timeout=5.0)
+IMPATIENT: dict[str, Any] = {"retry": Retry(attempts=1), "timeout": 1.0}
+PATIENT: dict[str, Any] = {
+    "retry": Retry(attempts=40, pause=0.15, max_pause=0.45),
+    "timeout": 5.0,
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def test_a_destination_that_is_down(kind: Kind, service: Service) -> None:
     """`open` and each payload soon raise an error that names the destination."""
     place = kind.place(service.port)
     service.stop()
-    sink = place.make(retry=IMPATIENT)
+    sink = place.make(**IMPATIENT)
 
     async def main() -> None:
         with pytest.raises(SinkError, match=str(service.port)):
@@ -84,7 +87,7 @@ def test_a_destination_that_is_down(kind: Kind, service: Service) -> None:
 def test_a_destination_that_comes_back(kind: Kind, service: Service) -> None:
     """After a restart the same sink stores again; payloads in between raise an error."""
     place = kind.place(service.port)
-    sink = place.make(retry=IMPATIENT)
+    sink = place.make(**IMPATIENT)
 
     async def main() -> None:
         await sink(_payload("before"), None)
@@ -109,7 +112,7 @@ def test_a_destination_that_comes_back(kind: Kind, service: Service) -> None:
 def test_a_short_outage_is_not_noticed(kind: Kind, service: Service) -> None:
     """Payloads that come while the destination restarts are stored when it is back."""
     place = kind.place(service.port)
-    sink = place.make(retry=PATIENT)
+    sink = place.make(**PATIENT)
 
     # A broker of real life has its topics on a disk.
     begin, end = (service.freeze, service.resume) if kind.forgets else (service.stop, service.start)
@@ -131,7 +134,7 @@ def test_a_short_outage_is_not_noticed(kind: Kind, service: Service) -> None:
 def test_a_destination_that_hangs(kind: Kind, service: Service) -> None:
     """A payload fails when the time is over, and the event loop is never blocked."""
     place = kind.place(service.port)
-    sink = place.make(retry=IMPATIENT)
+    sink = place.make(**IMPATIENT)
 
     async def main() -> None:
         await sink(_payload("before"), None)
@@ -168,7 +171,7 @@ def test_a_blocked_table_is_waited_for(postgres_at: Place) -> None:
 
     store(postgres_at.make(), [_payload("first")])
     dsn, _, schema = postgres_at.url.partition("?schema=")
-    sink = postgres_at.make(retry=Retry(attempts=20, pause=0.05, timeout=0.5))
+    sink = postgres_at.make(retry=Retry(attempts=20, pause=0.05), timeout=0.5)
     with psycopg.connect(dsn) as blocking:
         blocking.execute(f"LOCK TABLE {schema}.payloads IN ACCESS EXCLUSIVE MODE")
         timer = threading.Timer(1.2, blocking.rollback)
@@ -226,7 +229,7 @@ def test_a_redis_that_is_full() -> None:
         place = redis_place(service.port)
         with client.Redis(port=service.port) as connection:
             connection.config_set("maxmemory", "1")
-            (error,) = store(place.make(retry=IMPATIENT), [_payload("x")])
+            (error,) = store(place.make(**IMPATIENT), [_payload("x")])
             assert isinstance(error, SinkError)
             connection.config_set("maxmemory", "0")
         assert store(place.make(), [_payload("x")]) == [None]
@@ -254,9 +257,9 @@ def test_a_message_that_is_too_large(kafka_at: Place) -> None:
 @pytest.mark.parametrize(
     "sink",
     [
-        lambda port: PostgresSink(f"postgresql://me:hush@127.0.0.1:{port}/x", retry=IMPATIENT),
-        lambda port: PostgresSink(f"host=127.0.0.1 port={port} password=hush", retry=IMPATIENT),
-        lambda port: RedisStreamSink(f"redis://:hush@127.0.0.1:{port}/0", retry=IMPATIENT),
+        lambda port: PostgresSink(f"postgresql://me:hush@127.0.0.1:{port}/x", **IMPATIENT),
+        lambda port: PostgresSink(f"host=127.0.0.1 port={port} password=hush", **IMPATIENT),
+        lambda port: RedisStreamSink(f"redis://:hush@127.0.0.1:{port}/0", **IMPATIENT),
         lambda port: KafkaSink(
             f"127.0.0.1:{port}",
             "x",

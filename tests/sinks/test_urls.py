@@ -99,7 +99,7 @@ def test_importing_loads_no_client() -> None:
     """Neither the package nor its sinks load a client library before one is asked for."""
     code = (
         "import sys, unisights, unisights.asgi, unisights.sinks, unisights._cli.main\n"
-        "from unisights.sinks import SQLiteSink, JSONLinesSink, Batch, Retry\n"
+        "from unisights.sinks import SQLiteSink, JSONLinesSink, Batch\n"
         "print([m for m in ('psycopg', 'redis', 'confluent_kafka') if m in sys.modules])"
     )
     finished = subprocess.run(

@@ -3,7 +3,7 @@
 # pyright: strict
 
 import unisights
-from unisights import UnisightsOptions, UnisightsPayload
+from unisights import Background, Durable, Inline, Retry, UnisightsOptions, UnisightsPayload
 from unisights.types import ClickEvent, ClickEventData, UnisightsEvent
 
 
@@ -24,6 +24,18 @@ def use(payload: UnisightsPayload, event: UnisightsEvent) -> None:
 UnisightsOptions("/events")  # WRONG
 UnisightsOptions(path=5)  # WRONG
 UnisightsOptions(delivery="durably")  # WRONG
+UnisightsOptions(delivery="durable")  # WRONG
+UnisightsOptions(delivery=Inline)  # WRONG
+UnisightsOptions(queue_size=5)  # WRONG
+UnisightsOptions(spool="events.spool")  # WRONG
+Inline(queue_size=5)  # WRONG
+Background(ordered=True)  # WRONG
+Background(retry=Retry(attempts=2))  # WRONG
+Durable()  # WRONG
+Durable("events.spool", "power")  # WRONG
+Durable("events.spool", durability="disk")  # WRONG
+Durable("events.spool", retry=5)  # WRONG
+Retry()  # WRONG
 UnisightsOptions(handler=wrong_handler)  # WRONG
 UnisightsOptions(handler="print")  # WRONG
 UnisightsOptions(no_such_option=True)  # WRONG

@@ -3,10 +3,20 @@
 # pyright: strict
 
 import functools
+from pathlib import Path
 from typing import Any
 
-from unisights import Rejection, RequestInfo, UnisightsOptions, UnisightsPayload
-from unisights.sinks import SQLiteSink
+from unisights import (
+    Background,
+    Durable,
+    Inline,
+    Rejection,
+    RequestInfo,
+    Retry,
+    UnisightsOptions,
+    UnisightsPayload,
+)
+from unisights.sinks import RedisStreamSink, SQLiteSink
 
 
 async def async_handler(payload: UnisightsPayload, request: RequestInfo) -> None:
@@ -35,10 +45,14 @@ async def on_reject(rejection: Rejection) -> None:
     assert len(indexes) >= len(rejection.quarantined) or rejection.status is None
 
 
-UnisightsOptions(on_reject=on_reject, invalid_events="quarantine", rejected_bytes=1)
+UnisightsOptions(on_reject=on_reject, invalid_events="quarantine")
 UnisightsOptions(handler=async_handler, on_error=on_error, delivery="background")
 UnisightsOptions(handler=sync_handler, allow_origins=["https://example.com"], delivery="inline")
 UnisightsOptions(handler=Handler(), allow_origins=("null",), server_secret=b"x")
-UnisightsOptions(handler=functools.partial(sync_handler), drain_timeout=1)
+UnisightsOptions(handler=functools.partial(sync_handler), delivery=Inline())
+UnisightsOptions(delivery=Background(queue_size=5, drain_timeout=1))
+UnisightsOptions(delivery=Durable("events.spool", ordered=True, retry=Retry(attempts=3)))
+UnisightsOptions(delivery=Durable(Path("events.spool"), durability="power"))
+UnisightsOptions(handler=RedisStreamSink("redis://localhost", retry=Retry(attempts=3)))
 UnisightsOptions(handler=SQLiteSink("events.sqlite3"))
 UnisightsOptions(handler=lambda payload, request: None)

@@ -8,12 +8,12 @@ from unisights._decoding.quarantine import Selection
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.failures import report_failure
 from unisights._delivery.handler import ManagedHandler
-from unisights._delivery.retry import RetryPolicy
 from unisights._runtime.callers import IN_THREAD, Caller, run_blocking
 from unisights._runtime.event_loop import as_exception
 from unisights._spool.stored_requests import read_request
 from unisights._spool.workers import Job
 from unisights._spool.writer import SpoolWriter
+from unisights.delivery import Durable
 from unisights.errors import UndeliveredError, UnisightsError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
@@ -29,16 +29,22 @@ class _UndecodableError(UnisightsError):
 class Attempts:
     """Attempts to deliver the jobs of one process.
 
+    Args:
+        context: what the delivery is given of its endpoint.
+        durable: how often a payload is attempted, and until which age.
+        handler: the user's handler.
+
     Attributes:
         writer: where the results are recorded; set before the first job comes.
     """
 
     writer: SpoolWriter
 
-    def __init__(self, context: DeliveryContext, handler: ManagedHandler) -> None:
+    def __init__(self, context: DeliveryContext, durable: Durable, handler: ManagedHandler) -> None:
         self._context = context
         self._handler = handler
-        self._retry = RetryPolicy(context.options)
+        self._retry = durable.retry
+        self._max_age = durable.max_age
         self._count = context.counters.add
         self._log = context.log.log
 
@@ -70,11 +76,10 @@ class Attempts:
 
     async def _fail(self, job: Job, error: Exception, caller: Caller) -> None:
         attempt = job.attempts + 1
-        delay = self._retry.delay_after(attempt)
-        if delay is None:
+        if attempt >= self._retry.attempts:
             await self._dead_letter(job, error, caller, failed=True)
         else:
-            self._reschedule(job, attempt, delay, error)
+            self._reschedule(job, attempt, self._retry.pause_after(attempt), error)
 
     def _reschedule(self, job: Job, attempt: int, delay: float, error: Exception) -> None:
         self.writer.reschedule(job, seconds=delay, error=_describe(error))
@@ -85,7 +90,7 @@ class Attempts:
             "handler_failed",
             "the handler failed, attempt %d of %d; the next one follows in %.1f s",
             attempt,
-            self._retry.max_attempts,
+            self._retry.attempts,
             delay,
             error=error,
             attempt=attempt,
@@ -119,7 +124,7 @@ class Attempts:
             await report_failure(self._context, payload, error, caller)
 
     def _prepare(self, job: Job) -> tuple[UnisightsPayload, RequestInfo]:
-        if self._retry.is_too_old(job.age):
+        if job.age > self._max_age:
             raise UndeliveredError("it waited longer than max_age")
         return self._decode(job)
 

@@ -10,6 +10,7 @@ from unisights._delivery.handler import MakeRequest
 from unisights._delivery.outcome import QUEUE_FULL, QUEUED, SHUTTING_DOWN, Outcome
 from unisights._delivery.work_queue import QueuedPayload, Submitted, WorkQueue
 from unisights._runtime.callers import IN_THREAD, ON_PROCESS_LOOP, Caller, run_blocking
+from unisights.delivery import Background
 from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
 from unisights.stats import Gauges
@@ -21,21 +22,24 @@ class BackgroundDelivery(Delivery):
 
     The handler's second argument is the `RequestInfo`: the framework's request does not outlive
     its response.
+
+    Args:
+        context: what the delivery is given of its endpoint.
+        bounds: how much is queued, and how it is worked off.
     """
 
     caller = ON_PROCESS_LOOP
 
-    def __init__(self, context: DeliveryContext) -> None:
+    def __init__(self, context: DeliveryContext, bounds: Background) -> None:
         super().__init__(context)
-        options = context.options
-        self._window = make_window(options.duplicate_window)
+        self._window = make_window(context.options.duplicate_window)
         self._queue = WorkQueue(
             self._handle,
             self._fail,
-            max_payloads=options.queue_size,
-            max_bytes=options.queue_bytes,
-            workers=options.max_concurrency,
-            drain_timeout=options.drain_timeout,
+            max_payloads=bounds.queue_size,
+            max_bytes=bounds.queue_bytes,
+            workers=bounds.max_concurrency,
+            drain_timeout=bounds.drain_timeout,
         )
 
     async def _deliver(

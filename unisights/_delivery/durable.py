@@ -20,6 +20,7 @@ from unisights._runtime.shutdown import before_exit, defer_signals
 from unisights._spool.puts import Put, PutResult
 from unisights._spool.rejections import RejectionRow
 from unisights._spool.rows import NewRow
+from unisights.delivery import Durable
 from unisights.errors import ConfigurationError, StoreError
 from unisights.rejection import Rejection
 from unisights.request import RequestInfo
@@ -36,19 +37,21 @@ class DurableDelivery(Delivery):
     The handler's second argument is the `RequestInfo`. In each process, the spool is opened with
     the first payload or the server's lifespan, whichever comes first.
 
+    Args:
+        context: what the delivery is given of its endpoint.
+        durable: the spool, and how payloads are delivered from it.
+
     Attributes:
         path: the spool's file.
     """
 
     caller = ON_PROCESS_LOOP
 
-    def __init__(self, context: DeliveryContext) -> None:
+    def __init__(self, context: DeliveryContext, durable: Durable) -> None:
         super().__init__(context)
-        spool = context.options.spool
-        assert spool is not None  # noqa: S101  # narrows a type: the options have seen to it
         # Its locks lie beside the file: they must be the same by whatever name it is used.
-        self.path = Path(spool).resolve()
-        self._runner = SpoolRunner(context, self.handler, self.path)
+        self.path = Path(durable.spool).resolve()
+        self._runner = SpoolRunner(context, durable, self.handler, self.path)
         self.reset_after_fork()
         reset_in_children(self)
 

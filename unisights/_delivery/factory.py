@@ -4,18 +4,21 @@ from unisights._delivery.background import BackgroundDelivery
 from unisights._delivery.base import Delivery
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.inline import InlineDelivery
-from unisights.config import DeliveryMode
+from unisights.delivery import Background, Durable, Inline
+
+_NAMED: dict[object, Inline | Background] = {"inline": Inline(), "background": Background()}
 
 
-def make_delivery(context: DeliveryContext, default: DeliveryMode) -> Delivery:
+def make_delivery(context: DeliveryContext, default: Inline | Background) -> Delivery:
     """Make the delivery that the options ask for, or else the framework's own default."""
-    match context.options.delivery or default:
-        case "inline":
+    chosen = context.options.delivery or default
+    match _NAMED[chosen] if isinstance(chosen, str) else chosen:
+        case Inline():
             return InlineDelivery(context)
-        case "background":
-            return BackgroundDelivery(context)
-        case "durable":
+        case Background() as background:
+            return BackgroundDelivery(context, background)
+        case Durable() as durable:
             # SQLite takes a while to import, and the others need none.
             from unisights._delivery.durable import DurableDelivery  # noqa: PLC0415
 
-            return DurableDelivery(context)
+            return DurableDelivery(context, durable)

@@ -16,12 +16,13 @@ from unisights._spool.files import check_spool, explain
 from unisights._spool.store import Spool
 from unisights._spool.workers import LoopWorkers, ThreadWorkers, Workers
 from unisights._spool.writer import SpoolWriter
+from unisights.delivery import Durable
 from unisights.errors import ConfigurationError, StoreError
 
 REOPEN_SECONDS = 1.0
 """A spool that could not be opened is not tried again for so long."""
 
-_COMMON = ("handler", "server_secret", "validate_schema", "validate_required_fields", "ordered")
+_COMMON = ("handler", "server_secret", "validate_schema", "validate_required_fields")
 """What endpoints that share a spool must agree on: each reads and delivers the others' payloads."""
 
 
@@ -43,6 +44,7 @@ class SpoolRunner:
 
     Args:
         context: what the delivery is given of its endpoint.
+        durable: how the spool is used.
         handler: the user's handler.
         path: the spool's file, resolved.
 
@@ -54,8 +56,11 @@ class SpoolRunner:
         StoreError: the file can be seen to be no spool.
     """
 
-    def __init__(self, context: DeliveryContext, handler: ManagedHandler, path: Path) -> None:
+    def __init__(
+        self, context: DeliveryContext, durable: Durable, handler: ManagedHandler, path: Path
+    ) -> None:
         self._context = context
+        self._durable = durable
         self._options = context.options
         self._handler = handler
         self.path = path
@@ -131,23 +136,29 @@ class SpoolRunner:
 
     def _drain(self, running: Running) -> BaseException | None:
         running.writer.drain()
-        return running.workers.stop(self._options.drain_timeout)
+        return running.workers.stop(self._durable.drain_timeout)
 
     def _start(self) -> Running:
         self._refuse_other_use()
         options = self._options
-        attempts = Attempts(self._context, self._handler)
+        durable = self._durable
+        attempts = Attempts(self._context, durable, self._handler)
         is_for_loop = options.handler is not None and is_async(options.handler)
         workers = (LoopWorkers if is_for_loop else ThreadWorkers)(
             attempts.run,
-            concurrency=options.max_concurrency,
-            max_jobs=options.queue_size,
-            max_bytes=options.queue_bytes,
+            concurrency=durable.max_concurrency,
+            max_jobs=durable.queue_size,
+            max_bytes=durable.queue_bytes,
         )
-        spool = Spool(self.path, durability=options.durability, ordered=options.ordered)
+        spool = Spool(self.path, durability=durable.durability, ordered=durable.ordered)
         try:
             writer = SpoolWriter(
-                spool, workers, attempts.report_evicted, options, self._context.counters
+                spool,
+                workers,
+                attempts.report_evicted,
+                durable,
+                self._context.counters,
+                duplicate_window=options.duplicate_window,
             )
             attempts.writer = writer
             writer.start()
@@ -162,15 +173,18 @@ class SpoolRunner:
         for other in list(runners):
             if other is self or other.running is None or other.path != self.path:
                 continue
-            theirs = other._options  # noqa: SLF001  # of this class
-            differing = [
-                name for name in _COMMON if getattr(theirs, name) != getattr(self._options, name)
-            ]
+            theirs = other._usage()  # noqa: SLF001  # of this class
+            differing = [name for name, value in self._usage().items() if theirs[name] != value]
             if differing:
                 raise ConfigurationError(
                     f"spool {self.path} is another endpoint's, which has another "
                     f"{' and another '.join(differing)}: give each a spool of its own"
                 )
+
+    def _usage(self) -> dict[str, object]:
+        """How the spool's payloads are read and delivered."""
+        values = {name: getattr(self._options, name) for name in _COMMON}
+        return {**values, "ordered": self._durable.ordered}
 
 
 runners: "weakref.WeakSet[SpoolRunner]" = weakref.WeakSet()

@@ -6,6 +6,7 @@ from typing import Any
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._http.asgi import ASGIBody, Receive, Scope, Send, read_info, to_messages
 from unisights.config import UnisightsOptions
+from unisights.delivery import Inline
 from unisights.request import RequestInfo
 
 MakeASGIRequest = Callable[[Scope, RequestInfo, bytes], Any]
@@ -22,7 +23,7 @@ class ASGIEndpoint(AsyncEndpoint):
     """
 
     def __init__(self, options: UnisightsOptions, make_request: MakeASGIRequest) -> None:
-        super().__init__(options, "inline")
+        super().__init__(options, Inline())
         self._make_request = make_request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,14 +15,15 @@ from unisights._http.body import AsyncBody
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.log import log
 from unisights.collector import Refused
-from unisights.config import DeliveryMode, UnisightsOptions
+from unisights.config import UnisightsOptions
+from unisights.delivery import Background, Inline
 from unisights.request import RequestInfo
 
 
 class AsyncEndpoint(Endpoint):
     """Serves requests on the event loop that calls it, and takes part in the app's lifespan."""
 
-    def __init__(self, options: UnisightsOptions, default: DeliveryMode) -> None:
+    def __init__(self, options: UnisightsOptions, default: Inline | Background) -> None:
         super().__init__(options, default)
         # Unless a lifespan begins, nobody but a signal says that the process ends.
         self.delivery.defers_signals = True

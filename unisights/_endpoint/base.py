@@ -8,7 +8,8 @@ from unisights._delivery.factory import make_delivery
 from unisights._delivery.outcome import HANDLED, QUEUED, Outcome
 from unisights._http.responses import HTTPResponse
 from unisights.collector import Collector
-from unisights.config import DeliveryMode, UnisightsOptions
+from unisights.config import UnisightsOptions
+from unisights.delivery import Background, Inline
 from unisights.request import RequestInfo
 from unisights.stats import Gauges
 from unisights.types import UnisightsPayload
@@ -22,14 +23,14 @@ class Endpoint:
 
     Args:
         options: the endpoint's options.
-        default: the delivery mode if the options name none.
+        default: the delivery if the options name none.
 
     Attributes:
         collector: decides about requests, and counts them.
         delivery: delivers the payloads of valid bodies.
     """
 
-    def __init__(self, options: UnisightsOptions, default: DeliveryMode) -> None:
+    def __init__(self, options: UnisightsOptions, default: Inline | Background) -> None:
         self.collector = collector = Collector(options, self._read_gauges)
         context = DeliveryContext(options, collector.counters, collector.log, collector.decode)
         self.delivery = make_delivery(context, default)

@@ -19,7 +19,7 @@ from unisights._spool.files import (
     primary_code,
 )
 from unisights._spool.tables import SESSION_INDEX, SPOOL_VERSION, create_tables
-from unisights.config import Durability
+from unisights.delivery import Durability
 from unisights.errors import StoreError
 
 _BUSY_SECONDS = 5.0

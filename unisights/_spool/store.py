@@ -14,7 +14,7 @@ from unisights._spool.rejections import Rejections
 from unisights._spool.reports import Reports
 from unisights._spool.rows import NewRow, Row, Totals, size_of
 from unisights._spool.statements import CHUNK, chunks, literals, marks
-from unisights.config import Durability
+from unisights.delivery import Durability
 
 
 class Spool(SpoolConnection):

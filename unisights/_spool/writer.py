@@ -20,7 +20,7 @@ from unisights._spool.puts import NewPut, PutResult, RejectionPut, settle
 from unisights._spool.store import Spool
 from unisights._spool.upkeep import Upkeep
 from unisights._spool.workers import Job, Workers
-from unisights.config import UnisightsOptions
+from unisights.delivery import Durable
 from unisights.errors import StoreError
 from unisights.stats import Counters
 
@@ -42,8 +42,9 @@ class SpoolWriter:
         workers: run the jobs.
         report_evicted: is called in a thread of its own with dead letters for which there is no
             room; they are deleted once it has returned.
-        options: the endpoint's options.
+        durable: the bounds of what the spool keeps.
         counters: where to count what was stored.
+        duplicate_window: a payload that comes again within so many seconds is dropped; 0: none is.
 
     Attributes:
         totals: what was in the spool at most about a second ago.
@@ -54,14 +55,16 @@ class SpoolWriter:
         spool: Spool,
         workers: Workers,
         report_evicted: Callable[[list[Job]], None],
-        options: UnisightsOptions,
+        durable: Durable,
         counters: Counters,
+        *,
+        duplicate_window: float,
     ) -> None:
         self.totals = spool.totals()
         self._spool = spool
         self._workers = workers
-        self._ordered = options.ordered
-        self._max_rejected_bytes = options.rejected_bytes
+        self._ordered = durable.ordered
+        self._max_rejected_bytes = durable.rejected_bytes
         self._counters = counters
         self._changed = threading.Condition()
         self._next = PendingWrites()
@@ -69,13 +72,13 @@ class SpoolWriter:
         self._upkeep_at = 0.0
         self._is_stopping = False
         self._log = ThrottledLog()
-        self._owner, self._lock = self._register(options.duplicate_window)
-        self._claims = Claims(spool, self._owner, workers, ordered=options.ordered)
+        self._owner, self._lock = self._register(duplicate_window)
+        self._claims = Claims(spool, self._owner, workers, ordered=durable.ordered)
         self._admission = Admission(
             spool,
             self._claims,
-            max_bytes=options.spool_bytes,
-            duplicate_window=options.duplicate_window,
+            max_bytes=durable.spool_bytes,
+            duplicate_window=duplicate_window,
         )
         self._upkeep = Upkeep(
             spool,
@@ -83,8 +86,8 @@ class SpoolWriter:
             self._claims,
             report_evicted,
             self._write_upkeep,
-            max_dead_bytes=options.dead_letter_bytes,
-            longest_wait=options.retry_max_delay,
+            max_dead_bytes=durable.dead_letter_bytes,
+            longest_wait=durable.retry.max_pause,
         )
         self._thread = threading.Thread(target=self._work, name="unisights-spool", daemon=True)
 

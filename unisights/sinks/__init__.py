@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unisights.sinks._batch import Batch as Batch
-    from unisights.sinks._retry import Retry as Retry
     from unisights.sinks.jsonl import JSONLinesSink as JSONLinesSink
     from unisights.sinks.kafka import KafkaSink as KafkaSink
     from unisights.sinks.postgres import PostgresSink as PostgresSink
@@ -27,7 +26,6 @@ else:  # With a visible `__getattr__`, type checkers would accept any name.
         "KafkaSink": "kafka",
         "PostgresSink": "postgres",
         "RedisStreamSink": "redis",
-        "Retry": "_retry",
         "SQLiteSink": "sqlite",
     }
 

@@ -8,8 +8,8 @@ from typing import Generic
 
 from unisights._runtime.log import log
 from unisights.errors import SinkError
+from unisights.retry import Retry
 from unisights.sinks._batch import Batch
-from unisights.sinks._retry import Retry
 from unisights.sinks._writer import Item, Writer, describe
 
 
@@ -43,9 +43,18 @@ class Batcher(Generic[Item]):
         writer: writes the batches.
         batch: the bounds of a batch.
         retry: how a batch is retried.
+        timeout: how long one attempt may take, in seconds.
     """
 
-    def __init__(self, location: str, writer: Writer[Item], batch: Batch, retry: Retry) -> None:
+    def __init__(
+        self,
+        location: str,
+        writer: Writer[Item],
+        batch: Batch,
+        retry: Retry,
+        timeout: float,
+    ) -> None:
+        self._timeout = timeout
         self._location = location
         self._writer = writer
         self._batch = batch
@@ -84,7 +93,7 @@ class Batcher(Generic[Item]):
             SinkError: the destination cannot be reached or used; the message says why.
         """
         try:
-            async with asyncio.timeout(self._retry.timeout):
+            async with asyncio.timeout(self._timeout):
                 await self._writer.open()
         except Exception as error:
             await self._writer.close()
@@ -172,7 +181,7 @@ class Batcher(Generic[Item]):
         while True:
             attempt += 1
             try:
-                async with asyncio.timeout(self._retry.timeout):
+                async with asyncio.timeout(self._timeout):
                     await self._writer.write(items)
             except Exception as error:
                 if attempt >= self._retry.attempts or not self._writer.is_transient(error):

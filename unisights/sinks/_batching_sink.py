@@ -3,13 +3,26 @@
 from abc import abstractmethod
 from typing import Any, Generic
 
+from unisights._checks import MAX_SECONDS, check_seconds
+from unisights.errors import ConfigurationError
+from unisights.retry import Retry
 from unisights.sinks._batch import Batch
 from unisights.sinks._batcher import Batcher
 from unisights.sinks._per_loop import PerLoop
-from unisights.sinks._retry import Retry
 from unisights.sinks._sink import Sink
 from unisights.sinks._writer import Item, Writer
 from unisights.types import UnisightsPayload
+
+DEFAULT_RETRY = Retry(attempts=4, pause=0.2, max_pause=2.0)
+"""How sinks retry: long enough for a restart of the server, short enough for a waiting request."""
+
+NO_RETRY = Retry(attempts=1)
+
+TIMEOUT = 10.0
+"""How long one attempt may take, in seconds."""
+
+UNLIMITED = float(MAX_SECONDS)
+"""The timeout of what cannot be interrupted."""
 
 
 class BatchingSink(Sink, Generic[Item]):
@@ -19,12 +32,19 @@ class BatchingSink(Sink, Generic[Item]):
         location: the destination in words for people, without passwords.
         batch: the bounds of a batch.
         retry: how a batch is retried.
+        timeout: how long one attempt may take, in seconds.
     """
 
-    def __init__(self, location: str, batch: Batch | None, retry: Retry | None) -> None:
+    def __init__(
+        self, location: str, batch: Batch | None, retry: Retry | None, timeout: float
+    ) -> None:
+        check_seconds("timeout", timeout)
+        if not timeout:
+            raise ConfigurationError("timeout must be more than 0 seconds")
         self.location = location
         self._batch = batch or Batch()
-        self._retry = retry or Retry()
+        self._retry = retry or DEFAULT_RETRY
+        self._timeout = timeout
         self._batchers: PerLoop[Batcher[Item]] = PerLoop(self._make_batcher, Batcher.close)
 
     async def __call__(self, payload: UnisightsPayload, _request: Any) -> None:
@@ -46,4 +66,4 @@ class BatchingSink(Sink, Generic[Item]):
         """A writer for the running loop."""
 
     def _make_batcher(self) -> Batcher[Item]:
-        return Batcher(self.location, self._make_writer(), self._batch, self._retry)
+        return Batcher(self.location, self._make_writer(), self._batch, self._retry, self._timeout)

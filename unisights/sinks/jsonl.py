@@ -18,9 +18,8 @@ except ImportError as error:
 from unisights._runtime.fork import reset_in_children
 from unisights.errors import ConfigurationError, SinkError
 from unisights.sinks._batch import Batch
-from unisights.sinks._batching_sink import BatchingSink
+from unisights.sinks._batching_sink import NO_RETRY, UNLIMITED, BatchingSink
 from unisights.sinks._records import encode, make_record
-from unisights.sinks._retry import Retry
 from unisights.sinks._urls import read_flag, read_path, split_options
 from unisights.sinks._writer import Writer
 from unisights.types import UnisightsPayload
@@ -66,8 +65,7 @@ class JSONLinesSink(BatchingSink[bytes]):
                 "JSONLinesSink: max_files must be a positive number, or None to keep all"
             )
         # A disk that failed fails again, and a thread that hangs cannot be stopped.
-        retry = Retry(attempts=1, timeout=24 * 60 * 60)
-        super().__init__(str(Path(path).absolute()), batch, retry)
+        super().__init__(str(Path(path).absolute()), batch, NO_RETRY, UNLIMITED)
         self._path = Path(path)
         self._file = _RotatingFile(self._path, max_bytes, max_files, fsync=fsync)
 

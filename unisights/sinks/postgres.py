@@ -11,8 +11,9 @@ except ImportError as error:
     raise ImportError("PostgresSink needs psycopg: pip install 'unisights[postgres]'") from error
 
 from unisights.errors import ConfigurationError, SinkError
+from unisights.retry import Retry
 from unisights.sinks._batch import Batch
-from unisights.sinks._batching_sink import BatchingSink
+from unisights.sinks._batching_sink import TIMEOUT, BatchingSink
 from unisights.sinks._postgres_tables import (
     STORE_VERSION,
     Rows,
@@ -22,7 +23,6 @@ from unisights.sinks._postgres_tables import (
     make_rows,
 )
 from unisights.sinks._redaction import without_passwords
-from unisights.sinks._retry import Retry
 from unisights.sinks._urls import split_options
 from unisights.sinks._writer import Writer
 from unisights.types import UnisightsPayload
@@ -46,7 +46,8 @@ class PostgresSink(BatchingSink[Rows]):
         schema: the PostgreSQL schema of the tables; it is made if it does not exist.
         create_tables: make the tables if they do not exist.
         batch: the bounds of a batch.
-        retry: how a batch is retried.
+        retry: how a batch is retried; 4 attempts, if not given.
+        timeout: how long one attempt may take, in seconds.
 
     Raises:
         ConfigurationError: `dsn` or `schema` cannot be used.
@@ -61,6 +62,7 @@ class PostgresSink(BatchingSink[Rows]):
         create_tables: bool = True,
         batch: Batch | None = None,
         retry: Retry | None = None,
+        timeout: float = TIMEOUT,
     ) -> None:
         try:
             psycopg.conninfo.conninfo_to_dict(dsn)
@@ -71,7 +73,7 @@ class PostgresSink(BatchingSink[Rows]):
             ) from error
         if not schema or "\0" in schema:
             raise ConfigurationError("PostgresSink: schema must be a name")
-        super().__init__(f"{without_passwords(dsn)} schema {schema}", batch, retry)
+        super().__init__(f"{without_passwords(dsn)} schema {schema}", batch, retry, timeout)
         self._dsn = dsn
         self._schema = schema
         self._create_tables = create_tables

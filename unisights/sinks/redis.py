@@ -14,11 +14,11 @@ except ImportError as error:
     raise ImportError("RedisStreamSink needs redis-py: pip install 'unisights[redis]'") from error
 
 from unisights.errors import ConfigurationError, SinkError
+from unisights.retry import Retry
 from unisights.sinks._batch import Batch
-from unisights.sinks._batching_sink import BatchingSink
+from unisights.sinks._batching_sink import TIMEOUT, BatchingSink
 from unisights.sinks._records import encode, make_record
 from unisights.sinks._redaction import without_passwords
-from unisights.sinks._retry import Retry
 from unisights.sinks._urls import read_flag, split_options
 from unisights.sinks._writer import Writer
 from unisights.types import UnisightsPayload
@@ -61,7 +61,8 @@ class RedisStreamSink(BatchingSink[Fields]):
             None keeps all, up to the limit of the server's memory.
         approximate: let the server keep a few more entries than `maxlen`, which costs it much less.
         batch: the bounds of a batch.
-        retry: how a batch is retried.
+        retry: how a batch is retried; 4 attempts, if not given.
+        timeout: how long one attempt may take, in seconds.
 
     Raises:
         ConfigurationError: a value is out of range, or redis-py refuses the URL.
@@ -77,12 +78,13 @@ class RedisStreamSink(BatchingSink[Fields]):
         approximate: bool = True,
         batch: Batch | None = None,
         retry: Retry | None = None,
+        timeout: float = TIMEOUT,
     ) -> None:
         if not stream:
             raise ConfigurationError("RedisStreamSink: stream must be a key")
         if maxlen is not None and maxlen < 1:
             raise ConfigurationError("RedisStreamSink: maxlen must be a positive number, or None")
-        super().__init__(f"{without_passwords(url)} stream {stream}", batch, retry)
+        super().__init__(f"{without_passwords(url)} stream {stream}", batch, retry, timeout)
         self._url = url
         self._stream = stream
         self._maxlen = maxlen
@@ -121,8 +123,8 @@ class RedisStreamSink(BatchingSink[Fields]):
             # The batcher retries, not the client.
             retry=ClientRetry(NoBackoff(), 0),
             # Shorter than the attempt may take: then the client itself closes the connection.
-            socket_connect_timeout=self._retry.timeout * 0.8,
-            socket_timeout=self._retry.timeout * 0.8,
+            socket_connect_timeout=self._timeout * 0.8,
+            socket_timeout=self._timeout * 0.8,
             socket_keepalive=True,
             client_name="unisights",
         )

@@ -10,9 +10,8 @@ from typing import Any, Self
 
 from unisights.errors import StoreError
 from unisights.sinks._batch import Batch
-from unisights.sinks._batching_sink import BatchingSink
+from unisights.sinks._batching_sink import NO_RETRY, UNLIMITED, BatchingSink
 from unisights.sinks._records import encode
-from unisights.sinks._retry import Retry
 from unisights.sinks._urls import read_path
 from unisights.sinks._writer import Writer
 from unisights.types import UnisightsEvent, UnisightsPayload
@@ -91,8 +90,7 @@ class SQLiteSink(BatchingSink[Rows]):
 
     def __init__(self, path: str | os.PathLike[str], *, batch: Batch | None = None) -> None:
         # SQLite itself waits for other processes, and a thread that hangs cannot be stopped.
-        retry = Retry(attempts=1, timeout=24 * 60 * 60)
-        super().__init__(str(Path(path).absolute()), batch, retry)
+        super().__init__(str(Path(path).absolute()), batch, NO_RETRY, UNLIMITED)
         self._path = Path(path)
 
     @classmethod

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.options import make_options as make_flat_options
 from unisights import UnisightsOptions
 from unisights.sinks._url_schemes import sink_from_url
 
@@ -29,7 +30,9 @@ def make_options() -> UnisightsOptions:
         handler = sink_from_url(SETTINGS["sink"])
     else:
         handler = _HANDLERS[SETTINGS["handler"]]
-    return UnisightsOptions(handler=handler, on_error=_on_error, **SETTINGS["options"])
+    options = SETTINGS["options"]
+    make = make_flat_options if "delivery" in options else UnisightsOptions
+    return make(handler=handler, on_error=_on_error, **options)
 
 
 def _record(name: str, payload: Any) -> None:
