@@ -65,4 +65,4 @@ def close_spool(path: Path) -> None:
 
     for runner in list(runners):
         if runner.path == path:
-            runner.close()
+            runner.close(5.0)

@@ -403,7 +403,7 @@ def test_while_draining_payloads_are_taken(make: Make, handler: _Handler, path: 
     endpoint = make()
     _send(endpoint, "a")
     wait_for(lambda: handler.begun, "the start")
-    drained = threading.Thread(target=endpoint.delivery.drain)
+    drained = threading.Thread(target=endpoint.delivery.drain_at_signal, args=(5.0,))
     drained.start()
     wait_for(lambda: endpoint.delivery._runner.running.writer._claims.is_closed, "the beginning")  # type: ignore[union-attr]
     assert _send(endpoint, "b") == 202
@@ -865,6 +865,78 @@ def test_logs_hold_no_content(
     _send(endpoint, "tell-tale")
     wait_for(lambda: "a dead letter" in caplog.text, "the dead letter")
     assert "tell-tale" not in caplog.text
+
+
+# Draining.
+
+
+def test_draining_waits_for_what_was_stored_before(make: Make, handler: _Handler) -> None:
+    """Later payloads are not waited for; a dead letter has been dealt with."""
+    endpoint = make(max_concurrency=1, attempts=2)
+    handler.failing = {"dead"}
+    handler.goes_on.clear()
+    _send(endpoint, "dead")
+    _send(endpoint, "a")
+    drained: list[bool] = []
+    drain = threading.Thread(target=lambda: drained.append(endpoint.control.drain(30)))
+    drain.start()
+    wait_for(lambda: _is_draining(endpoint), "the beginning")
+    handler.goes_on.set()
+    drain.join()
+    assert drained == [True]
+    assert endpoint.control.stats().dead == 1
+    assert "a" in handler.labels
+
+
+def _is_draining(endpoint: SyncEndpoint) -> bool:
+    drains = endpoint.delivery._runner.running.writer._drains._drains  # type: ignore[attr-defined]
+    return any(drain.last for drain in drains)
+
+
+def test_what_waits_for_its_next_attempt_is_waited_for(make: Make) -> None:
+    """Draining takes too long then, and says so; the payload stays in the spool."""
+    endpoint = make(handler=_fail, pause=600)
+    _send(endpoint)
+    wait_for(lambda: endpoint.control.stats().retried, "the failure")
+    assert endpoint.control.drain(0.1) is False
+
+
+def test_draining_opens_the_spool(make: Make, handler: _Handler, path: Path) -> None:
+    """So it waits for what earlier processes have left; after closing, it cannot know."""
+    fill(path, 5)
+    endpoint = make()
+    assert endpoint.control.drain(30) is True
+    assert len(handler.labels) == 5
+    endpoint.control.close()
+    assert endpoint.control.drain(30) is False
+    endpoint.delivery.open()
+    assert endpoint.control.drain(30) is True
+
+
+def test_closing_ends_a_drain(make: Make, handler: _Handler) -> None:
+    """Whoever waits is told that it has not happened."""
+    handler.goes_on.clear()
+    endpoint = make(drain_timeout=0.1)
+    _send(endpoint)
+    drained: list[bool] = []
+    drain = threading.Thread(target=lambda: drained.append(endpoint.control.drain(30)))
+    drain.start()
+    wait_for(lambda: _is_draining(endpoint), "the beginning")
+    endpoint.control.close()
+    drain.join()
+    assert drained == [False]
+
+
+def test_a_drain_for_what_another_endpoint_handles(make: Make, handler: _Handler) -> None:
+    """The spool is drained, whoever works on its payloads."""
+    handler.goes_on.clear()
+    first, second = make(), make()
+    _send(first, "a")
+    wait_for(lambda: handler.begun, "the call")
+    assert second.control.drain(0.1) is False
+    handler.goes_on.set()
+    assert second.control.drain(30) is True
+    assert handler.labels == ["a"]
 
 
 # Duplicates.

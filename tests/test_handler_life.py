@@ -133,7 +133,7 @@ def test_threads_open_once() -> None:
         def __call__(self, payload: Any, request: Any) -> None:
             calls.append("call")
 
-    managed = ManagedHandler(Handler())
+    managed = ManagedHandler(Handler(), lambda: None)
 
     def call(_: int) -> None:
         barrier.wait(10)

@@ -9,7 +9,7 @@ import pytest
 
 import unisights
 from unisights._runtime.fork import reset_in_children
-from unisights._runtime.shutdown import defer_signals
+from unisights._runtime.shutdown import drain_at_signal
 
 
 class _Thing:
@@ -47,6 +47,21 @@ def test_there_is_one_hook_for_forks() -> None:
     assert users == ["_runtime/fork.py"]
 
 
+class _Nothing:
+    """Holds nothing that would have to be drained."""
+
+    drain_timeout = 1.0
+
+    def drain_at_signal(self, seconds: float) -> None:
+        """Do nothing."""
+
+    def close(self, seconds: float) -> None:
+        """Do nothing."""
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+
 def test_where_signals_cannot_be_handled_nothing_is_deferred(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -56,4 +71,4 @@ def test_where_signals_cannot_be_handled_nothing_is_deferred(
         raise ValueError("signal only works in main thread of the main interpreter")
 
     monkeypatch.setattr(signal, "signal", refuse)
-    defer_signals(lambda: None)
+    drain_at_signal(_Nothing())

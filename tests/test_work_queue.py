@@ -16,11 +16,12 @@ from unisights._delivery.work_queue import QueuedPayload, Submitted, WorkQueue
 class _Work:
     """Records what a queue runs and gives up."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, drain_timeout: float = 30.0, **options: Any) -> None:
+        self.drain_timeout = drain_timeout
         self.ran: list[QueuedPayload] = []
         self.reported: list[tuple[QueuedPayload, Exception]] = []
         self.goes_on = threading.Event()
-        settings = {"max_payloads": 100, "max_bytes": 10**6, "workers": 2, "drain_timeout": 30.0}
+        settings = {"max_payloads": 100, "max_bytes": 10**6, "workers": 2}
         self.queue = WorkQueue(
             self._run,
             lambda queued, error: self.reported.append((queued, error)),
@@ -30,6 +31,9 @@ class _Work:
     def _run(self, queued: QueuedPayload) -> None:
         self.goes_on.wait(30)
         self.ran.append(queued)
+
+    def close(self) -> None:
+        self.queue.close(self.drain_timeout)
 
     def submit(self) -> Submitted:
         payload = decode_unisights_payload(make_body())
@@ -44,7 +48,7 @@ def test_closing_waits_for_what_is_queued() -> None:
     for _ in range(10):
         work.submit()
     threading.Timer(0.1, work.goes_on.set).start()
-    work.queue.close()
+    work.close()
     assert len(work.ran) == 10
     assert work.reported == []
 
@@ -55,7 +59,7 @@ def test_closing_gives_up_what_does_not_end() -> None:
     for _ in range(5):
         work.submit()
     began = time.monotonic()
-    work.queue.close()
+    work.close()
     assert time.monotonic() - began < 10
     assert len({id(job) for job, _ in work.reported}) == len(work.reported) == 5
     assert all(isinstance(error, UndeliveredError) for _, error in work.reported)
@@ -70,7 +74,7 @@ def test_a_closed_queue_takes_nothing_until_it_is_opened() -> None:
     """Closed is said apart from full; opened again, it works as before."""
     work = _Work()
     work.goes_on.set()
-    work.queue.close()
+    work.close()
     assert work.submit() is Submitted.CLOSED
     work.queue.open()
     assert work.submit() is Submitted.QUEUED
@@ -82,8 +86,8 @@ def test_closing_twice_is_harmless() -> None:
     work = _Work()
     work.goes_on.set()
     work.submit()
-    work.queue.close()
-    work.queue.close()
+    work.close()
+    work.close()
     assert len(work.ran) == 1
 
 
@@ -110,7 +114,7 @@ def test_a_forked_child_begins_anew() -> None:
         # Only the child's own payload is run here, and the parent's are left to the parent.
         work.goes_on.set()
         work.submit()
-        work.queue.close()
+        work.close()
         os.write(writer, str(len(work.ran)).encode())
         os._exit(0)
     os.waitpid(child, 0)
@@ -118,7 +122,7 @@ def test_a_forked_child_begins_anew() -> None:
     os.close(reader)
     os.close(writer)
     work.goes_on.set()
-    work.queue.close()
+    work.close()
     assert len(work.ran) == 2
 
 
@@ -131,17 +135,16 @@ def test_a_failure_is_reported_once() -> None:
         goes_on.wait(30)
         raise LookupError
 
-    work = _Work()
+    work = _Work(drain_timeout=0.1)
     work.queue = WorkQueue(
         run,
         lambda queued, error: failed.append((queued, error)),
         max_payloads=10,
         max_bytes=10**6,
         workers=1,
-        drain_timeout=0.1,
     )
     work.submit()
-    work.queue.close()
+    work.close()
     goes_on.set()
     work.queue.open()
     work.submit()
@@ -169,7 +172,6 @@ def test_workers_outlive_whatever_is_raised(error: BaseException) -> None:
         max_payloads=10,
         max_bytes=10**6,
         workers=1,
-        drain_timeout=5,
     )
     work.submit()
     wait_for(lambda: failed, "the failure")
@@ -212,7 +214,7 @@ def test_an_interrupted_wait_goes_on(
 
     monkeypatch.setattr(work.queue._changed, "wait", wait_or_raise)
     with pytest.raises(interrupt):
-        work.queue.close()
+        work.close()
     assert len(work.ran) == 3
     assert work.reported == []
 
@@ -221,18 +223,17 @@ def test_a_hanging_report_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch)
     """However long on_error takes, closing ends."""
     monkeypatch.setattr("unisights._delivery.work_queue.REPORT_SECONDS", 0.2)
     stuck = threading.Event()
-    work = _Work()
+    work = _Work(drain_timeout=0.1)
     work.queue = WorkQueue(
         lambda queued: stuck.wait(30),
         lambda queued, error: stuck.wait(30),
         max_payloads=10,
         max_bytes=10**6,
         workers=1,
-        drain_timeout=0.1,
     )
     work.submit()
     began = time.monotonic()
-    work.queue.close()
+    work.close()
     assert time.monotonic() - began < 10
     stuck.set()
 

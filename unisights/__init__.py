@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unisights import config as config
+    from unisights import control as control
     from unisights import delivery as delivery
     from unisights import encryption as encryption
     from unisights import errors as errors
+    from unisights import readiness as readiness
     from unisights import rejection as rejection
     from unisights import request as request
     from unisights import retry as retry
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from unisights.config import Handler as Handler
     from unisights.config import RejectHandler as RejectHandler
     from unisights.config import UnisightsOptions as UnisightsOptions
+    from unisights.control import EndpointControl as EndpointControl
     from unisights.delivery import Background as Background
     from unisights.delivery import Durable as Durable
     from unisights.delivery import Inline as Inline
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from unisights.errors import UndeliveredError as UndeliveredError
     from unisights.errors import UnisightsError as UnisightsError
     from unisights.errors import ValidationError as ValidationError
+    from unisights.readiness import Readiness as Readiness
     from unisights.rejection import Rejection as Rejection
     from unisights.request import RequestInfo as RequestInfo
     from unisights.retry import Retry as Retry
@@ -61,6 +65,7 @@ else:  # Type checkers would take any attribute to exist.
         "Handler": "config",
         "RejectHandler": "config",
         "UnisightsOptions": "config",
+        "EndpointControl": "control",
         "Background": "delivery",
         "Durable": "delivery",
         "Inline": "delivery",
@@ -73,6 +78,7 @@ else:  # Type checkers would take any attribute to exist.
         "UndeliveredError": "errors",
         "UnisightsError": "errors",
         "ValidationError": "errors",
+        "Readiness": "readiness",
         "Rejection": "rejection",
         "RequestInfo": "request",
         "Retry": "retry",

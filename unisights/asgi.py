@@ -10,6 +10,7 @@ from unisights._http.asgi import ASGIApp, Receive, Scope, Send, to_messages
 from unisights._http.paths import spellings
 from unisights._http.responses import NOT_FOUND
 from unisights.config import UnisightsOptions
+from unisights.control import EndpointControl
 from unisights.request import RequestInfo
 
 
@@ -39,7 +40,7 @@ class UnisightsASGI:
         options: the endpoint's options; None for the defaults.
 
     Attributes:
-        collector: decides about the endpoint's requests; its `stats()` returns the counters.
+        unisights: the endpoint's counters and readiness; drains and closes it.
     """
 
     def __init__(self, app: ASGIApp | None = None, options: UnisightsOptions | None = None) -> None:
@@ -48,7 +49,7 @@ class UnisightsASGI:
         self._path = options.path.strip("/")
         self._usual_paths = frozenset(spellings(options.path))
         self._endpoint = ASGIEndpoint(options, _info_as_request)
-        self.collector = self._endpoint.collector
+        self.unisights: EndpointControl = self._endpoint.control
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, or the lifespan of a server's process."""

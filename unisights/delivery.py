@@ -69,10 +69,10 @@ class Durable:
 
     Attributes:
         spool: the file, on a local disk. Each handler needs a file of its own; all processes of
-            the host with that handler share it. It is made if it does not exist.
+            the machine with that handler share it. It is made if it does not exist.
         durability: what an acknowledged payload survives. `"process"`: the end of the process,
-            also by SIGKILL. `"power"`: a crash of the host, too; each response then waits for the
-            disk (fsync).
+            also by SIGKILL. `"power"`: a crash of the machine, too; each response then waits for
+            the disk (fsync).
         ordered: deliver the payloads of one session one after the other, in the order in which
             they were stored. Later payloads of the session wait while an earlier one is retried.
         retry: how often a payload is attempted before it becomes a dead letter, and the pauses.

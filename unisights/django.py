@@ -15,8 +15,8 @@ from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._http.body import AsyncStreamBody, StreamBody, declared_length
 from unisights._http.responses import HTTPResponse
 from unisights._http.wsgi import read_body, read_info
-from unisights.collector import Collector
 from unisights.config import UnisightsOptions
+from unisights.control import EndpointControl
 from unisights.delivery import Inline
 from unisights.request import RequestInfo
 
@@ -27,10 +27,10 @@ class UnisightsView(Protocol[Returned_co]):
     """A view that serves the endpoint.
 
     Attributes:
-        collector: decides about the endpoint's requests; its `stats()` returns the counters.
+        unisights: the endpoint's counters and readiness; drains and closes it.
     """
 
-    collector: Collector
+    unisights: EndpointControl
 
     def __call__(self, request: HttpRequest) -> Returned_co:
         """Serve a request."""
@@ -55,7 +55,7 @@ def unisights_django(options: UnisightsOptions | None = None) -> UnisightsView[H
         body = _read_body(request, info)
         return _to_response(endpoint.serve(info, body, lambda raw: _rewind(request, raw)))
 
-    return _as_view(collect, endpoint.collector)
+    return _as_view(collect, endpoint.control)
 
 
 def unisights_django_async(
@@ -77,14 +77,14 @@ def unisights_django_async(
         body = AsyncStreamBody(_read_body(request, info))
         return _to_response(await endpoint.serve(info, body, lambda raw: _rewind(request, raw)))
 
-    return _as_view(collect, endpoint.collector)
+    return _as_view(collect, endpoint.control)
 
 
 def _as_view(
-    collect: Callable[[HttpRequest], Returned_co], collector: Collector
+    collect: Callable[[HttpRequest], Returned_co], control: EndpointControl
 ) -> UnisightsView[Returned_co]:
     view = cast("Any", collect)
-    view.collector = collector
+    view.unisights = control
     # As `csrf_exempt` does, which before Django 5 hides that a view is a coroutine function.
     view.csrf_exempt = True
     return cast("UnisightsView[Returned_co]", view)

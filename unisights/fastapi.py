@@ -19,8 +19,8 @@ from unisights._endpoint.asgi import ASGIEndpoint
 from unisights._http.asgi import Message, Receive, Scope, Send
 from unisights._http.openapi import describe_request, describe_responses
 from unisights._http.paths import spellings
-from unisights.collector import Collector
 from unisights.config import UnisightsOptions
+from unisights.control import EndpointControl
 from unisights.request import RequestInfo
 
 _RouteHandler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -30,10 +30,10 @@ class UnisightsRouter(APIRouter):
     """A router that serves the endpoint.
 
     Attributes:
-        collector: decides about the endpoint's requests; its `stats()` returns the counters.
+        unisights: the endpoint's counters and readiness; drains and closes it.
     """
 
-    collector: Collector
+    unisights: EndpointControl
 
 
 def unisights_fastapi(options: UnisightsOptions | None = None) -> UnisightsRouter:
@@ -57,7 +57,7 @@ def unisights_fastapi(options: UnisightsOptions | None = None) -> UnisightsRoute
         serve = staticmethod(endpoint.__call__)
 
     router = UnisightsRouter(lifespan=endpoint.lifespan, route_class=EndpointRoute)
-    router.collector = endpoint.collector
+    router.unisights = endpoint.control
     for path in spellings(options.path):
         router.add_api_route(
             path,

@@ -12,8 +12,8 @@ from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._http.body import StreamBody, declared_length
 from unisights._http.responses import HTTPResponse
 from unisights._http.wsgi import read_body, read_info
-from unisights.collector import Collector
 from unisights.config import UnisightsOptions
+from unisights.control import EndpointControl
 from unisights.delivery import Background
 from unisights.request import RequestInfo
 
@@ -24,10 +24,10 @@ class UnisightsBlueprint(Blueprint):
     """A blueprint that serves the endpoint.
 
     Attributes:
-        collector: decides about the endpoint's requests; its `stats()` returns the counters.
+        unisights: the endpoint's counters and readiness; drains and closes it.
     """
 
-    collector: Collector
+    unisights: EndpointControl
 
 
 def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBlueprint:
@@ -44,7 +44,7 @@ def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBluepri
     endpoint = SyncEndpoint(options, Background())
     name = re.sub(r"\W+", "_", f"unisights{options.path}")
     blueprint = UnisightsBlueprint(name, __name__)
-    blueprint.collector = endpoint.collector
+    blueprint.unisights = endpoint.control
 
     # `strict_slashes=False` serves the path with and without a trailing slash: no beacon follows a
     # redirect.

@@ -11,7 +11,7 @@ import pytest
 from tests.adapters.drivers import Answer, Call, call_asgi, call_wsgi
 from tests.options import make_options
 from unisights import UnisightsOptions
-from unisights.collector import Collector
+from unisights.control import EndpointControl
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Adapter:
     Attributes:
         name: the adapter's name.
         needs: the packages that must be importable.
-        make_app: makes the app, and gives its collector.
+        make_app: makes the app, and gives its handle.
         call: makes one request of it.
         is_async: whether its requests are served on an event loop.
     """
@@ -33,8 +33,8 @@ class Adapter:
     is_async: bool = True
 
 
-Made = tuple[Any, Collector]
-"""An app, and what its endpoint decides and counts by."""
+Made = tuple[Any, EndpointControl]
+"""An app, and the handle of its endpoint."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Client:
 
     adapter: Adapter
     app: Any
-    collector: Collector
+    unisights: EndpointControl
 
     def call(self, call: Call) -> Answer:
         """Make one request."""
@@ -61,7 +61,7 @@ def _asgi(options: UnisightsOptions) -> Made:
     from unisights.asgi import unisights_asgi
 
     endpoint = unisights_asgi(options)
-    return endpoint, endpoint.collector
+    return endpoint, endpoint.unisights
 
 
 def _asgi_middleware(options: UnisightsOptions) -> Made:
@@ -71,7 +71,7 @@ def _asgi_middleware(options: UnisightsOptions) -> Made:
         raise AssertionError("the wrapped app must not see the endpoint's requests")
 
     endpoint = unisights_asgi(options, inner)
-    return endpoint, endpoint.collector
+    return endpoint, endpoint.unisights
 
 
 def _starlette(options: UnisightsOptions) -> Made:
@@ -81,7 +81,7 @@ def _starlette(options: UnisightsOptions) -> Made:
     from unisights.asgi import unisights_asgi
 
     endpoint = unisights_asgi(options)
-    return Starlette(routes=[Mount("/", app=endpoint)]), endpoint.collector
+    return Starlette(routes=[Mount("/", app=endpoint)]), endpoint.unisights
 
 
 def _fastapi(options: UnisightsOptions) -> Made:
@@ -92,7 +92,7 @@ def _fastapi(options: UnisightsOptions) -> Made:
     app = FastAPI()
     router = unisights_fastapi(options)
     app.include_router(router)
-    return app, router.collector
+    return app, router.unisights
 
 
 def _flask(options: UnisightsOptions) -> Made:
@@ -105,7 +105,7 @@ def _flask(options: UnisightsOptions) -> Made:
     app.config["MAX_CONTENT_LENGTH"] = 10
     blueprint = unisights_flask(options)
     app.register_blueprint(blueprint)
-    return app, blueprint.collector
+    return app, blueprint.unisights
 
 
 def set_up_django() -> None:
@@ -160,7 +160,7 @@ def _django(handler: str, factory: str) -> Callable[[UnisightsOptions], Made]:
         import unisights.django
 
         view = getattr(unisights.django, factory)(options)
-        return django_app(view, handler, options.path), view.collector
+        return django_app(view, handler, options.path), view.unisights
 
     return make
 
@@ -188,5 +188,5 @@ def make_client(adapter: Adapter, **options: Any) -> Client:
     for package in adapter.needs:
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
-    app, collector = adapter.make_app(make_options(**{"delivery": "inline", **options}))
-    return Client(adapter, app, collector)
+    app, control = adapter.make_app(make_options(**{"delivery": "inline", **options}))
+    return Client(adapter, app, control)

@@ -50,7 +50,7 @@ def test_a_refused_client_that_goes_away_is_counted_once() -> None:
     assert call_asgi(app, Call(headers=other, chunks=(b"{",), disconnects=True)).status == 403
     preflight = Call(method="OPTIONS", headers={"origin": "https://shop.example"})
     assert call_asgi(app, replace(preflight, chunks=(b"",), disconnects=True)).status == 204
-    refused = app.collector.stats().refused
+    refused = app.unisights.stats().refused
     assert {reason: count for reason, count in refused.items() if count} == {"forbidden_origin": 1}
 
 

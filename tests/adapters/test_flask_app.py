@@ -123,4 +123,4 @@ def test_a_body_that_was_begun_may_be_cut() -> None:
     assert answer.status == 400
     assert answer.header("access-control-allow-origin") == "https://page.example"
     assert answer.header("vary") == "Origin"
-    assert blueprint.collector.stats().refused["cut_body"] == 1
+    assert blueprint.unisights.stats().refused["cut_body"] == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.drivers import Call
+from tests.adapters.drivers import Call, call_asgi
 from tests.processes import wait_for
 from tests.spools import close_spool
 from tests.support import click, make_body, make_data, seal
@@ -55,7 +55,7 @@ def test_refusals_are_counted_by_reason(connect: Callable[..., Any]) -> None:
     client.post(b"{}")
     client.post(json.dumps(tampered).encode())
     client.call(Call(method="OPTIONS", headers={"origin": "https://shop.example"}))
-    assert _counted(client.collector.stats()) == {
+    assert _counted(client.unisights.stats()) == {
         "received": 10,
         "forbidden_origin": 1,
         "wrong_method": 1,
@@ -75,7 +75,7 @@ def test_a_cut_body_is_counted(connect: Callable[..., Any]) -> None:
     # Under ASGI, Django itself reads the body, and calls no view if it is cut.
     is_unseen = client.adapter.name in {"django-async", "django-on-asgi"}
     expected = {} if is_unseen else {"received": 1, "cut_body": 1}
-    assert _counted(client.collector.stats()) == expected
+    assert _counted(client.unisights.stats()) == expected
 
 
 def test_inline_is_counted(connect: Callable[..., Any]) -> None:
@@ -83,7 +83,7 @@ def test_inline_is_counted(connect: Callable[..., Any]) -> None:
     client = connect(handler=_Handler(), duplicate_window=60)
     for label in ("a", "a", "b", "broken", "broken"):
         client.post(make_body(asset_id=label))
-    stats = client.collector.stats()
+    stats = client.unisights.stats()
     assert _counted(stats) == {
         "received": 5,
         "accepted": 5,
@@ -98,7 +98,7 @@ def test_no_handler_is_delivered(connect: Callable[..., Any]) -> None:
     """Without a handler, what is accepted is done with."""
     client = connect()
     client.post(make_body())
-    assert _counted(client.collector.stats()) == {"received": 1, "accepted": 1, "delivered": 1}
+    assert _counted(client.unisights.stats()) == {"received": 1, "accepted": 1, "delivered": 1}
 
 
 def test_the_background_is_counted(connect: Callable[..., Any]) -> None:
@@ -106,8 +106,8 @@ def test_the_background_is_counted(connect: Callable[..., Any]) -> None:
     client = connect(delivery="background", handler=_Handler(), duplicate_window=60)
     for label in ("a", "a", "b", "broken"):
         client.post(make_body(asset_id=label))
-    wait_for(lambda: client.collector.stats().waiting == 0, "the handling of all")
-    assert _counted(client.collector.stats()) == {
+    wait_for(lambda: client.unisights.stats().waiting == 0, "the handling of all")
+    assert _counted(client.unisights.stats()) == {
         "received": 4,
         "accepted": 4,
         "duplicate": 1,
@@ -127,12 +127,12 @@ def test_durable_is_counted(connect: Callable[..., Any], spool: Path) -> None:
         attempts=3,
         pause=0.01,
     )
-    assert client.collector.stats().waiting is None
+    assert client.unisights.stats().waiting is None
     for label in ("a", "a", "b", "broken"):
         client.post(make_body(asset_id=label, events=[click()]))
-    wait_for(lambda: client.collector.stats().dead_letters == 1, "the dead letter")
-    wait_for(lambda: client.collector.stats().waiting == 0, "the delivery of the others")
-    stats = client.collector.stats()
+    wait_for(lambda: client.unisights.stats().dead_letters == 1, "the dead letter")
+    wait_for(lambda: client.unisights.stats().waiting == 0, "the delivery of the others")
+    stats = client.unisights.stats()
     assert _counted(stats) == {
         "received": 4,
         "accepted": 4,
@@ -152,19 +152,19 @@ def test_no_room_is_counted(connect: Callable[..., Any], spool: Path) -> None:
     client = connect(**held, spool_bytes=1, pause=600)
     client.post(make_body(asset_id="broken"))
     client.post(make_body())
-    assert _counted(client.collector.stats())["spool_full"] == 1
+    assert _counted(client.unisights.stats())["spool_full"] == 1
     close_spool(spool)
     for file in spool.parent.iterdir():
         file.unlink()
     broken = connect(**held)
     spool.mkdir()
     broken.post(make_body())
-    assert _counted(broken.collector.stats()) == {"received": 1, "spool_failed": 1}
+    assert _counted(broken.unisights.stats()) == {"received": 1, "spool_failed": 1}
 
 
 def test_it_is_ready_for_json(connect: Callable[..., Any]) -> None:
     """All counters are there from the beginning, as numbers."""
-    shown = json.loads(json.dumps(connect().collector.stats().to_dict()))
+    shown = json.loads(json.dumps(connect().unisights.stats().to_dict()))
     assert shown.pop("refused").keys() >= {"invalid_json", "too_large", "queue_full"}
     assert set(shown.values()) == {0, None}
 
@@ -174,5 +174,5 @@ def test_each_endpoint_counts_for_itself() -> None:
     from unisights.asgi import unisights_asgi
 
     one, other = (unisights_asgi(UnisightsOptions()) for _ in range(2))
-    one.collector.counters.add("accepted")
-    assert (one.collector.stats().accepted, other.collector.stats().accepted) == (1, 0)
+    call_asgi(one, Call(chunks=(make_body(),)))
+    assert (one.unisights.stats().accepted, other.unisights.stats().accepted) == (1, 0)

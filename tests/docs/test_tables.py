@@ -30,6 +30,7 @@ from unisights import (
 from unisights._cli import main as cli
 from unisights.asgi import unisights_asgi
 from unisights.collector import Collector
+from unisights.readiness import NotReadyReason
 from unisights.stats import RefusalReason
 
 NAMES: dict[str, typing.Iterable[str]] = {
@@ -38,6 +39,7 @@ NAMES: dict[str, typing.Iterable[str]] = {
     "Rejection": [field.name for field in dataclasses.fields(Rejection)],
     "Counter": Collector(UnisightsOptions()).stats().to_dict(),
     "Reason": typing.get_args(RefusalReason),
+    "Not ready": typing.get_args(NotReadyReason),
     "Extra": EXTRAS,
     "Environment": PYPROJECT["tool"]["tox"]["env_list"],
 }

@@ -1,6 +1,7 @@
 """Background delivery: the handler runs after the response, from a queue in memory."""
 
 import logging
+from collections.abc import Iterable
 
 from unisights._delivery.base import Delivery
 from unisights._delivery.context import DeliveryContext
@@ -12,6 +13,7 @@ from unisights._delivery.work_queue import QueuedPayload, Submitted, WorkQueue
 from unisights._runtime.callers import IN_THREAD, ON_PROCESS_LOOP, Caller, run_blocking
 from unisights.delivery import Background
 from unisights.errors import UndeliveredError
+from unisights.readiness import NotReadyReason
 from unisights.request import RequestInfo
 from unisights.stats import Gauges
 from unisights.types import UnisightsPayload
@@ -39,8 +41,8 @@ class BackgroundDelivery(Delivery):
             max_payloads=bounds.queue_size,
             max_bytes=bounds.queue_bytes,
             workers=bounds.max_concurrency,
-            drain_timeout=bounds.drain_timeout,
         )
+        self.drain_timeout = bounds.drain_timeout
 
     async def _deliver(
         self,
@@ -50,9 +52,9 @@ class BackgroundDelivery(Delivery):
         caller: Caller,  # noqa: ARG002  # to queue is not to wait
     ) -> Outcome:
         """Queue the payload."""
-        self.handler.close_at_exit()
         match self._submit(QueuedPayload(payload, info)):
             case Submitted.QUEUED:
+                self._hook()
                 self._count("accepted")
                 self._count("queued")
                 return QUEUED
@@ -68,12 +70,12 @@ class BackgroundDelivery(Delivery):
     def _submit(self, queued: QueuedPayload) -> Submitted:
         window = self._window
         if window is None:
-            return self._queue.submit(queued, defers_signals=self.defers_signals)
+            return self._queue.submit(queued)
         content_id = queued.payload.content_id
         with window.lock:
             if content_id in window:
                 return Submitted.DUPLICATE
-            submitted = self._queue.submit(queued, defers_signals=self.defers_signals)
+            submitted = self._queue.submit(queued)
             if submitted is Submitted.QUEUED:
                 window.add(content_id)
             return submitted
@@ -82,17 +84,26 @@ class BackgroundDelivery(Delivery):
         """Return what waits in the queue or is being handled."""
         return Gauges(*self._queue.held)
 
-    def defer_signals(self) -> None:
-        """Drain before the server gets SIGTERM; to be called in the main thread."""
-        self._queue.defer_signals()
+    def _reasons(self) -> Iterable[NotReadyReason]:
+        if self._queue.is_full:
+            yield "queue_full"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether payloads are refused since `close`, until `open`."""
+        return self._queue.is_closed
 
     def open(self) -> None:
         """Accept payloads, also after `close`."""
         self._queue.open()
 
-    def close(self) -> None:
-        """Handle what is waiting, for at most `drain_timeout`; pass the rest to `on_error`."""
-        self._queue.close()
+    def drain(self, seconds: float) -> bool:
+        """Wait for what is in the queue or being handled now."""
+        return self._queue.drain(seconds)
+
+    def _close(self, seconds: float) -> None:
+        """Handle what is waiting; pass the rest to `on_error`."""
+        self._queue.close(seconds)
 
     def _handle(self, queued: QueuedPayload) -> None:
         run_blocking(self.handler.call(queued.payload, lambda: queued.info, IN_THREAD))

@@ -2,13 +2,16 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import MakeRequest, ManagedHandler
 from unisights._delivery.outcome import Outcome
+from unisights._runtime import shutdown
 from unisights._runtime.callers import IN_THREAD, ON_LOOP, Caller, run_blocking
+from unisights._runtime.fork import reset_in_children
+from unisights.readiness import NotReadyReason
 from unisights.rejection import Rejection
 from unisights.request import RequestInfo
 from unisights.stats import Gauges
@@ -24,17 +27,27 @@ class Delivery(ABC):
         handler: the user's handler, which it opens and closes.
         caller: how it calls and waits for a host that runs an event loop.
         defers_signals: whether nothing but a signal will say that the process is about to end.
+        drain_timeout: how long draining may take when the process ends, in seconds.
     """
 
     caller: Caller = ON_LOOP
     defers_signals = False
+    drain_timeout = 0.0
 
     def __init__(self, context: DeliveryContext) -> None:
         self._context = context
         self._options = context.options
         self._count = context.counters.add
         self._log = context.log.log
-        self.handler = ManagedHandler(context.options.handler)
+        # Whoever opens the handler has to close it, at the latest when the process ends.
+        self.handler = ManagedHandler(context.options.handler, self._close_at_exit)
+        self.reset_after_fork()
+        reset_in_children(self)
+
+    def reset_after_fork(self) -> None:
+        """Signals and the end of a child are its own."""
+        self._is_hooked = False
+        self._is_deferring = False
 
     def deliver(
         self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
@@ -80,14 +93,83 @@ class Delivery(ABC):
         """Return what is waiting now."""
         return Gauges(0, 0)
 
-    def defer_signals(self) -> None:  # noqa: B027  # what delivers at once has nothing to drain
-        """Drain before the server gets SIGTERM; to be called in the main thread."""
+    def reasons(self) -> tuple[NotReadyReason, ...]:
+        """Return why payloads cannot be accepted now."""
+        reasons = list(self._reasons())
+        if self.is_closed:
+            reasons.append("closed")
+        if self.handler.has_failed_to_open:
+            reasons.append("handler_not_open")
+        return tuple(reasons)
 
-    def open(self) -> None:  # noqa: B027  # what delivers at once has nothing to open
+    def _reasons(self) -> Iterable[NotReadyReason]:
+        """Return the reasons that are this delivery's own."""
+        return ()
+
+    # Its life.
+
+    @property
+    @abstractmethod
+    def is_closed(self) -> bool:
+        """Whether payloads are refused since `close`, until `open`."""
+
+    @abstractmethod
+    def open(self) -> None:
         """Be ready to deliver, also after `close`."""
 
-    def close(self) -> None:  # noqa: B027  # nor to close
-        """Drain, as far as time allows, and accept nothing more. Blocks."""
+    @abstractmethod
+    def drain(self, seconds: float) -> bool:
+        """Wait for what was accepted before the call, at most so long; return whether it is done.
+
+        Blocks. Payloads are accepted meanwhile.
+        """
+
+    def close(self, seconds: float | None = None) -> None:
+        """Accept nothing more, drain for at most so long, and give back what is held. Blocks.
+
+        Args:
+            seconds: None for `drain_timeout`.
+        """
+        try:
+            self._close(self.drain_timeout if seconds is None else seconds)
+        finally:
+            shutdown.leave(self)
+            self._is_hooked = self._is_deferring = False
+
+    def close_with_app(self) -> None:
+        """Likewise, when the app ends: its endpoints share the longest of their timeouts."""
+        with shutdown.time_left(self) as seconds:
+            self.close(seconds)
+
+    @abstractmethod
+    def _close(self, seconds: float) -> None:
+        """Likewise."""
+
+    def finish(self) -> None:
+        """Close the handler when the process ends, after everything was drained. Blocks."""
+        run_blocking(self.handler.close(IN_THREAD))
+
+    def drain_at_signal(self, seconds: float) -> None:
+        """Drain before the server gets its signal, for at most so long. Blocks."""
+        self._close(seconds)
+
+    def defer_signals(self) -> None:
+        """Drain before the server gets SIGTERM; to be called in the main thread."""
+        if not self._is_deferring:
+            self._is_deferring = True
+            shutdown.drain_at_signal(self)
+
+    def _hook(self) -> None:
+        """Take part in the end of the process; to be called once a payload is queued."""
+        if self._is_hooked:
+            return
+        self._is_hooked = True
+        self._close_at_exit()
+        if not self._is_deferring:
+            shutdown.drain_at_signal(self, only_unhandled=not self.defers_signals)
+
+    def _close_at_exit(self) -> None:
+        shutdown.close_at_exit(self)
 
     def open_handler(self) -> Coroutine[Any, Any, None]:
         """Open the handler before its first call, where a server says that it has started."""

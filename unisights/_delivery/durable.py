@@ -1,6 +1,7 @@
 """Durable delivery: acknowledged once it is in the spool, delivered from there at least once."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from unisights._delivery.base import Delivery
@@ -15,13 +16,13 @@ from unisights._delivery.outcome import (
 )
 from unisights._delivery.spool_runner import SpoolRunner
 from unisights._runtime.callers import ON_PROCESS_LOOP, Caller
-from unisights._runtime.fork import reset_in_children
-from unisights._runtime.shutdown import before_exit, defer_signals
+from unisights._runtime.recent import Recent
 from unisights._spool.puts import Put, PutResult
 from unisights._spool.rejections import RejectionRow
 from unisights._spool.rows import NewRow
 from unisights.delivery import Durable
 from unisights.errors import ConfigurationError, StoreError
+from unisights.readiness import NotReadyReason
 from unisights.rejection import Rejection
 from unisights.request import RequestInfo
 from unisights.stats import Gauges
@@ -52,13 +53,9 @@ class DurableDelivery(Delivery):
         # Its locks lie beside the file: they must be the same by whatever name it is used.
         self.path = Path(durable.spool).resolve()
         self._runner = SpoolRunner(context, durable, self.handler, self.path)
-        self.reset_after_fork()
-        reset_in_children(self)
-
-    def reset_after_fork(self) -> None:
-        """Signals and the end of a child are its own."""
-        self._is_hooked = False
-        self._is_deferring = False
+        self.drain_timeout = durable.drain_timeout
+        self._has_been_full = Recent()
+        self._has_failed = Recent()
 
     async def _deliver(
         self,
@@ -84,7 +81,6 @@ class DurableDelivery(Delivery):
     async def _store(
         self, put: Put[NewRow] | Put[RejectionRow], caller: Caller
     ) -> PutResult | _Unusable:
-        self._hook()
         runner = self._runner
         try:
             running = runner.running or await caller.block(runner.start)
@@ -92,6 +88,7 @@ class DurableDelivery(Delivery):
             return error
         if running is None:
             return PutResult.CLOSED
+        self._hook()
         running.writer.put(put)
         await put.latch.wait()
         assert put.result is not None  # noqa: S101  # narrows a type: it was settled
@@ -102,10 +99,12 @@ class DurableDelivery(Delivery):
             case PutResult.STORED | PutResult.DUPLICATE:
                 return QUEUED
             case PutResult.FULL:
+                self._has_been_full.note()
                 return SPOOL_FULL
             case PutResult.CLOSED:
                 return SHUTTING_DOWN
             case error:
+                self._has_failed.note()
                 self._log(logging.ERROR, "spool_failed", "refused a payload: %s", error)
                 return SPOOL_FAILED
 
@@ -124,11 +123,16 @@ class DurableDelivery(Delivery):
             rejected_bytes=totals.rejected_bytes,
         )
 
-    def defer_signals(self) -> None:
-        """Drain before the server gets SIGTERM; to be called in the main thread."""
-        if not self._is_deferring:
-            self._is_deferring = True
-            defer_signals(self.drain)
+    def _reasons(self) -> Iterable[NotReadyReason]:
+        if self._has_been_full:
+            yield "spool_full"
+        if self._has_failed:
+            yield "spool_failed"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether payloads are refused since `close`, until `open`."""
+        return self._runner.is_closed
 
     def open(self) -> None:
         """Open the spool and deliver what is in it.
@@ -140,22 +144,23 @@ class DurableDelivery(Delivery):
         """
         self._runner.open()
 
-    def drain(self) -> None:
-        """Start no more handlers, and wait for those that run, for at most `drain_timeout`.
+    def drain(self, seconds: float) -> bool:
+        """Wait until all that is in the spool now has been delivered or has become a dead letter.
+
+        Raises:
+            StoreError: the spool cannot be opened.
+            ConfigurationError: as for `open`.
+        """
+        running = self._runner.start()
+        return running is not None and running.writer.wait_until_delivered(seconds)
+
+    def _close(self, seconds: float) -> None:
+        """Wait for the handlers that run, and close the spool; all other payloads stay in it."""
+        self._runner.close(seconds)
+
+    def drain_at_signal(self, seconds: float) -> None:
+        """Start no more handlers, and wait for those that run, for at most so long. Blocks.
 
         All other payloads stay in the spool, also those that arrive from now on.
         """
-        self._runner.drain()
-
-    def close(self) -> None:
-        """Drain, accept no more, and close the spool."""
-        self._runner.close()
-
-    def _hook(self) -> None:
-        if self._is_hooked:
-            return
-        self._is_hooked = True
-        self.handler.close_at_exit()
-        before_exit(self.close)
-        if not self._is_deferring:
-            defer_signals(self.drain, only_unhandled=not self.defers_signals)
+        self._runner.halt(seconds)

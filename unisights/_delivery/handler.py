@@ -7,10 +7,10 @@ from concurrent.futures import Future
 from typing import Any
 
 from unisights._runtime.callables import is_async
-from unisights._runtime.callers import IN_THREAD, Caller, run_blocking
+from unisights._runtime.callers import Caller
 from unisights._runtime.fork import reset_in_children
 from unisights._runtime.log import log
-from unisights._runtime.shutdown import before_exit
+from unisights._runtime.recent import Recent
 from unisights.config import Handler
 from unisights.types import UnisightsPayload
 
@@ -32,10 +32,16 @@ class ManagedHandler:
 
     Args:
         handler: the user's, or None for none.
+        before_open: is called before the handler is opened, if it has to be closed.
+
+    Attributes:
+        has_failed_to_open: whether `open` has raised lately, and not succeeded since.
     """
 
-    def __init__(self, handler: Handler | None) -> None:
+    def __init__(self, handler: Handler | None, before_open: Callable[[], None]) -> None:
         self._handler = handler
+        self._before_open = before_open
+        self.has_failed_to_open = Recent()
         self._is_async = handler is not None and is_async(handler)
         self._open = _method(handler, "open")
         self._close = _method(handler, "close")
@@ -47,7 +53,6 @@ class ManagedHandler:
         """In a forked child, the handler has not been opened."""
         self._lock = threading.Lock()
         self._opening: Future[None] | None = None
-        self._is_hooked = False
 
     def call(
         self, payload: UnisightsPayload, make_request: MakeRequest, caller: Caller
@@ -67,16 +72,6 @@ class ManagedHandler:
         assert self._handler is not None  # noqa: S101  # narrows a type
         await caller.call(self._handler, payload, make_request(), known_async=self._is_async)
 
-    def close_at_exit(self) -> None:
-        """Close the handler when the process ends, unless it has been closed by then.
-
-        Hooks that are registered later run earlier. So this is to be called before a queue
-        registers its own, as the queue has to be drained first.
-        """
-        if self._close is not None and not self._is_hooked:
-            self._is_hooked = True
-            before_exit(lambda: run_blocking(self.close(IN_THREAD)))
-
     async def open(self, caller: Caller) -> None:
         """Open the handler, once; whoever comes meanwhile waits for that."""
         opening, is_first = self._claim()
@@ -90,8 +85,10 @@ class ManagedHandler:
             with self._lock:
                 if self._opening is opening:
                     self._opening = None
+            self.has_failed_to_open.note()
             opening.set_exception(error)
             raise
+        self.has_failed_to_open.clear()
         opening.set_result(None)
 
     async def close(self, caller: Caller) -> None:
@@ -105,12 +102,14 @@ class ManagedHandler:
 
     def _claim(self) -> tuple[Future[None], bool]:
         """Return the opening under way or done, and whether the caller has to do it."""
-        self.close_at_exit()
         with self._lock:
             is_first = self._opening is None
             if self._opening is None:
                 self._opening = Future()
-            return self._opening, is_first
+            opening = self._opening
+        if is_first and self._close is not None:
+            self._before_open()
+        return opening, is_first
 
     def _was_opened(self) -> bool:
         with self._lock:

@@ -3,17 +3,24 @@
 import contextlib
 import logging
 import threading
+import time
 
 from unisights._delivery.base import Delivery
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.duplicates import make_window
 from unisights._delivery.failures import report_failure
 from unisights._delivery.handler import MakeRequest
-from unisights._delivery.outcome import HANDLED, Outcome
+from unisights._delivery.outcome import HANDLED, SHUTTING_DOWN, Outcome
 from unisights._runtime.callers import IN_THREAD, Caller, run_blocking
 from unisights._runtime.event_loop import as_exception
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
+
+CLOSE_SECONDS = 8.0
+"""How long closing waits for the handlers that run; the end of the process does not."""
+
+_POLL_SECONDS = 0.01
+"""How often draining looks whether handlers run. Requests do not pay for telling it."""
 
 
 class InlineDelivery(Delivery):
@@ -22,6 +29,7 @@ class InlineDelivery(Delivery):
     def __init__(self, context: DeliveryContext) -> None:
         super().__init__(context)
         self._window = make_window(context.options.duplicate_window)
+        self._is_closed = False
 
     async def _deliver(
         self,
@@ -31,6 +39,8 @@ class InlineDelivery(Delivery):
         caller: Caller,
     ) -> Outcome:
         """Run the handler."""
+        if self._is_closed:
+            return SHUTTING_DOWN
         self._count("accepted")
         window = self._window
         content_id = "" if window is None else payload.content_id
@@ -52,6 +62,35 @@ class InlineDelivery(Delivery):
         if window is not None:
             window.add(content_id)
         return HANDLED
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether payloads are refused since `close`, until `open`."""
+        return self._is_closed
+
+    def open(self) -> None:
+        """Accept payloads, also after `close`."""
+        self._is_closed = False
+
+    def defer_signals(self) -> None:
+        """Do nothing: there is no queue to drain."""
+
+    def drain(self, seconds: float) -> bool:
+        """Wait until no handler runs."""
+        deadline = time.monotonic() + seconds
+        while self._context.counters.running():
+            if (left := deadline - time.monotonic()) <= 0:
+                return False
+            time.sleep(min(_POLL_SECONDS, left))
+        return True
+
+    def close(self, seconds: float | None = None) -> None:
+        """Accept nothing more, and wait for the handlers that run."""
+        super().close(CLOSE_SECONDS if seconds is None else seconds)
+
+    def _close(self, seconds: float) -> None:
+        self._is_closed = True
+        self.drain(seconds)
 
     def _note_failure(self, error: BaseException) -> None:
         self._count("failed")

@@ -39,6 +39,11 @@ class Running:
     workers: Workers
 
 
+def _halt(running: Running, seconds: float) -> BaseException | None:
+    running.writer.halt()
+    return running.workers.stop(seconds)
+
+
 class SpoolRunner:
     """Opens a spool and delivers from it, once in each process that uses it.
 
@@ -51,6 +56,7 @@ class SpoolRunner:
     Attributes:
         path: the spool's file.
         running: what runs in this process; None before it is opened, and after it is closed.
+        is_closed: whether it was closed, and not opened since.
 
     Raises:
         StoreError: the file can be seen to be no spool.
@@ -78,7 +84,7 @@ class SpoolRunner:
             leak(self.running)
         self.running = None
         self._lock = threading.RLock()
-        self._is_closed = False
+        self.is_closed = False
         self._error: StoreError | None = None
         self._reopen_at = 0.0
 
@@ -90,7 +96,7 @@ class SpoolRunner:
             ConfigurationError: another endpoint of this process uses it differently.
         """
         with self._lock:
-            self._is_closed = False
+            self.is_closed = False
             self._reopen_at = 0.0
             self.start()
 
@@ -102,7 +108,7 @@ class SpoolRunner:
             ConfigurationError: another endpoint of this process uses it differently.
         """
         with self._lock:
-            if self.running is None and not self._is_closed:
+            if self.running is None and not self.is_closed:
                 now = time.monotonic()
                 if self._error is not None and now < self._reopen_at:
                     # Each raise adds to the traceback, which holds requests with their bodies.
@@ -115,28 +121,24 @@ class SpoolRunner:
                     raise
             return self.running
 
-    def drain(self) -> None:
-        """Start no more attempts, and wait for those that run, for at most `drain_timeout`."""
+    def halt(self, seconds: float) -> None:
+        """Start no more attempts, and wait for those that run, for at most so long."""
         if (running := self.running) is not None:
-            interrupt = self._drain(running)
+            interrupt = _halt(running, seconds)
             if interrupt is not None:
                 raise interrupt
 
-    def close(self) -> None:
-        """Drain, and close the spool."""
+    def close(self, seconds: float) -> None:
+        """Halt, and close the spool."""
         with self._lock:
-            self._is_closed = True
+            self.is_closed = True
             running, self.running = self.running, None
         if running is None:
             return
-        interrupt = self._drain(running)
+        interrupt = _halt(running, seconds)
         running.writer.stop()
         if interrupt is not None:
             raise interrupt
-
-    def _drain(self, running: Running) -> BaseException | None:
-        running.writer.drain()
-        return running.workers.stop(self._durable.drain_timeout)
 
     def _start(self) -> Running:
         self._refuse_other_use()

@@ -1,7 +1,7 @@
 """The bounded queue of background delivery, and the threads that work it off.
 
-Threads start with the first payload, so that a server may fork before. Each process has its own
-queue and threads.
+Threads start with the first payload, so that a server may fork before, and end when the queue is
+closed. Each process has its own queue and threads.
 """
 
 import enum
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from unisights._runtime.event_loop import as_exception
 from unisights._runtime.fork import reset_in_children
 from unisights._runtime.log import log
-from unisights._runtime.shutdown import before_exit, defer_signals
 from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
@@ -46,6 +45,10 @@ class QueuedPayload:
         return len(self.payload.raw)
 
 
+_Waiting = queue.SimpleQueue[QueuedPayload | None]
+"""What waits for a thread; None tells a thread to end."""
+
+
 class WorkQueue:
     """A bounded queue with threads that start when they are first needed, in each process.
 
@@ -56,8 +59,12 @@ class WorkQueue:
         max_payloads: how many payloads may wait or run.
         max_bytes: how many bytes of payloads may wait or run; one payload alone may have more.
         workers: how many payloads run at once.
-        drain_timeout: how long closing may wait for payloads, in seconds.
+
+    Attributes:
+        is_closed: whether no payloads are accepted.
     """
+
+    is_closed: bool
 
     def __init__(
         self,
@@ -67,44 +74,40 @@ class WorkQueue:
         max_payloads: int,
         max_bytes: int,
         workers: int,
-        drain_timeout: float,
     ) -> None:
         self._run = run
         self._fail = fail
         self._max_payloads = max_payloads
         self._max_bytes = max_bytes
         self._workers = workers
-        self._drain_timeout = drain_timeout
         self.reset_after_fork()
         reset_in_children(self)
 
     def reset_after_fork(self) -> None:
         """Begin anew: the payloads and threads are the parent's."""
         self._changed = threading.Condition()
-        self._waiting: queue.SimpleQueue[QueuedPayload] = queue.SimpleQueue()
-        self._open: dict[int, QueuedPayload] = {}
+        self._waiting: _Waiting = queue.SimpleQueue()
+        self._open: dict[QueuedPayload, int] = {}  # by their numbers, in ascending order
+        self._submitted = 0
         self._failing: set[QueuedPayload] = set()
         self._bytes = 0
         self._threads = 0
-        self._is_hooked = False
-        self._is_deferring = False
-        self._is_closed = False
+        self.is_closed = False
 
     @property
     def held(self) -> tuple[int, int]:
         """How many payloads wait or run, and how many bytes of them."""
         return len(self._open), self._bytes
 
-    def submit(self, queued: QueuedPayload, *, defers_signals: bool = False) -> Submitted:
-        """Queue a payload, if there is room.
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for any payload."""
+        return len(self._open) >= self._max_payloads or self._bytes >= self._max_bytes
 
-        Args:
-            queued: what is to be handled.
-            defers_signals: whether to drain before the server gets SIGTERM. That begins with the
-                first payload, if it comes in the main thread.
-        """
+    def submit(self, queued: QueuedPayload) -> Submitted:
+        """Queue a payload, if there is room."""
         with self._changed:
-            if self._is_closed:
+            if self.is_closed:
                 return Submitted.CLOSED
             size = queued.size
             is_full = len(self._open) >= self._max_payloads or (
@@ -112,22 +115,21 @@ class WorkQueue:
             )
             if is_full:
                 return Submitted.FULL
-            self._open[id(queued)] = queued
+            self._submitted += 1
+            self._open[queued] = self._submitted
             self._bytes += size
             self._waiting.put(queued)
             starts = self._threads < min(self._workers, len(self._open))
             self._threads += starts
-            hooks = not self._is_hooked
-            self._is_hooked = True
-        if hooks:
-            before_exit(self.close)
-            if not self._is_deferring:
-                defer_signals(self.close, only_unhandled=not defers_signals)
-        return self._start(queued) if starts else Submitted.QUEUED
+            waiting = self._waiting
+        return self._start(queued, waiting) if starts else Submitted.QUEUED
 
-    def _start(self, queued: QueuedPayload) -> Submitted:
+    def _start(self, queued: QueuedPayload, waiting: _Waiting) -> Submitted:
+        work = threading.Thread(
+            target=self._work, args=(waiting,), name="unisights-worker", daemon=True
+        )
         try:
-            threading.Thread(target=self._work, name="unisights-worker", daemon=True).start()
+            work.start()
         except RuntimeError:
             # There are no more threads. If one runs already, it will do.
             with self._changed:
@@ -138,32 +140,43 @@ class WorkQueue:
             return Submitted.FULL
         return Submitted.QUEUED
 
-    def defer_signals(self) -> None:
-        """Drain before the server gets SIGTERM; to be called in the main thread."""
-        if not self._is_deferring:
-            self._is_deferring = True
-            defer_signals(self.close)
-
     def open(self) -> None:
         """Accept payloads, also after `close`."""
         with self._changed:
-            self._is_closed = False
+            self.is_closed = False
 
-    def close(self) -> None:
-        """Accept no more payloads, wait for at most `drain_timeout`, and report what is left.
+    def drain(self, seconds: float) -> bool:
+        """Wait for at most so long for what waits or runs now; return whether all of it has ended.
+
+        Payloads are accepted meanwhile, and not waited for.
+        """
+        with self._changed:
+            last = self._submitted
+
+            def has_ended() -> bool:
+                return next(iter(self._open.values()), last + 1) > last
+
+            interrupt = self._wait_until(has_ended, seconds)
+            if interrupt is not None:
+                raise interrupt
+            return has_ended()
+
+    def close(self, seconds: float) -> None:
+        """Accept no more payloads, wait for at most so long, report what is left, end the threads.
 
         What still waits or runs then is passed to `fail`, for at most `REPORT_SECONDS`. Servers
         may interrupt the wait with more signals: it goes on, and the interrupt is raised at its
         end.
         """
         with self._changed:
-            self._is_closed = True
+            self.is_closed = True
             if self._open:
                 count = len(self._open)
                 message = "waiting for %d payloads to be handled"
                 log(logging.INFO, "draining", message, count, count=count)
-            interrupt = self._wait_until(lambda: not self._open, self._drain_timeout)
+            interrupt = self._wait_until(lambda: not self._open, seconds)
         interrupt = self._report_rest() or interrupt
+        self._end_threads()
         if interrupt is not None:
             raise interrupt
 
@@ -180,7 +193,7 @@ class WorkQueue:
 
     def _report_rest(self) -> BaseException | None:
         with self._changed:
-            rest = [queued for queued in self._open.values() if queued not in self._failing]
+            rest = [queued for queued in self._open if queued not in self._failing]
             self._open.clear()
             self._bytes = 0
         if not rest:
@@ -197,6 +210,14 @@ class WorkQueue:
         with self._changed:
             return self._wait_until(lambda: not rest, REPORT_SECONDS)
 
+    def _end_threads(self) -> None:
+        """Let each thread end when it is idle; what comes after `open` has other threads."""
+        with self._changed:
+            for _ in range(self._threads):
+                self._waiting.put(None)
+            self._threads = 0
+            self._waiting = queue.SimpleQueue()
+
     def _report(self, rest: list[QueuedPayload]) -> None:
         for queued in rest.copy():
             self._fail_safely(queued, UndeliveredError("the process ended before it was handled"))
@@ -210,9 +231,8 @@ class WorkQueue:
         except BaseException as raised:  # noqa: BLE001  # a worker outlives whatever is raised
             log(logging.ERROR, "on_error_failed", "a failure could not be reported", error=raised)
 
-    def _work(self) -> None:
-        while True:
-            queued = self._waiting.get()
+    def _work(self, waiting: _Waiting) -> None:
+        while (queued := waiting.get()) is not None:
             if self._is_open(queued):
                 self._handle(queued)
                 self._finish(queued)
@@ -222,18 +242,18 @@ class WorkQueue:
             self._run(queued)
         except BaseException as error:  # noqa: BLE001  # a worker outlives whatever is raised
             with self._changed:
-                if id(queued) not in self._open:
+                if queued not in self._open:
                     return  # It has been reported meanwhile: once is enough.
                 self._failing.add(queued)
             self._fail_safely(queued, as_exception(error))
 
     def _is_open(self, queued: QueuedPayload) -> bool:
         with self._changed:
-            return id(queued) in self._open
+            return queued in self._open
 
     def _finish(self, queued: QueuedPayload) -> None:
         with self._changed:
             self._failing.discard(queued)
-            if self._open.pop(id(queued), None) is not None:
+            if self._open.pop(queued, None) is not None:
                 self._bytes -= queued.size
             self._changed.notify_all()

@@ -12,6 +12,6 @@ app's lifespan. The steps are written twice for speed: as one coroutine that tak
 took a synchronous request 10% longer in the endpoint (9.9 µs for 9.0 µs). A change of one needs the
 same change of the other; `tests/adapters/` runs the same tests against both.
 
-The adapters import from here. These modules import the collector, `_delivery` and `_http`; they
-know no framework.
+The adapters import from here. These modules import the app's handle (`control`), the collector,
+`_delivery` and `_http`; they know no framework.
 """

@@ -9,6 +9,7 @@ from unisights._delivery.outcome import HANDLED, QUEUED, Outcome
 from unisights._http.responses import HTTPResponse
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
+from unisights.control import EndpointControl
 from unisights.delivery import Background, Inline
 from unisights.request import RequestInfo
 from unisights.stats import Gauges
@@ -28,12 +29,14 @@ class Endpoint:
     Attributes:
         collector: decides about requests, and counts them.
         delivery: delivers the payloads of valid bodies.
+        control: the app's handle.
     """
 
     def __init__(self, options: UnisightsOptions, default: Inline | Background) -> None:
         self.collector = collector = Collector(options, self._read_gauges)
         context = DeliveryContext(options, collector.counters, collector.log, collector.decode)
         self.delivery = make_delivery(context, default)
+        self.control = EndpointControl(collector, self.delivery)
 
     def _read_gauges(self) -> Gauges:
         # The collector is made first, as the delivery needs its counters.

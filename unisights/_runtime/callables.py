@@ -1,13 +1,16 @@
 """Callables of the user's, sync or async: which they are, and how a thread calls them."""
 
+import asyncio
 import functools
 import inspect
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from unisights._runtime.event_loop import as_exception, shared_loop
+
+Result = TypeVar("Result")
 
 
 def call_sync(function: Callable[..., Any], *arguments: Any) -> None:
@@ -17,13 +20,13 @@ def call_sync(function: Callable[..., Any], *arguments: Any) -> None:
         shared_loop().run(result)
 
 
-def start_in_own_thread(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+def start_in_own_thread(function: Callable[..., Result], *arguments: Any) -> Future[Result]:
     """Call in a daemon thread, which does not keep the process alive, unlike a pool's threads.
 
     Raises:
         RuntimeError: no thread can be started.
     """
-    ended: Future[Any] = Future()
+    ended: Future[Result] = Future()
     # So a waiter that is cancelled does not cancel the call.
     ended.set_running_or_notify_cancel()
 
@@ -37,6 +40,15 @@ def start_in_own_thread(function: Callable[..., Any], *arguments: Any) -> Future
 
     threading.Thread(target=run, daemon=True).start()
     return ended
+
+
+async def run_in_own_thread(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Call a function that blocks, from an event loop whose pool may be busy with handlers."""
+    try:
+        ended = start_in_own_thread(function, *arguments)
+    except RuntimeError:  # There are no more threads.
+        return function(*arguments)
+    return await asyncio.wrap_future(ended)
 
 
 def is_async(function: Callable[..., Any]) -> bool:

@@ -25,6 +25,7 @@ A process that delivers:
 - `admission`: stores new payloads, without duplicates and within the limit.
 - `claims`: decides which payloads this process works on.
 - `workers`: the threads or tasks that run jobs.
+- `drains`: the threads that wait until the payloads of the spool have been delivered.
 - `upkeep`: once a second, looks after what concerns all processes of a spool.
 
 For the command:

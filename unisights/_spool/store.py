@@ -60,6 +60,12 @@ class Spool(SpoolConnection):
             )
         )
 
+    def span(self) -> tuple[int | None, int | None]:
+        """Return the numbers of the first and the last payload that waits; needs no transaction."""
+        (first,) = self._fetch_one("SELECT min(id) FROM waiting")
+        (last,) = self._fetch_one("SELECT max(id) FROM waiting")
+        return first, last
+
     # Storing.
 
     def insert(self, rows: Sequence[NewRow], owners: Sequence[int]) -> range:

@@ -14,6 +14,7 @@ from unisights._runtime.log import ThrottledLog
 from unisights._spool import clock
 from unisights._spool.admission import Admission
 from unisights._spool.claims import Claims
+from unisights._spool.drains import Drains
 from unisights._spool.file_lock import FileLock
 from unisights._spool.pending_writes import PendingWrites
 from unisights._spool.puts import NewPut, PutResult, RejectionPut, settle
@@ -71,6 +72,7 @@ class SpoolWriter:
         self._write_at = float("inf")  # by `time.monotonic`, as the following
         self._upkeep_at = 0.0
         self._is_stopping = False
+        self._drains = Drains(spool)
         self._log = ThrottledLog()
         self._owner, self._lock = self._register(duplicate_window)
         self._claims = Claims(spool, self._owner, workers, ordered=durable.ordered)
@@ -143,7 +145,7 @@ class SpoolWriter:
                 self._linger(),
             )
 
-    def drain(self) -> None:
+    def halt(self) -> None:
         """Claim nothing more, and release all that the workers have not begun with."""
         with self._changed:
             self._claims.is_closed = True
@@ -151,6 +153,20 @@ class SpoolWriter:
         with self._changed:
             # What runs stays this process's, or others would do it too.
             self._change(lambda spool: spool.owners.release_all(self._owner, but=running), 0)
+
+    def wait_until_delivered(self, seconds: float) -> bool:
+        """Wait, at most so long, until what is in the spool now is delivered or dead letters."""
+        with self._changed:
+            if self._is_stopping:
+                return False
+            drain = self._drains.add()
+            self._write_within(0)
+        try:
+            drain.ended.wait(seconds)
+        finally:
+            with self._changed:
+                self._drains.remove(drain)
+        return drain.is_done
 
     def stop(self) -> None:
         """Write what waits, release the rest, and end the thread."""
@@ -201,6 +217,8 @@ class SpoolWriter:
             if time.monotonic() >= self._upkeep_at and not self._is_stopping:
                 self._upkeep_at = time.monotonic() + UPKEEP_SECONDS
                 self._keep_up_safely()
+            self._check_drains_safely()
+        self._drains.end()
         self._finish()
 
     def _gather(self) -> PendingWrites:
@@ -301,6 +319,12 @@ class SpoolWriter:
             self._workers.keep_running()
             self.totals = self._spool.totals()
             self._upkeep.run(self.totals)
+        except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
+            self._log_failure(error)
+
+    def _check_drains_safely(self) -> None:
+        try:
+            self._drains.check()
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
             self._log_failure(error)
 

@@ -1,0 +1,73 @@
+"""The handle by which an app watches, drains and closes its endpoint: the attribute `unisights`."""
+
+from unisights._delivery.base import Delivery
+from unisights._runtime.callables import run_in_own_thread
+from unisights._runtime.callers import IN_THREAD, run_blocking
+from unisights.collector import Collector
+from unisights.readiness import Readiness
+from unisights.stats import Stats
+
+__all__ = ["EndpointControl"]
+
+
+class EndpointControl:
+    """Watches, drains and closes one endpoint, in this process.
+
+    What the function of each framework returns has one as its attribute `unisights`. All methods
+    may be called in any thread; those whose names begin with `a` are for async code, in which the
+    others would block the event loop.
+    """
+
+    def __init__(self, collector: Collector, delivery: Delivery) -> None:
+        self._collector = collector
+        self._delivery = delivery
+
+    def stats(self) -> Stats:
+        """Return what the endpoint has counted in this process, and what is waiting now."""
+        return self._collector.stats()
+
+    def readiness(self) -> Readiness:
+        """Return whether the endpoint is ready to accept payloads, or why not. It never waits."""
+        return Readiness(self._delivery.reasons())
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until what was accepted before the call has been dealt with; accept more meanwhile.
+
+        Inline: until no handler runs. Background: until each payload that waited or was handled at
+        the time of the call has been delivered, or its failure passed to `on_error`. Durable: until
+        each payload that was in the spool at that time, whichever process has stored it, has been
+        delivered or is a dead letter; one that waits for its next attempt is waited for.
+
+        Args:
+            timeout: how long to wait at most, in seconds.
+
+        Returns:
+            Whether it happened in time. False for durable delivery after `close`, as the spool is
+            closed.
+
+        Raises:
+            StoreError: the spool has not been opened yet, and cannot be.
+            ConfigurationError: another endpoint of this process uses the spool differently.
+        """
+        return self._delivery.drain(timeout)
+
+    async def adrain(self, timeout: float) -> bool:  # noqa: ASYNC109  # it ends no coroutine
+        """Likewise, from async code."""
+        return await run_in_own_thread(self._delivery.drain, timeout)
+
+    def close(self) -> None:
+        """Accept no more payloads, drain for at most `drain_timeout`, and close the handler.
+
+        Requests get 503 from then on; threads and files are given back. Inline: the handlers that
+        run are waited for, for at most 8 seconds. Background: what is left after `drain_timeout` is
+        passed to `on_error`. Durable: only handlers that run are waited for; the rest stays in the
+        spool.
+        To close again does nothing. If a server's lifespan begins afterwards, the endpoint opens.
+        """
+        self._delivery.close()
+        run_blocking(self._delivery.handler.close(IN_THREAD))
+
+    async def aclose(self) -> None:
+        """Likewise, from async code; an async `close` of the handler runs on this event loop."""
+        await run_in_own_thread(self._delivery.close)
+        await self._delivery.close_handler()
