@@ -105,11 +105,11 @@ def found(old: dict[str, Any], new: dict[str, Any]) -> set[tuple[str, Effect]]:
 TEXT = {"description": "Added.", "type": "string"}
 NULLABLE = {**TEXT, "type": ["string", "null"]}
 NEW_EVENT = {
-    "TapEvent": {
+    "AddedEvent": {
         "description": "A tap.",
         "type": "object",
         "required": ["type"],
-        "properties": {"type": {"description": "Marks a tap.", "const": "tap"}},
+        "properties": {"type": {"description": "Marks a tap.", "const": "added"}},
     }
 }
 
@@ -456,20 +456,20 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
     # Events.
     "event type added": (
         all_of(
-            setting("TapEvent", NEW_EVENT["TapEvent"]),
+            setting("AddedEvent", NEW_EVENT["AddedEvent"]),
             setting(
                 f"{UNION}/oneOf",
-                [*DEFINITIONS[UNION]["oneOf"], {"$ref": "#/definitions/TapEvent"}],
+                [*DEFINITIONS[UNION]["oneOf"], {"$ref": "#/definitions/AddedEvent"}],
             ),
         ),
-        {("TapEvent", ADDITION), (f"{UNION}/oneOf", RECEIVERS)},
+        {("AddedEvent", ADDITION), (f"{UNION}/oneOf", RECEIVERS)},
     ),
     "event type removed": (
         setting(f"{UNION}/oneOf", DEFINITIONS[UNION]["oneOf"][:-1]),
         {(f"{UNION}/oneOf", SENDERS)},
     ),
     "event type's value changed": (
-        setting("ClickEvent/properties/type/const", "tap"),
+        setting("ClickEvent/properties/type/const", "added"),
         {
             (f"{UNION}/oneOf", SENDERS),
             (f"{UNION}/oneOf", RECEIVERS),
@@ -478,11 +478,11 @@ TABLE: dict[str, tuple[Edit, set[tuple[str, Effect]]]] = {
         },
     ),
     "event's class renamed": (
-        renamed("ClickEvent", "TapEvent"),
+        renamed("ClickEvent", "AddedEvent"),
         {
             ("ClickEvent", RECEIVERS),
-            ("TapEvent", ADDITION),
-            ("TapEvent/title", RECEIVERS),
+            ("AddedEvent", ADDITION),
+            ("AddedEvent/title", RECEIVERS),
             (f"{UNION}/oneOf", RECEIVERS),
         },
     ),
@@ -642,7 +642,7 @@ KEYWORDS: dict[str, list[Any]] = {
     "maxLength": [0, 36, 100],
     "pattern": ["^.", "^[a-z]", ""],
     "enum": [["good"], ["good", "poor", "bad"], ["needs-improvement", "poor", "good"]],
-    "const": ["click", "tap", True, False],
+    "const": ["click", "added", True, False],
     "default": ["", 0, None, {}],
     "x-decode": [{"integer": True}, {"maximum": 100}, {}],
     "required": [[], ["type"], ["x", "y"], ["data"], ["encrypted", "envelope"], ["os"]],

@@ -91,10 +91,10 @@ def require_positive_x(document: dict[str, Any]) -> None:
     document["definitions"]["ClickEventData"]["properties"]["x"]["minimum"] = 0
 
 
-def add_button(document: dict[str, Any]) -> None:
+def add_a_property(document: dict[str, Any]) -> None:
     """Add an optional property with a default to the session."""
-    added = {"description": "Which button.", "type": "string", "default": "left"}
-    document["definitions"]["UnisightsData"]["properties"]["button"] = added
+    added = {"description": "Added.", "type": "string", "default": "left"}
+    document["definitions"]["UnisightsData"]["properties"]["added"] = added
 
 
 def reword(document: dict[str, Any]) -> None:
@@ -141,11 +141,11 @@ def test_what_was_committed_is_compared_too(tree: Path) -> None:
 
 def test_an_addition_needs_a_minor_step(tree: Path) -> None:
     """With a new optional property, old vectors decode to what they did and its default more."""
-    edit_schema(tree, add_button, version=NEXT_PATCH)
+    edit_schema(tree, add_a_property, version=NEXT_PATCH)
     checked = check_schema(tree, "HEAD")
     assert checked.returncode == 1
     assert f"a minor step: x-version {NEXT_MINOR}, not {NEXT_PATCH}" in checked.stderr
-    assert "addition          #/definitions/UnisightsData/properties/button" in checked.stdout
+    assert "addition          #/definitions/UnisightsData/properties/added" in checked.stdout
     assert "otherwise: 0 changes in" in checked.stdout
     edit_schema(tree, nothing, version=NEXT_MINOR)
     assert check_schema(tree, "HEAD").returncode == 0

@@ -406,19 +406,19 @@ def test_an_event_type_can_be_added(tmp_path: Path) -> None:
 
     def edit(document: dict[str, Any]) -> None:
         definitions = document["definitions"]
-        definitions["UnisightsEvent"]["oneOf"].insert(2, {"$ref": "#/definitions/ScrollEvent"})
-        definitions["ScrollEvent"] = {
-            "title": "ScrollEvent",
+        definitions["UnisightsEvent"]["oneOf"].insert(2, {"$ref": "#/definitions/AddedEvent"})
+        definitions["AddedEvent"] = {
+            "title": "AddedEvent",
             "description": "The visitor scrolled.",
             "type": "object",
             "required": ["type", "data"],
             "properties": {
-                "type": {"description": "Marks a scroll.", "const": "scroll"},
-                "data": {"description": "How far.", "$ref": "#/definitions/ScrollEventData"},
+                "type": {"description": "Marks a scroll.", "const": "added"},
+                "data": {"description": "How far.", "$ref": "#/definitions/AddedEventData"},
             },
         }
-        definitions["ScrollEventData"] = {
-            "title": "ScrollEventData",
+        definitions["AddedEventData"] = {
+            "title": "AddedEventData",
             "description": "How far the visitor scrolled.",
             "type": "object",
             "required": ["depth", "timestamp"],
@@ -429,8 +429,8 @@ def test_an_event_type_can_be_added(tmp_path: Path) -> None:
         }
 
     root = generated_from(tmp_path, edit)
-    scroll = {"type": "scroll", "data": {"depth": 0.5, "timestamp": 7}}
-    bad = {"type": "scroll", "data": {"depth": -1, "timestamp": 7}}
+    scroll = {"type": "added", "data": {"depth": 0.5, "timestamp": 7}}
+    bad = {"type": "added", "data": {"depth": -1, "timestamp": 7}}
     unknown = {"type": "hover", "data": {}}
     found = probe(
         root,
@@ -438,11 +438,11 @@ def test_an_event_type_can_be_added(tmp_path: Path) -> None:
         make_payload(events=[click(), bad, unknown]),
     )
     good, refused = found["answers"]
-    assert "ScrollEvent" in found["event"]
-    assert found["fields"]["ScrollEvent"] == ["type", "data"]
+    assert "AddedEvent" in found["event"]
+    assert found["fields"]["AddedEvent"] == ["type", "data"]
     assert (good["problems"], good["fast"], good["same"]) == ([], True, True)
     assert good["round_trip"]
-    assert [event["type"] for event in good["data"]["events"]] == ["click", "scroll", "click"]
+    assert [event["type"] for event in good["data"]["events"]] == ["click", "added", "click"]
     assert good["data"]["events"][1]["data"] == {"depth": 0.5, "timestamp": 7}
     assert good["wire"]["events"][1] == scroll
     assert not refused["fast"]
@@ -450,7 +450,7 @@ def test_an_event_type_can_be_added(tmp_path: Path) -> None:
         ["/data/events/1/data/depth", "minimum"],
         ["/data/events/2/type", "enum"],
     ]
-    assert '"const": "scroll"' in json.dumps(found["openapi"])
+    assert '"const": "added"' in json.dumps(found["openapi"])
 
 
 def test_an_event_type_can_be_removed(tmp_path: Path) -> None:
@@ -472,8 +472,8 @@ def test_an_object_can_be_added(tmp_path: Path) -> None:
 
     def edit(document: dict[str, Any]) -> None:
         definitions = document["definitions"]
-        definitions["Geo"] = {
-            "title": "Geo",
+        definitions["AddedGeo"] = {
+            "title": "AddedGeo",
             "description": "Where the visitor is.",
             "type": "object",
             "required": ["country"],
@@ -482,8 +482,8 @@ def test_an_object_can_be_added(tmp_path: Path) -> None:
                 "city": {"description": "The city.", "type": ["string", "null"]},
             },
         }
-        definitions["Screen"] = {
-            "title": "Screen",
+        definitions["AddedScreen"] = {
+            "title": "AddedScreen",
             "description": "A screen.",
             "type": "object",
             "properties": {
@@ -491,15 +491,15 @@ def test_an_object_can_be_added(tmp_path: Path) -> None:
             },
         }
         properties = definitions["UnisightsData"]["properties"]
-        properties["screen"] = {
+        properties["added_screen"] = {
             "description": "The screen.",
-            "$ref": "#/definitions/Screen",
+            "$ref": "#/definitions/AddedScreen",
             "default": {},
         }
-        properties["visits"] = {
+        properties["added_visits"] = {
             "description": "Where the visitor was.",
             "type": "array",
-            "items": {"$ref": "#/definitions/Geo"},
+            "items": {"$ref": "#/definitions/AddedGeo"},
             "default": [],
         }
 
@@ -507,24 +507,26 @@ def test_an_object_can_be_added(tmp_path: Path) -> None:
     found = probe(
         generated_from(tmp_path, edit),
         make_payload(),
-        make_payload(screen={"scale": 2}, visits=visits),
-        make_payload(screen={"scale": "2"}, visits=[*visits, {"country": "DEU"}, {}, None]),
+        make_payload(added_screen={"scale": 2}, added_visits=visits),
+        make_payload(
+            added_screen={"scale": "2"}, added_visits=[*visits, {"country": "DEU"}, {}, None]
+        ),
     )
     absent, present, refused = found["answers"]
-    assert found["fields"]["Geo"] == ["country", "city"]
+    assert found["fields"]["AddedGeo"] == ["country", "city"]
     for answer in (absent, present):
         assert (answer["fast"], answer["same"], answer["round_trip"]) == (True, True, True)
-    assert (absent["data"]["screen"], absent["data"]["visits"]) == ({"scale": 1.0}, [])
-    assert present["data"]["screen"] == {"scale": 2.0}
-    assert present["data"]["visits"] == [visits[0], {"country": "FR", "city": None}]
-    assert present["wire"]["visits"] == [visits[0], {"country": "FR", "city": None}]
+    assert (absent["data"]["added_screen"], absent["data"]["added_visits"]) == ({"scale": 1.0}, [])
+    assert present["data"]["added_screen"] == {"scale": 2.0}
+    assert present["data"]["added_visits"] == [visits[0], {"country": "FR", "city": None}]
+    assert present["wire"]["added_visits"] == [visits[0], {"country": "FR", "city": None}]
     assert not refused["fast"]
     assert refused["problems"] == refused["object_problems"]
     assert refused["problems"] == [
-        ["/data/screen/scale", "type"],
-        ["/data/visits/2/country", "maxLength"],
-        ["/data/visits/3", "required"],
-        ["/data/visits/4", "type"],
+        ["/data/added_screen/scale", "type"],
+        ["/data/added_visits/2/country", "maxLength"],
+        ["/data/added_visits/3", "required"],
+        ["/data/added_visits/4", "type"],
     ]
 
 

@@ -23,21 +23,21 @@ IGNORED = shutil.ignore_patterns("__pycache__", "node_modules", "browser", "chao
 AFTER = f"{int(SCHEMA_VERSION.partition('.')[0]) + 1}.0.0"
 
 NEW: dict[str, Any] = {
-    "FormSubmitEvent": {
-        "title": "FormSubmitEvent",
+    "AddedEvent": {
+        "title": "AddedEvent",
         "description": "The visitor submitted a form.",
         "type": "object",
         "required": ["type", "data"],
         "properties": {
-            "type": {"description": "Marks the submission of a form.", "const": "form_submit"},
+            "type": {"description": "Marks the submission of a form.", "const": "added"},
             "data": {
                 "description": "Which form, and how long it took.",
-                "$ref": "#/definitions/FormSubmitEventData",
+                "$ref": "#/definitions/AddedEventData",
             },
         },
     },
-    "FormSubmitEventData": {
-        "title": "FormSubmitEventData",
+    "AddedEventData": {
+        "title": "AddedEventData",
         "description": "Which form was submitted, and how long it took.",
         "type": "object",
         "required": ["form_id", "duration_ms", "timestamp"],
@@ -58,8 +58,8 @@ NEW: dict[str, Any] = {
     },
 }
 
-NEW["Viewport"] = {
-    "title": "Viewport",
+NEW["AddedViewport"] = {
+    "title": "AddedViewport",
     "description": "The part of the page that is seen.",
     "type": "object",
     "properties": {
@@ -75,19 +75,19 @@ NEW["Viewport"] = {
 
 FIELDS: dict[str, dict[str, Any]] = {
     "UnisightsData": {
-        "is_returning": {"description": "Seen before.", "type": "boolean", "default": False},
-        "labels": {
+        "added_flag": {"description": "Seen before.", "type": "boolean", "default": False},
+        "added_labels": {
             "description": "What the site says of the page.",
             "type": "array",
             "items": {"type": "string", "minLength": 1},
             "default": [],
         },
-        "battery": {"description": "Its charge.", "type": ["number", "null"], "minimum": 0.5},
-        "since": {"$ref": "#/definitions/Timestamp", "default": 0},
-        "viewport": {"$ref": "#/definitions/Viewport", "default": {}},
+        "added_charge": {"description": "Its charge.", "type": ["number", "null"], "minimum": 0.5},
+        "added_since": {"$ref": "#/definitions/Timestamp", "default": 0},
+        "added_viewport": {"$ref": "#/definitions/AddedViewport", "default": {}},
     },
     "DeviceInfo": {
-        "pixel_depth": {
+        "added_depth": {
             "description": "Bits of a pixel.",
             "type": "integer",
             "minimum": 0,
@@ -96,13 +96,13 @@ FIELDS: dict[str, dict[str, Any]] = {
         },
     },
     "ClickEventData": {
-        "pointer_type": {
+        "added_pointer": {
             "description": "What was used.",
             "type": "string",
             "enum": ["mouse", "touch"],
             "default": "mouse",
         },
-        "target_id": {"description": "What was clicked.", "type": ["string", "null"]},
+        "added_target": {"description": "What was clicked.", "type": ["string", "null"]},
     },
 }
 
@@ -120,7 +120,7 @@ def changed_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     definitions = document["definitions"]
     document["x-version"] = AFTER
     definitions |= NEW
-    definitions["UnisightsEvent"]["oneOf"].append({"$ref": "#/definitions/FormSubmitEvent"})
+    definitions["UnisightsEvent"]["oneOf"].append({"$ref": "#/definitions/AddedEvent"})
     for name, properties in FIELDS.items():
         definitions[name]["properties"] |= properties
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False), encoding="utf-8")
@@ -171,24 +171,24 @@ def test_the_tests_of_the_npm_face_pass(changed_tree: Path, npm_face: Path) -> N
     for command in (("generate-types.mjs",), ("--test", *map(str, folder.glob("test/*.test.mjs")))):
         finished = run(folder, "node", *command)
         assert finished.returncode == 0, finished.stdout[-5000:] + finished.stderr
-    assert "FormSubmitEvent" in (folder / "index.d.ts").read_text(encoding="utf-8")
+    assert "AddedEvent" in (folder / "index.d.ts").read_text(encoding="utf-8")
 
 
 def test_the_new_event_has_vectors(changed_tree: Path) -> None:
     """They go around each bound, in a file of its own, and are encrypted in both forms."""
-    found = {case["id"]: case for case in cases(changed_tree, "form_submit")}
-    assert found["form_submit/form_id/missing"]["errors"] == [
+    found = {case["id"]: case for case in cases(changed_tree, "added")}
+    assert found["added/form_id/missing"]["errors"] == [
         {"pointer": "/data/events/0/data", "rule": "required"}
     ]
-    assert found["form_submit/form_id/beyond-maxLength"]["errors"] == [
+    assert found["added/form_id/beyond-maxLength"]["errors"] == [
         {"pointer": "/data/events/0/data/form_id", "rule": "maxLength"}
     ]
-    sent = found["form_submit/encrypted/root/floats"]
+    sent = found["added/encrypted/root/floats"]
     (event,) = sent["decoded"]["events"]
-    assert event["type"] == "form_submit"
+    assert event["type"] == "added"
     assert sent["data"]["data"] == sent["encryption"]["ciphertext"]
     wrappers = [case["id"] for case in cases(changed_tree, "events")]
-    assert {"events/form_submit/valid", "events/form_submit/data/missing"} <= {*wrappers}
+    assert {"events/added/valid", "events/added/data/missing"} <= {*wrappers}
 
 
 def test_the_new_fields_have_vectors(changed_tree: Path) -> None:
@@ -196,11 +196,11 @@ def test_the_new_fields_have_vectors(changed_tree: Path) -> None:
     found = {
         case["id"]: case for name in ("device_info", "click") for case in cases(changed_tree, name)
     }
-    assert found["device_info/pixel_depth/beyond-maximum"]["valid"] is False
-    assert found["click/pointer_type/is-touch"]["valid"] is True
-    assert found["click/target_id/null"]["valid"] is True
+    assert found["device_info/added_depth/beyond-maximum"]["valid"] is False
+    assert found["click/added_pointer/is-touch"]["valid"] is True
+    assert found["click/added_target/null"]["valid"] is True
     (session,) = (c for c in cases(changed_tree, "payload") if c["id"] == "payload/least")
-    assert session["decoded"]["device_info"]["pixel_depth"] == 24
+    assert session["decoded"]["device_info"]["added_depth"] == 24
 
 
 def test_no_line_changes_but_for_what_is_new(changed_tree: Path) -> None:
@@ -215,5 +215,5 @@ def test_no_line_changes_but_for_what_is_new(changed_tree: Path) -> None:
 def test_the_tables_list_what_is_new(changed_tree: Path) -> None:
     """The documents' table of events has a row more, and the new attributes."""
     page = (changed_tree / "docs" / "payload.md").read_text(encoding="utf-8")
-    assert "| `form_submit` | `FormSubmitEvent` | `form_id`, `duration_ms`, `timestamp` |" in page
-    assert "`x`, `y`, `timestamp`, `pointer_type`, `target_id` |" in page
+    assert "| `added` | `AddedEvent` | `form_id`, `duration_ms`, `timestamp` |" in page
+    assert "`added_pointer`, `added_target` |" in page
