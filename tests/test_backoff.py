@@ -11,7 +11,7 @@ from unisights._runtime.backoff import backoff
 def test_the_bound_doubles_up_to_the_longest(
     monkeypatch: pytest.MonkeyPatch, attempt: int, bound: float
 ) -> None:
-    """The wait is drawn between 0 and a bound that doubles with each attempt, up to a limit."""
+    """The wait is between half of a bound and the bound, which doubles up to a limit."""
     drawn: list[tuple[float, float]] = []
 
     def draw(least: float, most: float) -> float:
@@ -20,7 +20,7 @@ def test_the_bound_doubles_up_to_the_longest(
 
     monkeypatch.setattr("random.uniform", draw)
     assert backoff(attempt, first=1.0, longest=5.0) == bound
-    assert drawn == [(0.0, bound)]
+    assert drawn == [(bound / 2, bound)]
 
 
 def test_waits_differ() -> None:

@@ -103,9 +103,7 @@ def _defer_signals(endpoint: SyncEndpoint) -> None:
 
 def _read_body(request: HttpRequest, info: RequestInfo) -> StreamBody:
     """Return the body of the request, which bypasses Django's own size limits."""
-    if isinstance(request, ASGIRequest):
-        return StreamBody(request.read)
-    environ = getattr(request, "environ", {})
+    environ = getattr(request, "environ", {})  # ASGI's requests have none.
     if environ and not environ.get("CONTENT_LENGTH"):
         # Django would read no chunked body: it takes a missing length for 0.
         return read_body(environ, info)

@@ -12,8 +12,8 @@ __all__ = ["Retry"]
 class Retry:
     """How durable delivery retries a payload, and a sink a batch.
 
-    The pauses between attempts are exponential backoff with full jitter: each is random, between 0
-    and a bound that doubles from attempt to attempt.
+    The pauses between attempts are exponential backoff with equal jitter: each is random, between
+    half of a bound and the bound, which doubles from attempt to attempt.
 
     Attributes:
         attempts: the number of attempts, the first one included.

@@ -124,6 +124,8 @@ def test_paths_are_relative_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ("sink", "url", "form"),
     [
         (SQLiteSink, "jsonl:x", "must be sqlite:///FILE"),
+        (SQLiteSink, "sqlite:a%00b", "must be sqlite:///FILE"),
+        (JSONLinesSink, "jsonl:a%00b", "must be jsonl:///FILE"),
         (JSONLinesSink, "sqlite:x", "must be jsonl:///FILE"),
         (JSONLinesSink, "jsonl:x?fsync=maybe", "fsync cannot be 'maybe'"),
         (PostgresSink, "kafka://h:9092/x", "dsn must be a postgresql:// URL"),

@@ -8,13 +8,28 @@ from unisights.types import UnisightsPayload
 
 
 async def report_failure(
-    context: DeliveryContext, payload: UnisightsPayload, error: Exception, caller: Caller
+    context: DeliveryContext,
+    payload: UnisightsPayload,
+    error: Exception,
+    caller: Caller,
+    *,
+    pooled: bool = False,
 ) -> None:
-    """Pass a payload that was not handled to `on_error`, if there is one; log what that raises."""
+    """Pass a payload that was not handled to `on_error`, if there is one; log what that raises.
+
+    Args:
+        context: what the delivery is given of its endpoint.
+        payload: the payload.
+        error: why it was not handled.
+        caller: how to call `on_error`.
+        pooled: whether a sync `on_error` runs in the pool of the event loop, which bounds the
+            number of threads, or in a daemon thread, which may hang.
+    """
     on_error = context.options.on_error
     if on_error is None:
         return
+    call = caller.call if pooled else caller.call_unpooled
     try:
-        await caller.call_unpooled(on_error, payload, error)
-    except Exception as raised:  # noqa: BLE001  # users' functions raise anything
+        await call(on_error, payload, error)
+    except (Exception, SystemExit) as raised:  # noqa: BLE001  # users' functions raise anything
         context.log.log(logging.ERROR, "on_error_failed", "on_error failed", error=raised)

@@ -43,6 +43,8 @@ class ManagedHandler:
         self._before_open = before_open
         self.has_failed_to_open = Recent()
         self._is_async = handler is not None and is_async(handler)
+        self.runs_in_thread = handler is not None and not self._is_async
+        """Whether an event loop calls the handler in a thread."""
         self._open = _method(handler, "open")
         self._close = _method(handler, "close")
         self._is_managed = self._open is not None or self._close is not None
@@ -98,7 +100,10 @@ class ManagedHandler:
         try:
             await caller.call_within(CLOSE_SECONDS, self._close)
         except Exception as error:  # noqa: BLE001  # users' functions raise anything
-            log(logging.ERROR, "handler_close_failed", "the handler's close failed", error=error)
+            # The time limit's own exception says nothing.
+            reason = error if str(error) else TimeoutError("it did not end in time")
+            failed = reason if isinstance(error, TimeoutError) else error
+            log(logging.ERROR, "handler_close_failed", "the handler's close failed", error=failed)
 
     def _claim(self) -> tuple[Future[None], bool]:
         """Return the opening under way or done, and whether the caller has to do it."""

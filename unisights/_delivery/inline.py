@@ -1,9 +1,10 @@
 """Inline delivery: the handler runs before the response."""
 
-import contextlib
+import asyncio
 import logging
-import threading
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 from unisights._delivery.base import Delivery
 from unisights._delivery.context import DeliveryContext
@@ -11,6 +12,7 @@ from unisights._delivery.duplicates import make_window
 from unisights._delivery.failures import report_failure
 from unisights._delivery.handler import MakeRequest
 from unisights._delivery.outcome import HANDLED, SHUTTING_DOWN, Outcome
+from unisights._runtime.callables import start_in_own_thread
 from unisights._runtime.callers import IN_THREAD, Caller, run_blocking
 from unisights._runtime.event_loop import as_exception
 from unisights.request import RequestInfo
@@ -30,6 +32,21 @@ class InlineDelivery(Delivery):
         super().__init__(context)
         self._window = make_window(context.options.duplicate_window)
         self._is_closed = False
+        self._unfinished: set[asyncio.Task[Outcome]] = set()
+
+    def deliver(
+        self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
+    ) -> Coroutine[Any, Any, Outcome]:
+        """Deliver a payload, on the server's event loop."""
+        delivering = super().deliver(info, payload, make_request)
+        # A thread goes on when its request is cancelled: its outcome counts all the same.
+        return self._finish(delivering) if self.handler.runs_in_thread else delivering
+
+    async def _finish(self, delivering: Coroutine[Any, Any, Outcome]) -> Outcome:
+        task = asyncio.ensure_future(delivering)
+        self._unfinished.add(task)  # The event loop refers to its tasks weakly.
+        task.add_done_callback(self._unfinished.discard)
+        return await asyncio.shield(task)
 
     async def _deliver(
         self,
@@ -51,7 +68,7 @@ class InlineDelivery(Delivery):
             await self.handler.call(payload, make_request, caller)
         except Exception as error:  # noqa: BLE001  # handlers raise what they like
             self._note_failure(error)
-            await report_failure(self._context, payload, error, caller)
+            await report_failure(self._context, payload, error, caller, pooled=True)
             return Outcome(error=error)
         except BaseException as error:
             # The host ends the request: nothing may wait here any more.
@@ -97,8 +114,13 @@ class InlineDelivery(Delivery):
         self._log(logging.ERROR, "handler_failed", "the handler failed", error=error)
 
     def _report_aside(self, payload: UnisightsPayload, error: Exception) -> None:
+        if self._options.on_error is None:
+            return
+
         def report() -> None:
             run_blocking(report_failure(self._context, payload, error, IN_THREAD))
 
-        with contextlib.suppress(RuntimeError):  # There are no more threads.
-            threading.Thread(target=report, daemon=True).start()
+        try:
+            start_in_own_thread(report)
+        except RuntimeError as raised:
+            self._log(logging.ERROR, "on_error_failed", "on_error failed", error=raised)

@@ -26,8 +26,10 @@ def discard_rest(body: SyncBody) -> None:
 
 async def discard_rest_async(body: AsyncBody) -> None:
     """Discard the rest of a body on the event loop."""
+    # Reads that do not wait leave the time limit no chance: hence a deadline, too.
+    deadline = time.monotonic() + DISCARD_SECONDS
     size = 0
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DISCARD_SECONDS):
-            while not body.has_ended and size < DISCARD_BYTES:
+            while not body.has_ended and size < DISCARD_BYTES and time.monotonic() < deadline:
                 size += len(await body.read() or b"")

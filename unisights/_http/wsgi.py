@@ -43,8 +43,8 @@ _HEADER_NAMES = {f"HTTP_{name.upper().replace('-', '_')}": name for name in COMM
 
 def read_body(environ: Mapping[str, Any], info: RequestInfo) -> StreamBody:
     """Return a request's body, which bypasses the framework's own size limits."""
-    has_end = environ.get("wsgi.input_terminated") or environ.get("CONTENT_LENGTH", "").isdecimal()
-    if not has_end:
+    length = declared_length(info)
+    if length is None and not environ.get("wsgi.input_terminated"):
         # No length is declared and the server does not end the stream: a read might never return.
         return StreamBody(lambda _size: b"", 0)
-    return StreamBody(environ["wsgi.input"].read, declared_length(info))
+    return StreamBody(environ["wsgi.input"].read, length)

@@ -7,11 +7,11 @@ _MAX_DOUBLINGS = 60
 
 
 def backoff(attempt: int, *, first: float, longest: float) -> float:
-    """Return the seconds to wait after a failed attempt: exponential backoff with full jitter.
+    """Return the seconds to wait after a failed attempt: exponential backoff with equal jitter.
 
-    The result is drawn uniformly between 0 and a bound. The bound doubles with each attempt. Full
-    jitter spreads callers that failed at the same moment the most evenly: they do not come back
-    together.
+    The result is random, between half of a bound and the bound. The bound doubles with each
+    attempt. So callers that failed at the same moment do not come back together, and no caller
+    comes back at once: all attempts would be over before a server has restarted.
 
     Args:
         attempt: the number of the attempt that has failed, counted from 1.
@@ -19,4 +19,4 @@ def backoff(attempt: int, *, first: float, longest: float) -> float:
         longest: the greatest bound, in seconds.
     """
     bound = min(longest, first * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS))
-    return random.uniform(0.0, bound)  # noqa: S311  # spreads load; it is no secret
+    return random.uniform(bound / 2, bound)  # noqa: S311  # spreads load; it is no secret

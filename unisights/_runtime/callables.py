@@ -1,6 +1,7 @@
 """Callables of the user's, sync or async: which they are, and how a thread calls them."""
 
 import asyncio
+import contextvars
 import functools
 import inspect
 import threading
@@ -38,7 +39,9 @@ def start_in_own_thread(function: Callable[..., Result], *arguments: Any) -> Fut
         else:
             ended.set_result(result)
 
-    threading.Thread(target=run, daemon=True).start()
+    # A request's id or trace is in the context, for logs.
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(run,), daemon=True).start()
     return ended
 
 

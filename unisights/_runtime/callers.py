@@ -84,7 +84,12 @@ class LoopCaller(Caller):
         if is_async(function):
             result = function(*arguments)
         else:
-            result = await asyncio.wrap_future(start_in_own_thread(function, *arguments))
+            try:
+                ended = start_in_own_thread(function, *arguments)
+            except RuntimeError:  # There are no more threads: one of the pool has to do.
+                result = await asyncio.to_thread(function, *arguments)
+            else:
+                result = await asyncio.wrap_future(ended)
         if inspect.isawaitable(result):
             await self._await(result)
 

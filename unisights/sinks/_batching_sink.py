@@ -13,7 +13,7 @@ from unisights.sinks._sink import Sink
 from unisights.sinks._writer import Item, Writer
 from unisights.types import UnisightsPayload
 
-DEFAULT_RETRY = Retry(attempts=4, pause=0.2, max_pause=2.0)
+DEFAULT_RETRY = Retry(attempts=4, pause=0.1, max_pause=2.0)
 """How sinks retry: long enough for a restart of the server, short enough for a waiting request."""
 
 NO_RETRY = Retry(attempts=1)

@@ -50,7 +50,7 @@ def read_path(url: str, scheme: str) -> str:
         ConfigurationError: the URL holds no path.
     """
     found = re.fullmatch(rf"{scheme}:(?:///)?([^/].*|/[^/].*)", url)
-    if found is None:
+    if found is None or "\0" in unquote(found[1]):
         raise wrong_url(url, f"{scheme}:///FILE, or {scheme}:////FILE from the root")
     return unquote(found[1])
 
