@@ -46,6 +46,7 @@ SHARED = (
 """Fixtures that take long to set up: the tests that use one run in one process."""
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups when its own turn comes
 def pytest_collection_modifyitems(items: Iterable[pytest.Function]) -> None:
     """Put the tests that share a costly fixture into one group of pytest-xdist."""
     for item in items:
@@ -75,7 +76,7 @@ def _group_of(item: pytest.Function) -> str | None:
     for name in SHARED:
         if name in used or f"{name}_at" in used:
             # Of a server with parameters, there is one for each of them.
-            return f"{name} {parameters.get(name, '')}"
+            return f"{name} {parameters.get(name, '')}".strip()
     return None
 
 

@@ -163,11 +163,11 @@ def test_words_need_a_patch(tree: Path) -> None:
 
 def test_what_the_schema_does_not_say_is_found_by_the_vectors(tree: Path) -> None:
     """Code that begins to refuse or to decode otherwise fails, though the schema is the same."""
-    path = tree / "unisights" / "_decoding" / "decoding.py"
+    path = tree / "unisights" / "_decoding" / "fast_path.py"
     text = path.read_text(encoding="utf-8")
-    old = "            payload.raw = body\n"  # where the fast path returns
+    old = "        payload.raw = body\n        return payload\n"  # where the fast path returns
     assert text.count(old) == 1
-    edited = f"            payload.data.time_on_page += 1\n{old}"
+    edited = f"        payload.data.time_on_page += 1\n{old}"
     path.write_text(text.replace(old, edited), encoding="utf-8")
     checked = check_schema(tree, "HEAD")
     assert checked.returncode == 1

@@ -17,10 +17,28 @@ _PAUSE = 0.005
 """How long a thread of a flood waits after each request, in seconds."""
 
 
-def post_all(server: Running, labels: Iterable[str], threads: int = 4) -> Counter[int]:
-    """Post one payload for each label, and count the statuses that come back."""
+def post_all(
+    server: Running, labels: Iterable[str], threads: int = 4, *, repeats: bool = False
+) -> Counter[int]:
+    """Post one payload for each label, and count the statuses that come back.
+
+    Args:
+        server: where to.
+        labels: what tells the payloads.
+        threads: how many are posted at once.
+        repeats: post again what was reset without an answer, as browsers do.
+    """
+
+    def post(label: str) -> int:
+        while True:
+            try:
+                return server.post(label).status
+            except ConnectionResetError:
+                if not repeats:
+                    raise
+
     with ThreadPoolExecutor(threads) as pool:
-        return Counter(answer.status for answer in pool.map(server.post, labels))
+        return Counter(pool.map(post, labels))
 
 
 class Flood:
