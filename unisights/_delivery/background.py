@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from unisights._delivery.base import Delivery
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.duplicates import make_window
-from unisights._delivery.failures import report_failure
 from unisights._delivery.handler import MakeRequest
+from unisights._delivery.on_error import report_failure
 from unisights._delivery.outcome import QUEUE_FULL, QUEUED, SHUTTING_DOWN, Outcome
 from unisights._delivery.work_queue import QueuedPayload, Submitted, WorkQueue
 from unisights._runtime.callers import IN_THREAD, ON_PROCESS_LOOP, Caller, run_blocking

@@ -9,8 +9,8 @@ from typing import Any
 from unisights._delivery.base import Delivery
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.duplicates import make_window
-from unisights._delivery.failures import report_failure
 from unisights._delivery.handler import MakeRequest
+from unisights._delivery.on_error import report_failure
 from unisights._delivery.outcome import HANDLED, SHUTTING_DOWN, Outcome
 from unisights._runtime.callables import start_in_own_thread
 from unisights._runtime.callers import IN_THREAD, Caller, run_blocking

@@ -7,9 +7,9 @@ import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
-from unisights._delivery.attempts import Attempts
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import ManagedHandler
+from unisights._delivery.retry import Attempts
 from unisights._runtime.callables import is_async
 from unisights._runtime.fork import leak, reset_in_children
 from unisights._spool.files import check_spool, explain

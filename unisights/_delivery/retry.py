@@ -1,4 +1,4 @@
-"""One attempt to deliver a payload of the spool, and carrying out what follows from it."""
+"""An attempt to deliver a payload of the spool, and what follows: a retry, or a dead letter."""
 
 import json
 import logging
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from unisights._decoding.quarantine import Selection
 from unisights._delivery.context import DeliveryContext
-from unisights._delivery.failures import report_failure
 from unisights._delivery.handler import ManagedHandler
+from unisights._delivery.on_error import report_failure
 from unisights._runtime.callers import IN_THREAD, Caller, run_blocking
 from unisights._runtime.event_loop import as_exception
 from unisights._spool.stored_requests import read_request
