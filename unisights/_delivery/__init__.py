@@ -5,6 +5,6 @@
 failed attempt to deliver from the spool: another attempt, and when, or a dead letter. All of them
 call the user's `handler`, pass failures to `on_error` and return an `outcome`.
 
-An endpoint imports from here `context`, `factory` and `outcome`, and its handle `base`. Nothing here
-knows HTTP.
+An endpoint imports from here `context`, `factory` and `outcome`, and its handle `base`. Nothing
+here knows HTTP.
 """
