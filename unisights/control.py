@@ -2,7 +2,6 @@
 
 from unisights._delivery.base import Delivery
 from unisights._runtime.callables import run_in_own_thread
-from unisights._runtime.callers import IN_THREAD, run_blocking
 from unisights.collector import Collector
 from unisights.readiness import Readiness
 from unisights.stats import Stats
@@ -65,7 +64,7 @@ class EndpointControl:
         To close again does nothing. If a server's lifespan begins afterwards, the endpoint opens.
         """
         self._delivery.close()
-        run_blocking(self._delivery.handler.close(IN_THREAD))
+        self._delivery.finish()
 
     async def aclose(self) -> None:
         """Likewise, from async code; an async `close` of the handler runs on this event loop."""

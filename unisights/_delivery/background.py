@@ -10,7 +10,7 @@ from unisights._delivery.handler import MakeRequest
 from unisights._delivery.on_error import report_failure
 from unisights._delivery.outcome import QUEUE_FULL, QUEUED, SHUTTING_DOWN, Outcome
 from unisights._delivery.work_queue import QueuedPayload, Submitted, WorkQueue
-from unisights._runtime.callers import IN_THREAD, ON_PROCESS_LOOP, Caller, run_blocking
+from unisights._runtime.callers import Caller, run_blocking
 from unisights.delivery import Background
 from unisights.errors import UndeliveredError
 from unisights.readiness import NotReadyReason
@@ -30,10 +30,9 @@ class BackgroundDelivery(Delivery):
         bounds: how much is queued, and how it is worked off.
     """
 
-    caller = ON_PROCESS_LOOP
-
     def __init__(self, context: DeliveryContext, bounds: Background) -> None:
-        super().__init__(context)
+        super().__init__(context, on_loop=context.callers.on_process_loop)
+        self._in_worker = context.callers.in_worker
         self._window = make_window(context.options.duplicate_window)
         self._queue = WorkQueue(
             self._handle,
@@ -106,7 +105,7 @@ class BackgroundDelivery(Delivery):
         self._queue.close(seconds)
 
     def _handle(self, queued: QueuedPayload) -> None:
-        run_blocking(self.handler.call(queued.payload, lambda: queued.info, IN_THREAD))
+        run_blocking(self.handler.call(queued.payload, lambda: queued.info, self._in_worker))
         self._count("delivered")
 
     def _fail(self, queued: QueuedPayload, error: Exception) -> None:
@@ -115,4 +114,4 @@ class BackgroundDelivery(Delivery):
             self._log(logging.ERROR, "undelivered", "a payload was not handled: %s", error)
         else:
             self._log(logging.ERROR, "handler_failed", "the handler failed", error=error)
-        run_blocking(report_failure(self._context, queued.payload, error, IN_THREAD))
+        run_blocking(report_failure(self._context, queued.payload, error, self._in_worker))

@@ -9,7 +9,7 @@ from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import MakeRequest, ManagedHandler
 from unisights._delivery.outcome import Outcome
 from unisights._runtime import shutdown
-from unisights._runtime.callers import IN_THREAD, ON_LOOP, Caller, run_blocking
+from unisights._runtime.callers import Caller, run_blocking
 from unisights._runtime.fork import reset_in_children
 from unisights.readiness import NotReadyReason
 from unisights.rejection import Rejection
@@ -23,22 +23,26 @@ class Delivery(ABC):
 
     What hosts call comes in two colours, which run the same code and wait in different ways.
 
+    Args:
+        context: what the delivery is given of its endpoint.
+        on_loop: calls the user's functions for a host that runs an event loop.
+
     Attributes:
         handler: the user's handler, which it opens and closes.
-        caller: how it calls and waits for a host that runs an event loop.
         defers_signals: whether nothing but a signal will say that the process is about to end.
         drain_timeout: how long draining may take when the process ends, in seconds.
     """
 
-    caller: Caller = ON_LOOP
     defers_signals = False
     drain_timeout = 0.0
 
-    def __init__(self, context: DeliveryContext) -> None:
+    def __init__(self, context: DeliveryContext, on_loop: Caller) -> None:
         self._context = context
         self._options = context.options
         self._count = context.counters.add
         self._log = context.log.log
+        self._on_loop = on_loop
+        self._in_request = context.callers.in_request
         # Whoever opens the handler has to close it, at the latest when the process ends.
         self.handler = ManagedHandler(context.options.handler, self._close_at_exit)
         self.reset_after_fork()
@@ -53,21 +57,21 @@ class Delivery(ABC):
         self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
     ) -> Coroutine[Any, Any, Outcome]:
         """Deliver a payload, on the host's event loop."""
-        return self._deliver(info, payload, make_request, self.caller)
+        return self._deliver(info, payload, make_request, self._on_loop)
 
     def deliver_sync(
         self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
     ) -> Outcome:
         """Deliver a payload, in the host's thread."""
-        return run_blocking(self._deliver(info, payload, make_request, IN_THREAD))
+        return run_blocking(self._deliver(info, payload, make_request, self._in_request))
 
     def keep_rejection(self, rejection: Rejection) -> Coroutine[Any, Any, None]:
         """Keep a rejection, on the host's event loop; what goes wrong is logged."""
-        return self._keep_rejection(rejection, self.caller)
+        return self._keep_rejection(rejection, self._on_loop)
 
     def keep_rejection_sync(self, rejection: Rejection) -> None:
         """Keep a rejection, in the host's thread; what goes wrong is logged."""
-        run_blocking(self._keep_rejection(rejection, IN_THREAD))
+        run_blocking(self._keep_rejection(rejection, self._in_request))
 
     @abstractmethod
     async def _deliver(
@@ -146,8 +150,8 @@ class Delivery(ABC):
         """Likewise."""
 
     def finish(self) -> None:
-        """Close the handler when the process ends, after everything was drained. Blocks."""
-        run_blocking(self.handler.close(IN_THREAD))
+        """Close the handler, after everything was drained. Blocks."""
+        run_blocking(self.handler.close(self._context.callers.in_worker))
 
     def drain_at_signal(self, seconds: float) -> None:
         """Drain before the server gets its signal, for at most so long. Blocks."""
@@ -173,8 +177,8 @@ class Delivery(ABC):
 
     def open_handler(self) -> Coroutine[Any, Any, None]:
         """Open the handler before its first call, where a server says that it has started."""
-        return self.handler.open(self.caller)
+        return self.handler.open(self._on_loop)
 
     def close_handler(self) -> Coroutine[Any, Any, None]:
         """Close the handler after its last call, where a server says that it ends."""
-        return self.handler.close(self.caller)
+        return self.handler.close(self._on_loop)

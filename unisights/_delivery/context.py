@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from unisights._runtime.callers import Callers
 from unisights._runtime.log import ThrottledLog
 from unisights.config import UnisightsOptions
 from unisights.stats import Counters
@@ -25,9 +26,11 @@ class DeliveryContext:
         counters: what the endpoint has counted.
         log: the endpoint's log.
         decode: decodes a body that was accepted before.
+        callers: who calls the user's functions.
     """
 
     options: UnisightsOptions
     counters: Counters
     log: ThrottledLog
     decode: Decode
+    callers: Callers

@@ -15,7 +15,7 @@ from unisights._delivery.outcome import (
     Outcome,
 )
 from unisights._delivery.spool_runner import SpoolRunner
-from unisights._runtime.callers import ON_PROCESS_LOOP, Caller
+from unisights._runtime.callers import Caller
 from unisights._runtime.recent import Recent
 from unisights._spool.puts import Put, PutResult
 from unisights._spool.rejections import RejectionRow
@@ -46,10 +46,8 @@ class DurableDelivery(Delivery):
         path: the spool's file.
     """
 
-    caller = ON_PROCESS_LOOP
-
     def __init__(self, context: DeliveryContext, durable: Durable) -> None:
-        super().__init__(context)
+        super().__init__(context, on_loop=context.callers.on_process_loop)
         # Its locks lie beside the file: they must be the same by whatever name it is used.
         self.path = Path(durable.spool).resolve()
         self._runner = SpoolRunner(context, durable, self.handler, self.path)

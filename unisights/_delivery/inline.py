@@ -13,7 +13,7 @@ from unisights._delivery.handler import MakeRequest
 from unisights._delivery.on_error import report_failure
 from unisights._delivery.outcome import HANDLED, SHUTTING_DOWN, Outcome
 from unisights._runtime.callables import start_in_own_thread
-from unisights._runtime.callers import IN_THREAD, Caller, run_blocking
+from unisights._runtime.callers import Caller, run_blocking
 from unisights._runtime.event_loop import as_exception
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
@@ -29,7 +29,7 @@ class InlineDelivery(Delivery):
     """Runs the handler before the response is given."""
 
     def __init__(self, context: DeliveryContext) -> None:
-        super().__init__(context)
+        super().__init__(context, on_loop=context.callers.on_server_loop)
         self._window = make_window(context.options.duplicate_window)
         self._is_closed = False
         self._unfinished: set[asyncio.Task[Outcome]] = set()
@@ -118,7 +118,8 @@ class InlineDelivery(Delivery):
             return
 
         def report() -> None:
-            run_blocking(report_failure(self._context, payload, error, IN_THREAD))
+            in_worker = self._context.callers.in_worker
+            run_blocking(report_failure(self._context, payload, error, in_worker))
 
         try:
             start_in_own_thread(report)

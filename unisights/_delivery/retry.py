@@ -8,7 +8,7 @@ from unisights._decoding.quarantine import Selection
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import ManagedHandler
 from unisights._delivery.on_error import report_failure
-from unisights._runtime.callers import IN_THREAD, Caller, run_blocking
+from unisights._runtime.callers import Caller, run_blocking
 from unisights._runtime.event_loop import as_exception
 from unisights._spool.stored_requests import read_request
 from unisights._spool.workers import Job
@@ -72,7 +72,7 @@ class Attempts:
             error = UndeliveredError("it was the oldest dead letter, and dead_letter_bytes is full")
             message = "a dead letter was evicted: %s"
             self._log(logging.ERROR, "dead_letter_evicted", message, error)
-            run_blocking(self._report(job, error, IN_THREAD))
+            run_blocking(self._report(job, error, self._context.callers.in_worker))
 
     async def _fail(self, job: Job, error: Exception, caller: Caller) -> None:
         attempt = job.attempts + 1

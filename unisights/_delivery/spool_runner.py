@@ -5,6 +5,7 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from unisights._delivery.context import DeliveryContext
@@ -145,9 +146,12 @@ class SpoolRunner:
         options = self._options
         durable = self._durable
         attempts = Attempts(self._context, durable, self._handler)
+        callers = self._context.callers
         is_for_loop = options.handler is not None and is_async(options.handler)
         workers = (LoopWorkers if is_for_loop else ThreadWorkers)(
-            attempts.run,
+            partial(
+                attempts.run, caller=callers.in_loop_worker if is_for_loop else callers.in_worker
+            ),
             concurrency=durable.max_concurrency,
             max_jobs=durable.queue_size,
             max_bytes=durable.queue_bytes,

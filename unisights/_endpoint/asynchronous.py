@@ -14,6 +14,7 @@ from unisights._endpoint.discarding import discard_rest_async
 from unisights._http.body import AsyncBody
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.callables import run_in_own_thread
+from unisights._runtime.callers import Callers
 from unisights._runtime.log import log
 from unisights.collector import Refused
 from unisights.config import UnisightsOptions
@@ -24,8 +25,13 @@ from unisights.request import RequestInfo
 class AsyncEndpoint(Endpoint):
     """Serves requests on the event loop that calls it, and takes part in the app's lifespan."""
 
-    def __init__(self, options: UnisightsOptions, default: Inline | Background) -> None:
-        super().__init__(options, default)
+    def __init__(
+        self,
+        options: UnisightsOptions,
+        default: Inline | Background,
+        callers: Callers = Callers(),  # noqa: B008  # it is frozen
+    ) -> None:
+        super().__init__(options, default, callers)
         # Unless a lifespan begins, nobody but a signal says that the process ends.
         self.delivery.defers_signals = True
 

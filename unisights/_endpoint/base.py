@@ -7,6 +7,7 @@ from unisights._delivery.context import DeliveryContext
 from unisights._delivery.factory import make_delivery
 from unisights._delivery.outcome import HANDLED, QUEUED, Outcome
 from unisights._http.responses import HTTPResponse
+from unisights._runtime.callers import Callers
 from unisights.collector import Collector
 from unisights.config import UnisightsOptions
 from unisights.control import EndpointControl
@@ -25,6 +26,7 @@ class Endpoint:
     Args:
         options: the endpoint's options.
         default: the delivery if the options name none.
+        callers: who calls the user's functions.
 
     Attributes:
         collector: decides about requests, and counts them.
@@ -32,9 +34,16 @@ class Endpoint:
         control: the app's handle.
     """
 
-    def __init__(self, options: UnisightsOptions, default: Inline | Background) -> None:
+    def __init__(
+        self,
+        options: UnisightsOptions,
+        default: Inline | Background,
+        callers: Callers = Callers(),  # noqa: B008  # it is frozen
+    ) -> None:
         self.collector = collector = Collector(options, self._read_gauges)
-        context = DeliveryContext(options, collector.counters, collector.log, collector.decode)
+        context = DeliveryContext(
+            options, collector.counters, collector.log, collector.decode, callers
+        )
         self.delivery = make_delivery(context, default)
         self.control = EndpointControl(collector, self.delivery)
 

@@ -10,6 +10,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from unisights._runtime.callables import call_sync, is_async, start_in_own_thread
@@ -171,6 +172,28 @@ ON_PROCESS_LOOP = ProcessLoopCaller()
 
 IN_THREAD = ThreadCaller()
 """For code in a thread; together with `run_blocking`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Who calls the users' functions of an endpoint, by the place of the call.
+
+    These are the ones for a framework that has no rules of its own about threads and contexts. An
+    adapter passes others to its endpoint.
+
+    Attributes:
+        on_server_loop: on the server's event loop, where async functions belong to that loop.
+        on_process_loop: on the server's event loop, where async functions belong to the process's.
+        in_request: in the thread that serves the request.
+        in_worker: in a thread of this package, outside any request.
+        in_loop_worker: in a task on the process's loop, outside any request.
+    """
+
+    on_server_loop: Caller = ON_LOOP
+    on_process_loop: Caller = ON_PROCESS_LOOP
+    in_request: Caller = IN_THREAD
+    in_worker: Caller = IN_THREAD
+    in_loop_worker: Caller = ON_LOOP
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, Result]) -> Result:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unisights._runtime.callers import IN_THREAD, ON_LOOP, Caller, run_blocking
+from unisights._runtime.callers import run_blocking
 from unisights._runtime.event_loop import shared_loop
 from unisights._runtime.log import log
 from unisights._spool.rows import Row
@@ -41,8 +41,8 @@ class Job:
     row: Row | None = None
 
 
-RunJob = Callable[[Job, Caller], Coroutine[Any, Any, None]]
-"""Runs a job; it waits by the caller."""
+RunJob = Callable[[Job], Coroutine[Any, Any, None]]
+"""Runs a job; in a thread, it must not suspend."""
 
 
 class Workers(ABC):
@@ -128,9 +128,9 @@ class Workers(ABC):
                 self._running.add(job.id)
             return not self._is_stopped
 
-    async def _do(self, job: Job, caller: Caller) -> None:
+    async def _do(self, job: Job) -> None:
         try:
-            await self._run(job, caller)
+            await self._run(job)
         except BaseException as error:  # noqa: BLE001  # a worker outlives whatever is raised
             message = "the outcome of a payload could not be recorded"
             log(logging.ERROR, "job_failed", message, error=error)
@@ -186,7 +186,7 @@ class ThreadWorkers(Workers):
 
     def _work(self) -> None:
         while (job := self._waiting.get()) is not None and self._begin(job):
-            run_blocking(self._do(job, IN_THREAD))
+            run_blocking(self._do(job))
 
 
 class LoopWorkers(Workers):
@@ -221,7 +221,7 @@ class LoopWorkers(Workers):
                 job = self._waiting.popleft()
                 if not self._begin(job):
                     return
-                await self._do(job, ON_LOOP)
+                await self._do(job)
                 # A handler that never waits must not keep the others from their turn.
                 await asyncio.sleep(0)
         finally:
