@@ -26,6 +26,7 @@ from unisights import ConfigurationError, Inline, UndeliveredError
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._http.asgi import ASGIBody
+from unisights._runtime.callers import run_blocking
 from unisights._spool.clock import boot_clock
 from unisights._spool.repair import repair_spool
 from unisights._spool.store import Spool
@@ -193,7 +194,7 @@ def test_encrypted_payloads_are_resumed(make: Make, handler: _Handler) -> None:
     body = json.dumps(seal(json.dumps(make_data()).encode())).encode()
     payload = first.collector.decode(body)
     payload.received_at = 1234
-    first.delivery.deliver_sync(INFO, payload, lambda: None)
+    run_blocking(first.delivery.deliver(INFO, payload, lambda: None, first.delivery.in_request))
     first.delivery.close()
     seen: list[Any] = []
     make(handler=lambda payload, info: seen.append((payload, info))).delivery.open()

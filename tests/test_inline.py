@@ -14,18 +14,21 @@ from unisights import Inline, UnisightsOptions
 from unisights._delivery.inline import InlineDelivery
 from unisights._delivery.outcome import HANDLED, Outcome
 from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._runtime.callers import run_blocking
 
 Deliver = Callable[[SyncEndpoint], Outcome]
 
 
 def _deliver_sync(endpoint: SyncEndpoint) -> Outcome:
     payload = endpoint.collector.decode(make_body())
-    return endpoint.delivery.deliver_sync(INFO, payload, lambda: None)
+    delivery = endpoint.delivery
+    return run_blocking(delivery.deliver(INFO, payload, lambda: None, delivery.in_request))
 
 
 def _deliver_async(endpoint: SyncEndpoint) -> Outcome:
     payload = endpoint.collector.decode(make_body())
-    return asyncio.run(endpoint.delivery.deliver(INFO, payload, lambda: None))
+    delivery = endpoint.delivery
+    return asyncio.run(delivery.deliver(INFO, payload, lambda: None, delivery.on_loop))
 
 
 both = pytest.mark.parametrize("deliver", [_deliver_sync, _deliver_async])

@@ -31,7 +31,7 @@ class BackgroundDelivery(Delivery):
     """
 
     def __init__(self, context: DeliveryContext, bounds: Background) -> None:
-        super().__init__(context, on_loop=context.callers.on_process_loop)
+        super().__init__(context, on_loop=context.callers.on_process_loop, may_wait=False)
         self._in_worker = context.callers.in_worker
         self._window = make_window(context.options.duplicate_window)
         self._queue = WorkQueue(
@@ -43,7 +43,7 @@ class BackgroundDelivery(Delivery):
         )
         self.drain_timeout = bounds.drain_timeout
 
-    async def _deliver(
+    async def deliver(
         self,
         info: RequestInfo,
         payload: UnisightsPayload,

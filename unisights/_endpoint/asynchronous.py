@@ -1,22 +1,19 @@
-"""An endpoint for servers that serve requests on an event loop.
+"""An endpoint for servers that serve requests on an event loop."""
 
-`serve` repeats the steps of `synchronous` (see `unisights._endpoint`).
-"""
-
-import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
+from unisights._delivery.outcome import HANDLERS_BUSY
 from unisights._endpoint.base import Endpoint, MakeRequest
+from unisights._endpoint.completion import Completion
 from unisights._endpoint.discarding import discard_rest_async
 from unisights._http.body import AsyncBody
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.callables import run_in_own_thread
 from unisights._runtime.callers import Callers
 from unisights._runtime.log import log
-from unisights.collector import Refused
 from unisights.config import UnisightsOptions
 from unisights.delivery import Background, Inline
 from unisights.request import RequestInfo
@@ -34,11 +31,12 @@ class AsyncEndpoint(Endpoint):
         super().__init__(options, default, callers)
         # Unless a lifespan begins, nobody but a signal says that the process ends.
         self.delivery.defers_signals = True
+        self._completion = Completion()
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
         """Open the delivery while the app runs, and drain it when the app ends."""
-        self.delivery.defers_signals = False
+        self.delivery.defers_signals = self._completion.defers_signals = False
         self.delivery.open()
         try:
             await self.delivery.open_handler()
@@ -73,20 +71,18 @@ class AsyncEndpoint(Endpoint):
             if not client_waits:
                 await discard_rest_async(body)
             return response
+        if self._completion.is_full:
+            if not client_waits:
+                await discard_rest_async(body)
+            return self.refuse(info, HANDLERS_BUSY)
         buffer = collector.buffer(info)
         while not body.has_ended:
             response = collector.add_piece(info, buffer, await body.read())
             if response is not None:
                 await discard_rest_async(body)
                 return response
-        if buffer.is_costly:
-            decision = await asyncio.to_thread(collector.decide, info, buffer)
-        else:
-            decision = collector.decide(info, buffer)
-        if decision.rejection is not None:
-            await self.delivery.keep_rejection(decision.rejection)
-        if isinstance(decision, Refused):
-            return decision.response
-        payload = decision.payload
-        outcome = await self.delivery.deliver(info, payload, lambda: make_request(payload.raw))
-        return self.respond(info, payload, outcome)
+        delivery = self.delivery
+        settling = self.settle(info, buffer, make_request, delivery.on_loop)
+        if delivery.may_wait or buffer.is_costly:
+            settling = self._completion.settle(settling, buffer.size)
+        return await settling
