@@ -7,7 +7,7 @@ from unisights._delivery.base import Delivery
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.duplicates import make_window
 from unisights._delivery.handler import MakeRequest
-from unisights._delivery.on_error import report_failure
+from unisights._delivery.on_error import log_failure, report_failure
 from unisights._delivery.outcome import QUEUE_FULL, QUEUED, SHUTTING_DOWN, Outcome
 from unisights._delivery.work_queue import QueuedPayload, Submitted, WorkQueue
 from unisights._runtime.callers import Caller, run_blocking
@@ -113,5 +113,5 @@ class BackgroundDelivery(Delivery):
         if isinstance(error, UndeliveredError):
             self._log(logging.ERROR, "undelivered", "a payload was not handled: %s", error)
         else:
-            self._log(logging.ERROR, "handler_failed", "the handler failed", error=error)
+            log_failure(self._context, error)
         run_blocking(report_failure(self._context, queued.payload, error, self._in_worker))

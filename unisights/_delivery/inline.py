@@ -7,7 +7,7 @@ from unisights._delivery.base import Delivery
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.duplicates import make_window
 from unisights._delivery.handler import MakeRequest
-from unisights._delivery.on_error import report_failure
+from unisights._delivery.on_error import log_failure, report_failure
 from unisights._delivery.outcome import HANDLED, SHUTTING_DOWN, Outcome
 from unisights._runtime.callables import start_in_own_thread
 from unisights._runtime.callers import Caller, run_blocking
@@ -56,7 +56,7 @@ class InlineDelivery(Delivery):
             if not self.handler.is_missing:
                 await self.handler.call(payload, make_request, caller)
         except Exception as error:  # noqa: BLE001  # handlers raise what they like
-            self._log_failure(error)
+            log_failure(self._context, error)
             try:
                 await report_failure(self._context, payload, error, caller, pooled=True)
             finally:
@@ -65,7 +65,7 @@ class InlineDelivery(Delivery):
             return Outcome(error=error)
         except BaseException as error:
             # The event loop ends, or a signal interrupts the thread: nothing may wait any more.
-            self._log_failure(error)
+            log_failure(self._context, error)
             self._count("failed")
             self._report_aside(payload, as_exception(error))
             raise
@@ -98,9 +98,6 @@ class InlineDelivery(Delivery):
     def _close(self, seconds: float) -> None:
         self._is_closed = True
         self.drain(seconds)
-
-    def _log_failure(self, error: BaseException) -> None:
-        self._log(logging.ERROR, "handler_failed", "the handler failed", error=error)
 
     def _report_aside(self, payload: UnisightsPayload, error: Exception) -> None:
         if self._options.on_error is None:

@@ -16,6 +16,7 @@ from unisights._runtime.callers import Callers
 from unisights._runtime.log import log
 from unisights.config import UnisightsOptions
 from unisights.delivery import Background, Inline
+from unisights.readiness import NotReadyReason
 from unisights.request import RequestInfo
 
 
@@ -48,6 +49,10 @@ class AsyncEndpoint(Endpoint):
         finally:
             await run_in_own_thread(self.delivery.close_with_app)
             await self.delivery.close_handler()
+
+    def _read_reasons(self) -> tuple[NotReadyReason, ...]:
+        reasons = super()._read_reasons()
+        return (*reasons, "queue_full") if self._completion.is_full else reasons
 
     async def serve(
         self,

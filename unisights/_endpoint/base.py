@@ -14,6 +14,7 @@ from unisights.collector import Collector, Refused
 from unisights.config import UnisightsOptions
 from unisights.control import EndpointControl
 from unisights.delivery import Background, Inline
+from unisights.readiness import NotReadyReason
 from unisights.request import RequestInfo
 from unisights.stats import Gauges
 from unisights.types import UnisightsPayload
@@ -47,11 +48,14 @@ class Endpoint:
             options, collector.counters, collector.log, collector.decode, callers
         )
         self.delivery = make_delivery(context, default)
-        self.control = EndpointControl(collector, self.delivery)
+        self.control = EndpointControl(collector, self.delivery, self._read_reasons)
 
     def _read_gauges(self) -> Gauges:
         # The collector is made first, as the delivery needs its counters.
         return self.delivery.gauges()
+
+    def _read_reasons(self) -> tuple[NotReadyReason, ...]:
+        return self.delivery.reasons()
 
     async def settle(
         self, info: RequestInfo, buffer: BodyBuffer, make_request: MakeRequest, caller: Caller

@@ -6,6 +6,7 @@ Hosts cancel a request when its client leaves, and the page that has sent a beac
 import asyncio
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Coroutine
 from typing import Any
 
@@ -65,6 +66,7 @@ class Completion:
         if self.defers_signals and not self._is_hooked:
             self._is_hooked = True
             shutdown.drain_at_signal(self)
+            shutdown.close_at_exit(self)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -82,7 +84,8 @@ class Completion:
             self._abandoned >= MAX_ABANDONED or self._abandoned_bytes >= MAX_ABANDONED_BYTES
         )
 
-    # The end of the process, where no lifespan says that the app ends.
+    # The end of the process, where no lifespan says that the app ends. Some servers let our handler
+    # of the signal delay it; of others, the event loop stops first, and can be run once more.
 
     def drain_at_signal(self, seconds: float) -> None:
         """Wait for the requests that are unfinished now, for at most so long. Blocks."""
@@ -92,10 +95,16 @@ class Completion:
             time.sleep(_POLL_SECONDS)
 
     def close(self, seconds: float) -> None:
-        """Do nothing: when the interpreter ends, the event loop has ended."""
+        """Run event loops that have stopped until the requests are finished. Blocks."""
+        by_loop: defaultdict[asyncio.AbstractEventLoop, list[asyncio.Task[Any]]] = defaultdict(list)
+        for task in self._tasks:
+            by_loop[task.get_loop()].append(task)
+        for loop, tasks in by_loop.items():
+            if not loop.is_running() and not loop.is_closed():
+                loop.run_until_complete(asyncio.wait(tasks, timeout=seconds))
 
     def finish(self) -> None:
-        """Likewise."""
+        """Do nothing."""
 
 
 def _start(settling: Settling) -> asyncio.Task[HTTPResponse]:
