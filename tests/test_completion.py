@@ -53,6 +53,29 @@ def test_an_async_handler_goes_on() -> None:
     assert (stats.accepted, stats.delivered, stats.failed) == (1, 1, 0)
 
 
+def test_a_request_that_is_cancelled_while_its_body_arrives_is_counted() -> None:
+    """As one whose client has cut the body: there is nothing to deliver."""
+    begun = asyncio.Event()
+
+    class Body:
+        has_ended = False
+
+        async def read(self) -> bytes | None:
+            begun.set()
+            await asyncio.sleep(3600)
+            return None
+
+    endpoint = _endpoint()
+
+    async def main() -> None:
+        request = asyncio.create_task(endpoint.serve(INFO, Body(), lambda _body: None))
+        await begun.wait()
+        await _cancel(request)
+
+    asyncio.run(main())
+    assert endpoint.control.stats().refused["cut_body"] == 1
+
+
 @pytest.mark.parametrize("kind", ["inline", "background", "durable"])
 def test_a_body_that_is_decoded_in_a_thread_is_delivered(kind: str, tmp_path: Path) -> None:
     """From the moment that it was read, nothing of it depends on the request."""

@@ -1,5 +1,6 @@
 """An endpoint for servers that serve requests on an event loop."""
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
@@ -82,7 +83,12 @@ class AsyncEndpoint(Endpoint):
             return self.refuse(info, HANDLERS_BUSY)
         buffer = collector.buffer(info)
         while not body.has_ended:
-            response = collector.add_piece(info, buffer, await body.read())
+            try:
+                piece = await body.read()
+            except asyncio.CancelledError:
+                collector.add_piece(info, buffer, None)
+                raise
+            response = collector.add_piece(info, buffer, piece)
             if response is not None:
                 await discard_rest_async(body)
                 return response
