@@ -17,6 +17,7 @@ from unisights._runtime.callers import Callers
 from unisights._runtime.log import log
 from unisights.config import UnisightsOptions
 from unisights.delivery import Background, Inline
+from unisights.errors import ConfigurationError
 from unisights.readiness import NotReadyReason
 from unisights.request import RequestInfo
 
@@ -37,7 +38,14 @@ class AsyncEndpoint(Endpoint):
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
-        """Open the delivery while the app runs, and drain it when the app ends."""
+        """Open the delivery while the app runs, and drain it when the app ends.
+
+        Raises:
+            ConfigurationError: the server's event loop is not asyncio's, or an option of durable
+                delivery does not work.
+            StoreError: the spool cannot be opened.
+        """
+        _require_asyncio()
         self.delivery.defers_signals = self._completion.defers_signals = False
         self.delivery.open()
         try:
@@ -97,3 +105,13 @@ class AsyncEndpoint(Endpoint):
         if delivery.may_wait or buffer.is_costly:
             settling = self._completion.settle(settling, buffer.size)
         return await settling
+
+
+def _require_asyncio() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "unisights needs an event loop of asyncio, such as uvloop; the server runs another "
+            "one, such as hypercorn's worker class trio"
+        ) from None
