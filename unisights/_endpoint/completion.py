@@ -109,6 +109,7 @@ class Completion:
 
 def _start(settling: Settling) -> asyncio.Task[HTTPResponse]:
     """Start a task; where Python can, it runs at once until it waits for the first time."""
+    loop = asyncio.get_running_loop()
     if sys.version_info < (3, 12):
-        return asyncio.get_running_loop().create_task(settling)
-    return asyncio.Task(settling, eager_start=True)
+        return loop.create_task(settling)
+    return asyncio.Task(settling, loop=loop, eager_start=True)
