@@ -109,7 +109,7 @@ def each(vectors: list[Vector]) -> Callable[[Callable[[Vector], None]], Callable
                 if vector.file == path:
                     try:
                         test(vector)
-                    except Exception as error:
+                    except Exception as error:  # noqa: BLE001  # whatever fails is raised below
                         error.add_note(f"the vector is {vector}")
                         failures.append(error)
             if failures:

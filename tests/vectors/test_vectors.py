@@ -50,7 +50,6 @@ from unisights import (
 )
 from unisights.encryption import decrypt, derive_key, encrypt
 
-
 # The vectors as data.
 
 
