@@ -1,5 +1,6 @@
 """What all tests share: the npm face, the processes that they run in, and that CI skips nothing."""
 
+import gc
 import shutil
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -52,6 +53,13 @@ def pytest_collection_modifyitems(items: Iterable[pytest.Function]) -> None:
     for item in items:
         if (group := _group_of(item)) is not None:
             item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Keep what was collected from the garbage collector, which would look through it for ever."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
