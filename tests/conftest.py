@@ -43,6 +43,7 @@ SHARED = (
     "answers",
     "found",
     "changed_tree",
+    "repository",
 )
 """Fixtures that take long to set up: the tests that use one run in one process."""
 

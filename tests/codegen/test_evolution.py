@@ -81,17 +81,24 @@ def edit_schema(tree: Path, edit: Edit, *, version: str = SCHEMA_VERSION) -> Non
     assert generate(path, tree, check=False) == 0
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A repository of one commit with what the gate needs."""
-    root = tmp_path / "clone"
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of one commit with what the gate needs; not to be changed."""
+    root = tmp_path_factory.mktemp("repository")
     for name in ("schema", "codegen", "unisights"):
         shutil.copytree(ROOT / name, root / name, ignore=IGNORED)
     for name in ("pyproject.toml", "Makefile", ".gitattributes", ".gitignore"):
         shutil.copy(ROOT / name, root)
-    git(tmp_path, "init", "--quiet", "--initial-branch", "main", "clone")
+    git(root, "init", "--quiet", "--template=", "--initial-branch", "main")
     commit(root, "The schema")
+    git(root, "gc", "--quiet")  # Few files are copied sooner.
     return root
+
+
+@pytest.fixture
+def tree(repository: Path, tmp_path: Path) -> Path:
+    """A copy of the repository."""
+    return Path(shutil.copytree(repository, tmp_path / "clone"))
 
 
 def require_positive_x(document: dict[str, Any]) -> None:
