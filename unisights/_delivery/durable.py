@@ -89,10 +89,7 @@ class DurableDelivery(Delivery):
         if running is None:
             return PutResult.CLOSED
         self._hook()
-        running.writer.put(put)
-        await put.latch.wait()
-        assert put.result is not None  # noqa: S101  # narrows a type: it was settled
-        return put.result
+        return await running.writer.store(put)
 
     def _outcome_of(self, result: PutResult | _Unusable) -> Outcome:
         match result:
@@ -126,7 +123,8 @@ class DurableDelivery(Delivery):
     def _reasons(self) -> Iterable[NotReadyReason]:
         if self._has_been_full:
             yield "spool_full"
-        if self._has_failed:
+        running = self._runner.running
+        if self._has_failed or (running is not None and running.writer.is_stuck):
             yield "spool_failed"
 
     @property

@@ -5,9 +5,11 @@ import os
 import shlex
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights.errors import StoreError
 from unisights.sinks._batch import Batch
 from unisights.sinks._batching_sink import NO_RETRY, UNLIMITED, BatchingSink
@@ -139,19 +141,17 @@ class _FileWriter(Writer[Rows]):
     splits = True
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
+        self._connection = SQLiteConnection(path, partial(_connect, path))
 
     async def open(self) -> None:
-        await asyncio.to_thread(self._opened)
+        await asyncio.to_thread(self._open)
 
     async def write(self, items: Sequence[Rows]) -> None:
         await asyncio.to_thread(self._store, items)
 
     async def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await asyncio.to_thread(connection.close)
+        if self._connection.is_open:
+            await asyncio.to_thread(self._connection.close)
 
     def is_transient(self, error: Exception) -> bool:
         # A full disk or a lock: smaller batches would fail, too.
@@ -160,15 +160,18 @@ class _FileWriter(Writer[Rows]):
             sqlite3.DatabaseError,
         }
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = _connect(self._path)
-        return self._connection
+    def describe(self, error: Exception) -> str:
+        described = super().describe(error)
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            described += f"; waited {_BUSY_SECONDS:g} s for the transaction of another process"
+        return described
+
+    def _open(self) -> None:
+        with self._connection.use():
+            self._connection.open()
 
     def _store(self, items: Sequence[Rows]) -> None:
-        connection = self._opened()
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._connection.transaction() as connection:
             rows: list[tuple[Any, ...]] = []
             for row, events in items:
                 stored = connection.execute(_INSERT_PAYLOAD, row)

@@ -1,0 +1,157 @@
+"""Forks with open files: what a child or its parent acknowledges stays, whoever ends first."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.processes import DEADLINE, PYTHON
+from tests.spools import query
+from tests.support import ROOT
+
+pytestmark = pytest.mark.skipif("not hasattr(__import__('os'), 'fork')", reason="needs fork")
+
+STORES = '''\
+import os, signal, sqlite3, sys, threading, time
+from tests.endpoints import serve
+from tests.options import make_options
+from tests.support import make_body
+from unisights import Inline, decode_unisights_payload
+from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._runtime.callers import ON_LOOP
+from unisights._runtime.event_loop import shared_loop
+from unisights.sinks import SQLiteSink
+
+def fail(payload, info):
+    raise LookupError
+
+class Spool:
+    """Keeps what it is sent, as its handler always fails."""
+
+    def __init__(self, path):
+        options = make_options(delivery="durable", handler=fail, spool=path, pause=600)
+        self.endpoint = SyncEndpoint(options, Inline())
+
+    def store(self, label):
+        return serve(self.endpoint, make_body(asset_id=label)).status == 202
+
+    def close(self):
+        self.endpoint.delivery.close()
+
+class Sink:
+    def __init__(self, path):
+        self.sink = SQLiteSink(path)
+
+    def store(self, label):
+        payload = decode_unisights_payload(make_body(asset_id=label))
+        try:
+            shared_loop().run(ON_LOOP.call(self.sink, payload, None))
+        except Exception as error:
+            print("not stored:", error, file=sys.stderr)
+            return False
+        return True
+
+    def close(self):
+        shared_loop().run(ON_LOOP.call(self.sink.close))
+
+kind, path = sys.argv[1:3]
+store = {"spool": Spool, "sink": Sink}[kind](path)
+
+def store_some(label, count):
+    return sum(store.store(f"{label}-{os.getpid()}-{number}") for number in range(count))
+
+def tell(text):
+    os.write(1, f"{text}\\n".encode())
+
+def wait(child):
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+'''
+
+SCENARIOS = {
+    "the parent closes while the child stores": """\
+tell(store_some("parent", 3))
+closed, close = os.pipe()
+begun, begin = os.pipe()
+if not (child := os.fork()):
+    tell(store_some("before", 3))
+    os.write(begin, b"x")
+    os.read(closed, 1)
+    tell(store_some("after", 20))
+    os._exit(0)
+os.read(begun, 1)
+store.close()
+os.write(close, b"x")
+wait(child)
+""",
+    "the child closes while the parent stores": """\
+tell(store_some("parent", 3))
+if not (child := os.fork()):
+    tell(store_some("child", 3))
+    store.close()
+    os._exit(0)
+tell(store_some("meanwhile", 20))
+wait(child)
+tell(store_some("after", 3))
+os._exit(0)
+""",
+    "children of children, none of which closes": """\
+tell(store_some("parent", 1))
+for depth in range(3):
+    if child := os.fork():
+        break
+    tell(store_some(f"depth-{depth}", 3))
+if child:
+    wait(child)
+tell(store_some("after", 3))
+os._exit(0)
+""",
+    "another thread forks while payloads are stored": """\
+store.store("first") and tell(1)
+stopping = threading.Event()
+
+def go_on():
+    count = 0
+    while not stopping.is_set():
+        count += store.store(f"on-{count}")
+    tell(count)
+
+def fork():
+    for number in range(5):
+        if not (child := os.fork()):
+            tell(store_some(f"child-{number}", 3))
+            os._exit(0)
+        wait(child)
+
+storing, forking = threading.Thread(target=go_on), threading.Thread(target=fork)
+storing.start(); forking.start(); forking.join()
+stopping.set(); storing.join()
+store.close()
+""",
+}
+
+
+def _run(script: str, *arguments: str) -> list[str]:
+    """Run a script to its end; return the lines that it and its children have printed."""
+    finished = subprocess.run(
+        [PYTHON, "-W", "ignore", "-c", script, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=2 * DEADLINE,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout.split()
+
+
+@pytest.mark.parametrize("kind", ["spool", "sink"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_what_was_acknowledged_around_forks_is_stored(
+    scenario: str, kind: str, tmp_path: Path
+) -> None:
+    """Everything that parent and children have acknowledged is in the file in the end."""
+    path = tmp_path / "file.sqlite3"
+    acknowledged = sum(map(int, _run(STORES + SCENARIOS[scenario], kind, str(path))))
+    assert query(path, "SELECT count(*) FROM payloads") == [(acknowledged,)]
+    sent = {"the parent closes while the child stores": 26}.get(scenario, 10)
+    assert acknowledged >= sent

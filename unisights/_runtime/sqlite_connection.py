@@ -1,0 +1,122 @@
+"""A connection to a SQLite file, which is closed before each fork and opened again when it is used.
+
+By POSIX, a forked child has none of its parent's file locks, and SQLite's library in the child
+believes that it has them: what it commits disappears when the parent closes the file.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from unisights._runtime.fork import ForkGuard, leak
+
+Inode = tuple[int, int]
+"""The identity of a file, by whatever name: its device and its number."""
+
+_inherited: set[Inode] = set()
+"""The files that this process must not open, as it was forked while its parent used them."""
+
+
+def inode_of(path: Path) -> Inode | None:
+    """Return the identity of a file; None if there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+class SQLiteConnection(ForkGuard):
+    """A connection, opened when it is needed. Everything that belongs together is inside `use`.
+
+    Args:
+        path: the file.
+        connect: opens it.
+        disconnect: closes what `connect` has returned.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connect: Callable[[], sqlite3.Connection],
+        disconnect: Callable[[sqlite3.Connection], None] = sqlite3.Connection.close,
+    ) -> None:
+        self._path = path
+        self._connect = connect
+        self._disconnect = disconnect
+        self._connection: sqlite3.Connection | None = None
+        self._inode: Inode | None = None
+        super().__init__()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected."""
+        return self._connection is not None
+
+    def open(self) -> None:
+        """Connect, unless connected.
+
+        Raises:
+            sqlite3.Error: the file cannot be opened; or this process was forked while its parent
+                used it.
+        """
+        if self._connection is not None:
+            return
+        if inode_of(self._path) in _inherited:
+            raise sqlite3.OperationalError(
+                "this process was forked while its parent was using the file, and cannot use it: "
+                "restart the process"
+            )
+        with self.use():
+            self._connection = self._connect()
+            self._inode = inode_of(self._path)
+
+    def close(self) -> None:
+        """Disconnect, unless disconnected."""
+        with self.use():
+            self.close_before_fork()
+
+    def close_before_fork(self) -> None:
+        """Disconnect; nobody uses it."""
+        connection = self._connection
+        if connection is not None:
+            self._disconnect(connection)
+            self._connection = None
+
+    def abandon_in_child(self) -> None:
+        """Leave the connection to the parent, and refuse to open the file again in this process.
+
+        SQLite knows of the parent's connection, and would not lock the file for another one.
+        """
+        leak(self._connection)
+        self._connection = None
+        if self._inode is not None:
+            _inherited.add(self._inode)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Self]:
+        """Commit everything inside at the end, or nothing."""
+        with self.use():
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                yield self
+                self.execute("COMMIT")
+            except BaseException:
+                # Some errors have rolled back already.
+                if self._connection is not None and self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Execute a statement."""
+        self.open()
+        assert self._connection is not None  # noqa: S101  # narrows a type
+        return self._connection.execute(sql, parameters)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute a statement for each row."""
+        self.open()
+        assert self._connection is not None  # noqa: S101  # narrows a type
+        self._connection.executemany(sql, rows)
