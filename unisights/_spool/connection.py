@@ -23,8 +23,11 @@ from unisights._spool.tables import SESSION_INDEX, SPOOL_VERSION, create_tables
 from unisights.delivery import Durability
 from unisights.errors import StoreError
 
-_BUSY_SECONDS = 5.0
-"""How long SQLite waits for a transaction of a program that does not know of the file lock."""
+_BUSY_SECONDS = 4.0
+"""How long SQLite waits for a transaction of a program that does not know of the file lock.
+
+Less than requests wait for, so that they are told the reason.
+"""
 
 LOCK_SECONDS = 5.0
 """How long the commands wait for the file lock, which a process holds during a transaction."""

@@ -1,0 +1,265 @@
+"""Processes that are stopped inside a transaction: nobody waits for them without a limit."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.endpoints import deliver, serve
+from tests.options import make_options
+from tests.processes import DEADLINE, PYTHON, process, read_until, wait_for
+from tests.spools import fill, query
+from tests.support import make_body
+from unisights import Inline
+from unisights._cli.main import main
+from unisights._delivery import spool_runner
+from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._spool import connection, writer
+from unisights.errors import StoreError
+from unisights.sinks import SQLiteSink
+
+STOPS = """\
+import os, signal, sys
+from pathlib import Path
+from unisights._spool.store import Spool
+
+with Spool(Path(sys.argv[1])).transaction():
+    print("inside", flush=True)
+    sys.stdin.readline()
+print("outside", flush=True)
+"""
+
+STOPS_IN_SQLITE = """\
+import sqlite3, sys
+
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("inside", flush=True)
+sys.stdin.readline()
+connection.execute("COMMIT")
+print("outside", flush=True)
+"""
+
+
+class _Sibling:
+    """Another process, which is stopped inside a transaction until it may go on."""
+
+    def __init__(self, child: subprocess.Popen[str]) -> None:
+        self._child = child
+        self.pid = child.pid
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on, and wait until its transaction has ended."""
+        os.kill(self.pid, signal.SIGCONT)
+        assert self._child.stdin is not None
+        self._child.stdin.write("\n")
+        self._child.stdin.flush()
+        read_until(self._child.stdout, "outside")
+
+
+@contextlib.contextmanager
+def _stopped(path: Path, script: str = STOPS) -> Iterator[_Sibling]:
+    with process([PYTHON, "-c", script, str(path)], stdin=subprocess.PIPE) as child:
+        read_until(child.stdout, "inside")
+        yield _Sibling(child)
+
+
+class _Handler:
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+
+    def __call__(self, payload: Any, info: Any) -> None:
+        self.labels.append(payload.data.asset_id)
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for long."""
+    monkeypatch.setattr(writer, "STUCK_SECONDS", 0.5)
+    monkeypatch.setattr(writer, "STOP_SECONDS", 0.5)
+    monkeypatch.setattr(spool_runner, "OPEN_SECONDS", 0.5)
+    monkeypatch.setattr(spool_runner, "REOPEN_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "LOCK_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "_BUSY_SECONDS", 0.2)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The spool's file."""
+    return tmp_path / "spool.sqlite3"
+
+
+@pytest.fixture
+def handler() -> _Handler:
+    """Notes what it is given."""
+    return _Handler()
+
+
+@pytest.fixture
+def endpoint(path: Path, handler: _Handler) -> Iterator[SyncEndpoint]:
+    """An endpoint of that spool."""
+    made = SyncEndpoint(make_options(delivery="durable", handler=handler, spool=path), Inline())
+    yield made
+    made.delivery.close()
+
+
+def _send(endpoint: SyncEndpoint, label: str) -> int:
+    return serve(endpoint, make_body(asset_id=label)).status
+
+
+def _send_async(endpoint: SyncEndpoint, labels: list[str]) -> list[int]:
+    async def send_all() -> list[int]:
+        sent = [deliver(endpoint, make_body(asset_id=label)) for label in labels]
+        return [response.status for response in await asyncio.gather(*sent)]
+
+    return asyncio.run(send_all())
+
+
+def test_requests_do_not_wait_for_a_process_that_was_stopped(
+    endpoint: SyncEndpoint, handler: _Handler, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are answered 503, and the log names the lock and its holder; then, all goes on."""
+    assert _send(endpoint, "before") == 202
+    wait_for(lambda: handler.labels == ["before"], "the delivery")
+    with _stopped(path) as sibling:
+        answers = _send_async(endpoint, ["a", "b"])
+        answers.append(_send(endpoint, "c"))
+        assert answers == [503, 503, 503]
+        assert f"the lock {path}-lock, which process {sibling.pid} holds" in caplog.text
+        assert endpoint.delivery.reasons() == ("spool_failed",)
+        sibling.go_on()
+        wait_for(lambda: _send(endpoint, "after") == 202, "an answer of 202")
+    wait_for(lambda: query(path, "SELECT count(*) FROM waiting") == [(0,)], "the delivery of all")
+    wait_for(lambda: not endpoint.delivery._runner.running.writer.is_stuck, "getting on")  # type: ignore[attr-defined]
+    # One that was being written as the process was stopped may be stored although it was refused.
+    assert handler.labels.count("after") == 1
+    assert sorted({*handler.labels} - {"a", "b", "c"}) == ["after", "before"]
+    assert len(handler.labels) == len({*handler.labels})
+
+
+def test_the_end_does_not_wait_for_a_process_that_was_stopped(
+    endpoint: SyncEndpoint, handler: _Handler, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was delivered and could not be recorded is the next process's."""
+    assert _send(endpoint, "before") == 202
+    wait_for(lambda: query(path, "SELECT count(*) FROM waiting") == [(0,)], "the delivery")
+    with _stopped(path) as sibling:
+        closing = threading.Thread(target=endpoint.delivery.close)
+        closing.start()
+        closing.join(DEADLINE)
+        assert not closing.is_alive()
+        assert "could not be closed" in caplog.text
+        assert f"which process {sibling.pid} holds" in caplog.text
+        sibling.go_on()
+    # It ends as it should have, as the process lives on.
+    wait_for(lambda: query(path, "SELECT count(*) FROM owners") == [(0,)], "the end")
+    assert handler.labels == ["before"]
+
+
+def test_a_spool_is_not_waited_for_when_it_is_opened(
+    endpoint: SyncEndpoint, handler: _Handler, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Requests that come meanwhile are answered 503; it is opened as soon as that is possible."""
+    fill(path, 1)
+    with _stopped(path) as sibling:
+        assert _send_async(endpoint, ["a", "b"]) == [503, 503]
+        assert _send(endpoint, "c") == 503
+        with pytest.raises(StoreError, match=f"which process {sibling.pid} holds"):
+            endpoint.delivery.open()
+        assert f"which process {sibling.pid} holds" in caplog.text
+        sibling.go_on()
+        wait_for(lambda: len(handler.labels) == 1, "the opening, without a request")
+    assert _send(endpoint, "after") == 202
+
+
+def test_an_endpoint_that_was_closed_while_it_opened_stays_closed(
+    endpoint: SyncEndpoint, handler: _Handler, path: Path
+) -> None:
+    """It delivers nothing, even if its spool can be opened later."""
+    fill(path, 1)
+    with _stopped(path) as sibling:
+        assert _send(endpoint, "a") == 503
+        endpoint.delivery.close()
+        assert _send(endpoint, "b") == 503
+        sibling.go_on()
+        wait_for(lambda: endpoint.delivery._runner._opening is None, "the opening")  # type: ignore[attr-defined]
+    wait_for(lambda: query(path, "SELECT count(*) FROM owners") == [(0,)], "the end")
+    assert handler.labels == []
+
+
+def test_the_command_does_not_wait_for_a_process_that_was_stopped(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what it has waited for."""
+    fill(path, 1)
+    with _stopped(path) as sibling:
+        assert main(["spool", "stat", str(path)]) == 1
+        assert f"which process {sibling.pid} holds" in capsys.readouterr().err
+        sibling.go_on()
+        assert main(["spool", "stat", str(path)]) == 0
+
+
+def test_another_program_that_keeps_a_transaction_is_told_of(
+    endpoint: SyncEndpoint, handler: _Handler, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It does not know of the lock, so SQLite waits for it."""
+    assert _send(endpoint, "before") == 202
+    wait_for(lambda: handler.labels == ["before"], "the delivery")
+    with _stopped(path, STOPS_IN_SQLITE) as sibling:
+        assert _send(endpoint, "a") == 503
+        wait_for(lambda: "another program's transaction" in caplog.text, "the log")
+        sibling.go_on()
+    wait_for(lambda: _send(endpoint, "after") == 202, "an answer of 202")
+
+
+@pytest.mark.parametrize("delivery", ["inline", "durable"])
+def test_a_sink_does_not_wait_for_a_process_that_was_stopped(
+    delivery: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The payload has failed: `on_error` gets it, or it is tried again and stored once."""
+    monkeypatch.setattr("unisights.sinks.sqlite._BUSY_SECONDS", 0.3)
+    failed: list[Any] = []
+    file = tmp_path / "events.sqlite3"
+    options = {"spool": path, "pause": 0.1, "max_pause": 0.1} if delivery == "durable" else {}
+    endpoint = SyncEndpoint(
+        make_options(
+            delivery=delivery,
+            handler=SQLiteSink(file),
+            on_error=lambda payload, error: failed.append((payload.data.asset_id, str(error))),
+            **options,
+        ),
+        Inline(),
+    )
+
+    def stored() -> int:
+        ((count,),) = query(file, "SELECT count(*) FROM payloads")
+        assert isinstance(count, int)
+        return count
+
+    try:
+        _send(endpoint, "before")
+        wait_for(lambda: file.exists() and stored() == 1, "the first")
+        with _stopped(file, STOPS_IN_SQLITE) as sibling:
+            status = _send(endpoint, "a")
+            assert status == (500 if delivery == "inline" else 202)
+            if delivery == "inline":
+                ((label, reason),) = failed
+                assert label == "a"
+                assert "database is locked; waited 0.3 s for the transaction of another" in reason
+            sibling.go_on()
+        _send(endpoint, "after")
+        wait_for(lambda: stored() == (2 if delivery == "inline" else 3), "the others")
+        if delivery == "durable":
+            wait_for(lambda: query(path, "SELECT count(*) FROM payloads") == [(0,)], "the end")
+            assert failed == []
+            assert stored() == 3
+    finally:
+        endpoint.delivery.close()
