@@ -21,6 +21,13 @@ FORK_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
 """How long a fork waits, at the least, until that is closed."""
 
+_TOO_LONG = "this process was forked while the file was in use for too long: restart it"
+
+_UNHOOKED = (
+    "this process was forked while its parent had the file open, and by a server that does not "
+    "call os.register_at_fork's hooks: with uWSGI, set py-call-uwsgi-fork-hooks or lazy-apps"
+)
+
 
 class ForkAware(Protocol):
     """An object that begins anew in a forked child."""
@@ -53,8 +60,8 @@ class ForkGuard(ABC):
         """Close it; nobody uses it."""
 
     @abstractmethod
-    def abandon_in_child(self) -> None:
-        """Leave it to the parent, as it could not be closed; refuse to open it in this child."""
+    def abandon_in_child(self, reason: str) -> None:
+        """Leave it to the parent, as it was not closed; refuse to open it in this child."""
 
     @contextlib.contextmanager
     def use(self) -> Iterator[None]:
@@ -123,11 +130,13 @@ class _Forks:
         self.guards: weakref.WeakSet[ForkGuard] = weakref.WeakSet()
         self.objects: weakref.WeakSet[Any] = weakref.WeakSet()
         self.shared = 0
+        self.noticing = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
         self.changed = threading.Condition()
         self.under_way = 0
+        self.process = os.getpid()
 
     def prepare(self) -> None:
         """Close all guards, and keep them closed until the fork is done."""
@@ -180,14 +189,19 @@ class _Forks:
             logger = logging.getLogger("unisights")
             logger.error(message, shared, FORK_SECONDS, extra={"event": "fork_unsafe"})
 
-    def begin_anew(self) -> None:
+    def notice(self) -> None:
+        with self.noticing:
+            if self.process != os.getpid():
+                self.begin_anew(_UNHOOKED)
+
+    def begin_anew(self, reason: str = _TOO_LONG) -> None:
         """In the child."""
         self.reset()
         errors: list[Exception] = []
         for guard in list(self.guards):
             guard.forget_users()
             if guard.is_open:
-                guard.abandon_in_child()
+                guard.abandon_in_child(reason)
         for thing in list(self.objects):
             try:
                 thing.reset_after_fork()
@@ -204,6 +218,15 @@ _forks = _Forks()
 def reset_in_children(thing: ForkAware) -> None:
     """Call an object's `reset_after_fork` in each child that is forked while the object lives."""
     _forks.objects.add(thing)
+
+
+def notice_fork() -> None:
+    """Begin anew if this process was forked without the interpreter's hooks, as uWSGI does.
+
+    To be called before anything that a request needs; it costs next to nothing.
+    """
+    if _forks.process != os.getpid():
+        _forks.notice()
 
 
 def leak(thing: object) -> None:

@@ -15,8 +15,8 @@ from unisights._runtime.fork import ForkGuard, leak
 Inode = tuple[int, int]
 """The identity of a file, by whatever name: its device and its number."""
 
-_inherited: set[Inode] = set()
-"""The files that this process must not open, as it was forked while its parent used them."""
+_inherited: dict[Inode, str] = {}
+"""The files that this process must not open, as its parent has left them open; and why."""
 
 
 def inode_of(path: Path) -> Inode | None:
@@ -59,16 +59,12 @@ class SQLiteConnection(ForkGuard):
         """Connect, unless connected.
 
         Raises:
-            sqlite3.Error: the file cannot be opened; or this process was forked while its parent
-                used it.
+            sqlite3.Error: the file cannot be opened, or this process has inherited it.
         """
         if self._connection is not None:
             return
-        if inode_of(self._path) in _inherited:
-            raise sqlite3.OperationalError(
-                "this process was forked while its parent was using the file, and cannot use it: "
-                "restart the process"
-            )
+        if _inherited and (inode := inode_of(self._path)) in _inherited:
+            raise sqlite3.OperationalError(_inherited[inode])
         with self.use():
             self._connection = self._connect()
             self._inode = inode_of(self._path)
@@ -85,7 +81,7 @@ class SQLiteConnection(ForkGuard):
             self._disconnect(connection)
             self._connection = None
 
-    def abandon_in_child(self) -> None:
+    def abandon_in_child(self, reason: str) -> None:
         """Leave the connection to the parent, and refuse to open the file again in this process.
 
         SQLite knows of the parent's connection, and would not lock the file for another one.
@@ -93,7 +89,7 @@ class SQLiteConnection(ForkGuard):
         leak(self._connection)
         self._connection = None
         if self._inode is not None:
-            _inherited.add(self._inode)
+            _inherited[self._inode] = reason
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Self]:
