@@ -12,7 +12,7 @@ from tests.support import ROOT
 pytestmark = pytest.mark.skipif("not hasattr(__import__('os'), 'fork')", reason="needs fork")
 
 STORES = '''\
-import os, signal, sqlite3, sys, threading, time
+import itertools, os, sys, threading
 from tests.endpoints import serve
 from tests.options import make_options
 from tests.support import make_body
@@ -57,8 +57,11 @@ class Sink:
 kind, path = sys.argv[1:3]
 store = {"spool": Spool, "sink": Sink}[kind](path)
 
+numbers = itertools.count()
+
 def store_some(label, count):
-    return sum(store.store(f"{label}-{os.getpid()}-{number}") for number in range(count))
+    labels = [f"{label}-{os.getpid()}-{next(numbers)}" for _ in range(count)]
+    return sum(map(store.store, labels))
 
 def tell(text):
     os.write(1, f"{text}\\n".encode())
@@ -127,11 +130,101 @@ storing.start(); forking.start(); forking.join()
 stopping.set(); storing.join()
 store.close()
 """,
+    "multiprocessing": """\
+import multiprocessing
+tell(store_some("parent", 3))
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    tell(sum(pool.starmap(store_some, [(f"child-{n}", 3) for n in range(4)])))
+    tell(store_some("meanwhile", 3))
+store.close()
+""",
+    "Celery's pool": """\
+import billiard
+tell(store_some("parent", 3))
+with billiard.get_context("fork").Pool(2, maxtasksperchild=2) as pool:
+    tell(sum(pool.starmap(store_some, [(f"child-{n}", 3) for n in range(4)])))
+    tell(store_some("meanwhile", 3))
+    pool.close()
+    pool.join()
+store.close()
+""",
+    "subprocesses with and without preexec_fn": """\
+import subprocess
+for number in range(3):
+    tell(store_some("parent", 2))
+    subprocess.run(["true"], check=True)
+    subprocess.run(["true"], check=True, preexec_fn=lambda: None)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, preexec_fn=os.setsid) as child:
+        tell(store_some("parent", 2))
+store.close()
+""",
+    "a hundred endpoints": """\
+stores = [type(store)(path) for _ in range(100)]
+tell(sum(other.store(f"parent-{number}") for number, other in enumerate(stores)))
+if not (child := os.fork()):
+    tell(sum(other.store(f"child-{number}") for number, other in enumerate(stores[:9])))
+    os._exit(0)
+wait(child)
+tell(sum(other.store(f"after-{number}") for number, other in enumerate(stores[:9])))
+os._exit(0)
+""",
+}
+
+IN_USE = """\
+import logging
+from contextlib import ExitStack
+from unisights._runtime import fork
+fork.FORK_SECONDS = fork._CLOSE_SECONDS = 0.2
+logging.basicConfig(format="%(event)s: %(message)s")
+
+def guards():
+    return [guard for guard in fork._forks.guards if guard.is_open]
+
+assert store.store("parent")
+(guard,) = guards()
+"""
+
+UNCLOSED = {
+    "another thread uses the file for ever": """\
+entered, leave = threading.Event(), threading.Event()
+
+def hang():
+    with guard.use():
+        entered.set()
+        leave.wait()
+
+thread = threading.Thread(target=hang)
+thread.start()
+entered.wait()
+if not (child := os.fork()):
+    os._exit(0 if not store.store("child") else 1)
+wait(child)
+leave.set()
+thread.join()
+""",
+    "the file cannot be closed": """\
+leave = threading.Event()
+guard._disconnect = lambda connection: (leave.wait(), connection.close())
+if not (child := os.fork()):
+    os._exit(0 if not store.store("child") else 1)
+wait(child)
+leave.set()
+""",
+    "the thread that forks uses the file": """\
+with guard.use():
+    if not (child := os.fork()):
+        os._exit(0 if not store.store("child") else 1)
+    wait(child)
+""",
 }
 
 
 def _run(script: str, *arguments: str) -> list[str]:
     """Run a script to its end; return the lines that it and its children have printed."""
+    return _finish(script, *arguments).stdout.split()
+
+
+def _finish(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     finished = subprocess.run(
         [PYTHON, "-W", "ignore", "-c", script, *arguments],
         cwd=ROOT,
@@ -141,7 +234,7 @@ def _run(script: str, *arguments: str) -> list[str]:
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
-    return finished.stdout.split()
+    return finished
 
 
 @pytest.mark.parametrize("kind", ["spool", "sink"])
@@ -150,8 +243,27 @@ def test_what_was_acknowledged_around_forks_is_stored(
     scenario: str, kind: str, tmp_path: Path
 ) -> None:
     """Everything that parent and children have acknowledged is in the file in the end."""
+    if scenario == "Celery's pool":
+        pytest.importorskip("billiard")
     path = tmp_path / "file.sqlite3"
     acknowledged = sum(map(int, _run(STORES + SCENARIOS[scenario], kind, str(path))))
     assert query(path, "SELECT count(*) FROM payloads") == [(acknowledged,)]
     sent = {"the parent closes while the child stores": 26}.get(scenario, 10)
     assert acknowledged >= sent
+
+
+@pytest.mark.parametrize("kind", ["spool", "sink"])
+@pytest.mark.parametrize("case", UNCLOSED)
+def test_a_child_refuses_what_could_not_be_closed_before_the_fork(
+    case: str, kind: str, tmp_path: Path
+) -> None:
+    """It acknowledges nothing that would be lost, and the fork does not wait for ever.
+
+    The log says so on both sides; the parent goes on.
+    """
+    path = tmp_path / "file.sqlite3"
+    goes_on = 'assert store.store("after")\nstore.close()\n'
+    finished = _finish(STORES + IN_USE + UNCLOSED[case] + goes_on, kind, str(path))
+    assert query(path, "SELECT count(*) FROM payloads") == [(2,)]
+    assert "fork_unsafe: the process was forked while 1 file" in finished.stderr
+    assert "this process was forked while the file was in use for too long" in finished.stderr
