@@ -267,3 +267,40 @@ def test_a_child_refuses_what_could_not_be_closed_before_the_fork(
     assert query(path, "SELECT count(*) FROM payloads") == [(2,)]
     assert "fork_unsafe: the process was forked while 1 file" in finished.stderr
     assert "this process was forked while the file was in use for too long" in finished.stderr
+
+
+UNHOOKED = """\
+import ctypes, time
+from unisights import Background, UnisightsOptions
+
+handled = []
+options = UnisightsOptions(
+    handler=lambda payload, request: handled.append(payload.data.asset_id),
+    delivery=Background(drain_timeout=1),
+)
+background = SyncEndpoint(options, Inline())
+
+def handles(label):
+    assert serve(background, make_body(asset_id=label)).status == 202
+    deadline = time.monotonic() + 30
+    while label not in handled and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return label in handled
+
+assert store.store("parent") and handles("parent")
+# It keeps the interpreter's lock, as servers do.
+if not (child := ctypes.PyDLL(None).fork()):
+    status = serve(store.endpoint, make_body(asset_id="child")).status
+    os._exit(0 if status == 503 and handles("child") else 1)
+wait(child)
+assert store.store("after") and handles("after")
+store.close()
+"""
+
+
+def test_a_fork_that_no_hook_is_told_of(tmp_path: Path) -> None:
+    """A child begins anew with its first request, and refuses the spool that is open in it."""
+    path = tmp_path / "file.sqlite3"
+    finished = _finish(STORES + UNHOOKED, "spool", str(path))
+    assert query(path, "SELECT count(*) FROM payloads") == [(2,)]
+    assert "does not call the hooks of os.register_at_fork" in finished.stderr

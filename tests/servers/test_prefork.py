@@ -43,9 +43,10 @@ def test_workers_of_a_server_that_has_used_its_spool(server: Server, tmp_path: P
         assert waiting + len(started.labels("handled")) >= 21
 
 
-def test_workers_that_were_forked_without_hooks_refuse(tmp_path: Path) -> None:
-    """They cannot use what the server has opened; the log says which settings mend that."""
+def test_a_server_that_forks_without_hooks(tmp_path: Path) -> None:
+    """Its first process does not open the spool, and the log says why; its workers can use it."""
     with running(Combination(UNHOOKED, WARM), tmp_path, _settings(tmp_path)) as started:
-        assert {started.post(f"label-{number}").status for number in range(4)} == {503}
-        wait_for(lambda: "py-call-uwsgi-fork-hooks" in started.output(), "the log")
-        assert query(tmp_path / "spool.sqlite3", "SELECT stored FROM state") == [(1,)]
+        assert "py-call-uwsgi-fork-hooks" in started.output()
+        assert {started.post(f"label-{number}").status for number in range(20)} == {202}
+        wait_for(lambda: len(started.labels("handled")) == 20, "the delivery of all")
+        assert query(tmp_path / "spool.sqlite3", "SELECT stored FROM state") == [(20,)]

@@ -1,7 +1,6 @@
 """Runs uWSGI as `python -m`, which its own module cannot be run as."""
 
 import sys
+from importlib import import_module
 
-from pyuwsgi import run
-
-sys.exit(run())
+sys.exit(import_module("pyuwsgi").run())

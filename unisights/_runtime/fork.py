@@ -8,6 +8,7 @@ before each fork, and opened anew by whoever uses it next, in the parent and in 
 import contextlib
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
@@ -24,8 +25,8 @@ _CLOSE_SECONDS = 2.0
 _TOO_LONG = "this process was forked while the file was in use for too long: restart it"
 
 _UNHOOKED = (
-    "this process was forked while its parent had the file open, and by a server that does not "
-    "call os.register_at_fork's hooks: with uWSGI, set py-call-uwsgi-fork-hooks or lazy-apps"
+    "this process was forked while its parent had the file open, by something that does not call "
+    "the hooks of os.register_at_fork: open it in the child only"
 )
 
 
@@ -227,6 +228,16 @@ def notice_fork() -> None:
     """
     if _forks.process != os.getpid():
         _forks.notice()
+
+
+def will_fork_unhooked() -> bool:
+    """Return whether this is the first process of uWSGI, which forks its workers without hooks."""
+    uwsgi = sys.modules.get("uwsgi")
+    return (
+        uwsgi is not None
+        and not (uwsgi.worker_id() or uwsgi.mule_id())
+        and "py-call-uwsgi-fork-hooks" not in uwsgi.opt
+    )
 
 
 def leak(thing: object) -> None:

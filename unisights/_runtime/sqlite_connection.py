@@ -10,10 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from unisights._runtime.fork import ForkGuard, leak
+from unisights._runtime.fork import ForkGuard, leak, will_fork_unhooked
 
 Inode = tuple[int, int]
 """The identity of a file, by whatever name: its device and its number."""
+
+_UNHOOKED = (
+    "uWSGI is about to fork this process without telling it: set py-call-uwsgi-fork-hooks = true, "
+    "or lazy-apps = true, to use the file before that; its workers can use it"
+)
 
 _inherited: dict[Inode, str] = {}
 """The files that this process must not open, as its parent has left them open; and why."""
@@ -59,10 +64,13 @@ class SQLiteConnection(ForkGuard):
         """Connect, unless connected.
 
         Raises:
-            sqlite3.Error: the file cannot be opened, or this process has inherited it.
+            sqlite3.Error: the file cannot be opened; or this process has inherited it, or is about
+                to be forked without a hook that closes it.
         """
         if self._connection is not None:
             return
+        if will_fork_unhooked():
+            raise sqlite3.OperationalError(_UNHOOKED)
         if _inherited and (inode := inode_of(self._path)) in _inherited:
             raise sqlite3.OperationalError(_inherited[inode])
         with self.use():
