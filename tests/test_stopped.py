@@ -1,10 +1,6 @@
 """Processes that are stopped inside a transaction: nobody waits for them without a limit."""
 
 import asyncio
-import contextlib
-import os
-import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +10,9 @@ import pytest
 
 from tests.endpoints import deliver, serve
 from tests.options import make_options
-from tests.processes import DEADLINE, PYTHON, process, read_until, wait_for
+from tests.processes import DEADLINE, wait_for
 from tests.spools import fill, query
+from tests.stopped import IN_SQLITE, stopped
 from tests.support import make_body
 from unisights import Inline
 from unisights._cli.main import main
@@ -24,52 +21,6 @@ from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._spool import connection, writer
 from unisights.errors import StoreError
 from unisights.sinks import SQLiteSink
-
-STOPS = """\
-import os, signal, sys
-from pathlib import Path
-from unisights._spool.store import Spool
-
-with Spool(Path(sys.argv[1])).transaction():
-    print("inside", flush=True)
-    sys.stdin.readline()
-print("outside", flush=True)
-"""
-
-STOPS_IN_SQLITE = """\
-import sqlite3, sys
-
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("BEGIN IMMEDIATE")
-print("inside", flush=True)
-sys.stdin.readline()
-connection.execute("COMMIT")
-print("outside", flush=True)
-"""
-
-
-class _Sibling:
-    """Another process, which is stopped inside a transaction until it may go on."""
-
-    def __init__(self, child: subprocess.Popen[str]) -> None:
-        self._child = child
-        self.pid = child.pid
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """Let it go on, and wait until its transaction has ended."""
-        os.kill(self.pid, signal.SIGCONT)
-        assert self._child.stdin is not None
-        self._child.stdin.write("\n")
-        self._child.stdin.flush()
-        read_until(self._child.stdout, "outside")
-
-
-@contextlib.contextmanager
-def _stopped(path: Path, script: str = STOPS) -> Iterator[_Sibling]:
-    with process([PYTHON, "-c", script, str(path)], stdin=subprocess.PIPE) as child:
-        read_until(child.stdout, "inside")
-        yield _Sibling(child)
 
 
 class _Handler:
@@ -129,7 +80,7 @@ def test_requests_do_not_wait_for_a_process_that_was_stopped(
     """They are answered 503, and the log names the lock and its holder; then, all goes on."""
     assert _send(endpoint, "before") == 202
     wait_for(lambda: handler.labels == ["before"], "the delivery")
-    with _stopped(path) as sibling:
+    with stopped(path) as sibling:
         answers = _send_async(endpoint, ["a", "b"])
         answers.append(_send(endpoint, "c"))
         assert answers == [503, 503, 503]
@@ -151,7 +102,7 @@ def test_the_end_does_not_wait_for_a_process_that_was_stopped(
     """What was delivered and could not be recorded is the next process's."""
     assert _send(endpoint, "before") == 202
     wait_for(lambda: query(path, "SELECT count(*) FROM waiting") == [(0,)], "the delivery")
-    with _stopped(path) as sibling:
+    with stopped(path) as sibling:
         closing = threading.Thread(target=endpoint.delivery.close)
         closing.start()
         closing.join(DEADLINE)
@@ -169,7 +120,7 @@ def test_a_spool_is_not_waited_for_when_it_is_opened(
 ) -> None:
     """Requests that come meanwhile are answered 503; it is opened as soon as that is possible."""
     fill(path, 1)
-    with _stopped(path) as sibling:
+    with stopped(path) as sibling:
         assert _send_async(endpoint, ["a", "b"]) == [503, 503]
         assert _send(endpoint, "c") == 503
         with pytest.raises(StoreError, match=f"which process {sibling.pid} holds"):
@@ -185,7 +136,7 @@ def test_an_endpoint_that_was_closed_while_it_opened_stays_closed(
 ) -> None:
     """It delivers nothing, even if its spool can be opened later."""
     fill(path, 1)
-    with _stopped(path) as sibling:
+    with stopped(path) as sibling:
         assert _send(endpoint, "a") == 503
         endpoint.delivery.close()
         assert _send(endpoint, "b") == 503
@@ -200,7 +151,7 @@ def test_the_command_does_not_wait_for_a_process_that_was_stopped(
 ) -> None:
     """It says what it has waited for."""
     fill(path, 1)
-    with _stopped(path) as sibling:
+    with stopped(path) as sibling:
         assert main(["spool", "stat", str(path)]) == 1
         assert f"which process {sibling.pid} holds" in capsys.readouterr().err
         sibling.go_on()
@@ -213,7 +164,7 @@ def test_another_program_that_keeps_a_transaction_is_told_of(
     """It does not know of the lock, so SQLite waits for it."""
     assert _send(endpoint, "before") == 202
     wait_for(lambda: handler.labels == ["before"], "the delivery")
-    with _stopped(path, STOPS_IN_SQLITE) as sibling:
+    with stopped(path, IN_SQLITE) as sibling:
         assert _send(endpoint, "a") == 503
         wait_for(lambda: "another program's transaction" in caplog.text, "the log")
         sibling.go_on()
@@ -247,7 +198,7 @@ def test_a_sink_does_not_wait_for_a_process_that_was_stopped(
     try:
         _send(endpoint, "before")
         wait_for(lambda: file.exists() and stored() == 1, "the first")
-        with _stopped(file, STOPS_IN_SQLITE) as sibling:
+        with stopped(file, IN_SQLITE) as sibling:
             status = _send(endpoint, "a")
             assert status == (500 if delivery == "inline" else 202)
             if delivery == "inline":
