@@ -1,6 +1,8 @@
 """Processes that are stopped inside a transaction: nobody waits for them without a limit."""
 
 import asyncio
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -191,13 +193,13 @@ def test_a_sink_does_not_wait_for_a_process_that_was_stopped(
     )
 
     def stored() -> int:
-        ((count,),) = query(file, "SELECT count(*) FROM payloads")
-        assert isinstance(count, int)
-        return count
+        with contextlib.suppress(sqlite3.OperationalError):  # There are no tables yet.
+            return len(query(file, "SELECT 1 FROM payloads"))
+        return 0
 
     try:
         _send(endpoint, "before")
-        wait_for(lambda: file.exists() and stored() == 1, "the first")
+        wait_for(lambda: stored() == 1, "the first")
         with stopped(file, IN_SQLITE) as sibling:
             status = _send(endpoint, "a")
             assert status == (500 if delivery == "inline" else 202)
