@@ -108,7 +108,7 @@ if child:
 tell(store_some("after", 3))
 os._exit(0)
 """,
-    "another thread forks while payloads are stored": """\
+    "other threads fork while payloads are stored": """\
 store.store("first") and tell(1)
 stopping = threading.Event()
 
@@ -125,9 +125,14 @@ def fork():
             os._exit(0)
         wait(child)
 
-storing, forking = threading.Thread(target=go_on), threading.Thread(target=fork)
-storing.start(); forking.start(); forking.join()
-stopping.set(); storing.join()
+storing = threading.Thread(target=go_on)
+forking = [threading.Thread(target=fork) for _ in range(2)]
+for thread in (storing, *forking):
+    thread.start()
+for thread in forking:
+    thread.join()
+stopping.set()
+storing.join()
 store.close()
 """,
     "multiprocessing": """\

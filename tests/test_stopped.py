@@ -16,12 +16,13 @@ from tests.processes import DEADLINE, wait_for
 from tests.spools import fill, query
 from tests.stopped import IN_SQLITE, stopped
 from tests.support import make_body
-from unisights import Inline
+from unisights import Inline, UnisightsPayload, decode_unisights_payload
 from unisights._cli.main import main
 from unisights._delivery import spool_runner
 from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights._spool import connection, writer
-from unisights.errors import StoreError
+from unisights.errors import SinkError, StoreError
 from unisights.sinks import SQLiteSink
 
 
@@ -126,7 +127,10 @@ def test_a_spool_is_not_waited_for_when_it_is_opened(
         assert _send_async(endpoint, ["a", "b"]) == [503, 503]
         assert _send(endpoint, "c") == 503
         with pytest.raises(StoreError, match=f"which process {sibling.pid} holds"):
-            endpoint.delivery.open()
+            endpoint.control.drain(1)
+        # The app is to start all the same.
+        endpoint.delivery.open()
+        assert "not open yet" in caplog.text
         assert f"which process {sibling.pid} holds" in caplog.text
         sibling.go_on()
         wait_for(lambda: len(handler.labels) == 1, "the opening, without a request")
@@ -216,3 +220,39 @@ def test_a_sink_does_not_wait_for_a_process_that_was_stopped(
             assert stored() == 3
     finally:
         endpoint.delivery.close()
+
+
+def test_a_sink_does_not_wait_for_a_disk_that_hangs(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The payloads that come meanwhile fail, too; afterwards, all is as before."""
+    monkeypatch.setattr("unisights.sinks.sqlite._TIMEOUT", 0.3)
+    monkeypatch.setattr("unisights.sinks.sqlite._USE_SECONDS", 0.2)
+    sink = SQLiteSink(path)
+    begun, goes_on = threading.Event(), threading.Event()
+    execute = SQLiteConnection.executemany
+
+    def hang(*arguments: Any) -> None:
+        begun.set()
+        goes_on.wait()
+        execute(*arguments)
+
+    async def store_all() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(SQLiteConnection, "executemany", hang)
+            with pytest.raises(SinkError, match="no answer in time"):
+                await sink(_payload("hangs"), None)
+        assert begun.is_set()
+        with pytest.raises(SinkError, match="an earlier use of it has not ended"):
+            await sink(_payload("meanwhile"), None)
+        await sink.close()
+        goes_on.set()
+        await sink(_payload("after"), None)
+        await sink.close()
+
+    asyncio.run(store_all())
+    assert query(path, "SELECT asset_id FROM payloads") == [("hangs",), ("after",)]
+
+
+def _payload(label: str) -> UnisightsPayload:
+    return decode_unisights_payload(make_body(asset_id=label))

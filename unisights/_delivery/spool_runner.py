@@ -1,5 +1,6 @@
 """What a process runs to deliver from a spool: opened at first use, drained and closed."""
 
+import logging
 import sqlite3
 import threading
 import time
@@ -13,6 +14,7 @@ from unisights._delivery.handler import ManagedHandler
 from unisights._delivery.retry import Attempts
 from unisights._runtime.callables import is_async, start_in_own_thread
 from unisights._runtime.fork import leak, reset_in_children
+from unisights._runtime.log import log
 from unisights._spool.files import check_spool, explain
 from unisights._spool.progress import Progress
 from unisights._spool.store import Spool
@@ -42,6 +44,10 @@ class Running:
 
     writer: SpoolWriter
     workers: Workers
+
+
+class _StillOpeningError(StoreError):
+    """The spool may be opened yet."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,8 @@ class SpoolRunner:
     def open(self) -> None:
         """Open the spool and deliver what is in it, also after `close`.
 
+        What takes longer than `OPEN_SECONDS` goes on, and does not keep an app from starting.
+
         Raises:
             StoreError: the spool cannot be used.
             ConfigurationError: another endpoint of this process uses it differently.
@@ -118,7 +126,10 @@ class SpoolRunner:
         with self._lock:
             self.is_closed = False
             self._reopen_at = 0.0
-        self.start()
+        try:
+            self.start()
+        except _StillOpeningError as error:
+            log(logging.ERROR, "spool_failed", "not open yet: %s", error)
 
     def start(self) -> Running | None:
         """Return what runs in this process, and start it if need be; None after `close`.
@@ -143,7 +154,7 @@ class SpoolRunner:
         try:
             return opening.opened.result(max(opening.deadline - time.monotonic(), 0.0))
         except TimeoutError:
-            raise opening.progress.error() from None
+            raise _StillOpeningError(str(opening.progress.error())) from None
 
     def _open(self, progress: Progress) -> Running | None:
         try:

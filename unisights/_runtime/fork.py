@@ -65,9 +65,16 @@ class ForkGuard(ABC):
         """Leave it to the parent, as it was not closed; refuse to open it in this child."""
 
     @contextlib.contextmanager
-    def use(self) -> Iterator[None]:
-        """Use it, in one thread. A thread that uses it already may do so again inside."""
-        self._enter()
+    def use(self, seconds: float | None = None) -> Iterator[None]:
+        """Use it, in one thread. A thread that uses it already may do so again inside.
+
+        Args:
+            seconds: how long to wait until no other thread uses it; None: without limit.
+
+        Raises:
+            TimeoutError: another thread still uses it.
+        """
+        self._enter(seconds)
         try:
             yield
         finally:
@@ -85,11 +92,16 @@ class ForkGuard(ABC):
             self._enter()
             self._depth = depth
 
-    def _enter(self) -> None:
+    def _enter(self, seconds: float | None = None) -> None:
         thread = threading.get_ident()
         with _forks.changed:
-            while self._user != thread and (self._user is not None or _forks.under_way):
-                _forks.changed.wait()
+            # Without a lambda, as each transaction pays for it.
+            if self._user != thread and (self._user is not None or _forks.under_way):
+                is_free = _forks.changed.wait_for(
+                    lambda: self._user is None and not _forks.under_way, seconds
+                )
+                if not is_free:
+                    raise TimeoutError("an earlier use of it has not ended")
             self._user = thread
             self._depth += 1
 

@@ -77,9 +77,13 @@ class SQLiteConnection(ForkGuard):
             self._connection = self._connect()
             self._inode = inode_of(self._path)
 
-    def close(self) -> None:
-        """Disconnect, unless disconnected."""
-        with self.use():
+    def close(self, seconds: float | None = None) -> None:
+        """Disconnect, unless disconnected.
+
+        Raises:
+            TimeoutError: another thread uses the connection for longer than so many seconds.
+        """
+        with self.use(seconds):
             self.close_before_fork()
 
     def close_before_fork(self) -> None:
@@ -100,9 +104,16 @@ class SQLiteConnection(ForkGuard):
             _inherited[self._inode] = reason
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Self]:
-        """Commit everything inside at the end, or nothing."""
-        with self.use():
+    def transaction(self, seconds: float | None = None) -> Iterator[Self]:
+        """Commit everything inside at the end, or nothing.
+
+        Args:
+            seconds: how long to wait for another thread; None: without limit.
+
+        Raises:
+            TimeoutError: another thread still uses the connection.
+        """
+        with self.use(seconds):
             self.execute("BEGIN IMMEDIATE")
             try:
                 yield self
