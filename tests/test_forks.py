@@ -270,7 +270,7 @@ def test_a_child_refuses_what_could_not_be_closed_before_the_fork(
     goes_on = 'assert store.store("after")\nstore.close()\n'
     finished = _finish(STORES + IN_USE + UNCLOSED[case] + goes_on, kind, str(path))
     assert query(path, "SELECT count(*) FROM payloads") == [(2,)]
-    assert "fork_unsafe: the process was forked while 1 file" in finished.stderr
+    assert f"fork_unsafe: the process was forked while it was using {path}" in finished.stderr
     assert "this process was forked while the file was in use for too long" in finished.stderr
 
 

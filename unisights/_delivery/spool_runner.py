@@ -158,7 +158,16 @@ class SpoolRunner:
 
     def _open(self, progress: Progress) -> Running | None:
         try:
-            running = self._start(progress)
+            running = self._make(progress)
+            with self._lock:
+                self._opening = None
+                is_closed = self.is_closed  # It may have been closed meanwhile.
+                if is_closed:
+                    running.writer.halt()
+                running.writer.start()
+                if not is_closed:
+                    self.running = running
+                    return running
         except BaseException as error:
             with self._lock:
                 self._opening = None
@@ -166,13 +175,6 @@ class SpoolRunner:
                     self._error = error
                     self._reopen_at = time.monotonic() + REOPEN_SECONDS
             raise
-        with self._lock:
-            self._opening = None
-            if not self.is_closed:
-                self.running = running
-                return running
-        # It was closed meanwhile.
-        _halt(running, 0.0)
         running.writer.stop()
         return None
 
@@ -195,7 +197,7 @@ class SpoolRunner:
         if interrupt is not None:
             raise interrupt
 
-    def _start(self, progress: Progress) -> Running:
+    def _make(self, progress: Progress) -> Running:
         self._refuse_other_use()
         options = self._options
         durable = self._durable
@@ -230,11 +232,6 @@ class SpoolRunner:
                 if isinstance(error, sqlite3.Error | OSError):
                     raise explain(self.path, error) from error
                 raise
-        try:
-            writer.start()
-        except BaseException:
-            spool.close()
-            raise
         return Running(writer, workers)
 
     def _refuse_other_use(self) -> None:

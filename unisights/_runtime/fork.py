@@ -6,7 +6,6 @@ before each fork, and opened anew by whoever uses it next, in the parent and in 
 """
 
 import contextlib
-import logging
 import os
 import sys
 import threading
@@ -59,6 +58,10 @@ class ForkGuard(ABC):
     @abstractmethod
     def close_before_fork(self) -> None:
         """Close it; nobody uses it."""
+
+    @abstractmethod
+    def tell_of_fork(self) -> None:
+        """Log, in the parent, that the process was forked without closing it."""
 
     @abstractmethod
     def abandon_in_child(self, reason: str) -> None:
@@ -142,7 +145,7 @@ class _Forks:
     def __init__(self) -> None:
         self.guards: weakref.WeakSet[ForkGuard] = weakref.WeakSet()
         self.objects: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.shared = 0
+        self.shared: list[ForkGuard] = []
         self.noticing = threading.Lock()
         self.reset()
 
@@ -163,7 +166,7 @@ class _Forks:
             still_open = [guard for guard in guards if guard.is_open]
         if still_open:
             self._close(still_open, max(deadline, time.monotonic() + _CLOSE_SECONDS))
-        self.shared = sum(guard.is_shared() for guard in self.guards)
+        self.shared = [guard for guard in self.guards if guard.is_shared()]
 
     def _close(self, guards: list[ForkGuard], deadline: float) -> None:
         """Close guards, within a limited time: to close a file may take for ever, too."""
@@ -188,19 +191,11 @@ class _Forks:
     def resume(self) -> None:
         """In the parent, after the fork: let everybody go on."""
         with self.changed:
-            shared, self.shared = self.shared, 0
+            shared, self.shared = self.shared, []
             self.under_way -= 1
             self.changed.notify_all()
-        if not shared:
-            return
-        message = (
-            "the process was forked while %d files were in use that could not be closed within "
-            "%.0f s: a child that needs them has to be restarted"
-        )
-        # `log` needs this module.
-        with contextlib.suppress(Exception):
-            logger = logging.getLogger("unisights")
-            logger.error(message, shared, FORK_SECONDS, extra={"event": "fork_unsafe"})
+        for guard in shared:
+            guard.tell_of_fork()
 
     def notice(self) -> None:
         with self.noticing:

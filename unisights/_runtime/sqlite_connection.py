@@ -5,12 +5,14 @@ believes that it has them: what it commits disappears when the parent closes the
 """
 
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from unisights._runtime.fork import ForkGuard, leak, will_fork_unhooked
+from unisights._runtime.fork import FORK_SECONDS, ForkGuard, leak, will_fork_unhooked
+from unisights._runtime.log import log
 
 Inode = tuple[int, int]
 """The identity of a file, by whatever name: its device and its number."""
@@ -92,6 +94,17 @@ class SQLiteConnection(ForkGuard):
         if connection is not None:
             self._disconnect(connection)
             self._connection = None
+
+    def tell_of_fork(self) -> None:
+        """Log that a child was forked that cannot use the file."""
+        log(
+            logging.ERROR,
+            "fork_unsafe",
+            "the process was forked while it was using %s, for longer than %.0f s: the child has to "
+            "be restarted if it needs that file",
+            self._path,
+            FORK_SECONDS,
+        )
 
     def abandon_in_child(self, reason: str) -> None:
         """Leave the connection to the parent, and refuse to open the file again in this process.

@@ -105,7 +105,7 @@ class SpoolWriter:
         self._thread = threading.Thread(target=self._work, name="unisights-spool", daemon=True)
 
     def start(self) -> None:
-        """Start the thread.
+        """Start the thread; if that fails, close the connection.
 
         Raises:
             StoreError: no thread can be started.
@@ -114,6 +114,7 @@ class SpoolWriter:
             self._thread.start()
         except RuntimeError as error:
             self._lock.close(removes=True)
+            self._spool.close()
             raise StoreError(f"cannot use the spool {self._spool.path}: {error}") from error
 
     # What others may call, in any thread.
