@@ -116,6 +116,7 @@ def go_on():
     count = 0
     while not stopping.is_set():
         count += store.store(f"on-{count}")
+        stopping.wait(0.002)
     tell(count)
 
 def fork():
@@ -270,7 +271,7 @@ def test_a_child_refuses_what_could_not_be_closed_before_the_fork(
     goes_on = 'assert store.store("after")\nstore.close()\n'
     finished = _finish(STORES + IN_USE + UNCLOSED[case] + goes_on, kind, str(path))
     assert query(path, "SELECT count(*) FROM payloads") == [(2,)]
-    assert f"fork_unsafe: the process was forked while it was using {path}" in finished.stderr
+    assert f"fork_unsafe: the process was forked while it had been using {path}" in finished.stderr
     assert "this process was forked while the file was in use for too long" in finished.stderr
 
 

@@ -226,7 +226,6 @@ def test_a_sink_does_not_wait_for_a_disk_that_hangs(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The payloads that come meanwhile fail, too; afterwards, all is as before."""
-    monkeypatch.setattr("unisights.sinks.sqlite._TIMEOUT", 0.3)
     monkeypatch.setattr("unisights.sinks.sqlite._USE_SECONDS", 0.2)
     sink = SQLiteSink(path)
     begun, goes_on = threading.Event(), threading.Event()
@@ -238,11 +237,15 @@ def test_a_sink_does_not_wait_for_a_disk_that_hangs(
         execute(*arguments)
 
     async def store_all() -> None:
+        await sink.open()
+        batcher = sink._batchers.get()
+        monkeypatch.setattr(batcher, "_timeout", 2.0)
         with monkeypatch.context() as patch:
             patch.setattr(SQLiteConnection, "executemany", hang)
             with pytest.raises(SinkError, match="no answer in time"):
                 await sink(_payload("hangs"), None)
         assert begun.is_set()
+        monkeypatch.setattr(batcher, "_timeout", DEADLINE)
         with pytest.raises(SinkError, match="an earlier use of it has not ended"):
             await sink(_payload("meanwhile"), None)
         await sink.close()

@@ -100,8 +100,8 @@ class SQLiteConnection(ForkGuard):
         log(
             logging.ERROR,
             "fork_unsafe",
-            "the process was forked while it was using %s, for longer than %.0f s: the child has to "
-            "be restarted if it needs that file",
+            "the process was forked while it had been using %s for more than %.0f s: the child has "
+            "to be restarted if it needs that file",
             self._path,
             FORK_SECONDS,
         )
