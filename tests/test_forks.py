@@ -208,6 +208,26 @@ wait(child)
 leave.set()
 thread.join()
 """,
+    "another thread opens the file for ever": """\
+guard.close()
+connect = guard._connect
+entered, leave = threading.Event(), threading.Event()
+
+def hang():
+    entered.set()
+    leave.wait()
+    return connect()
+
+guard._connect = hang
+thread = threading.Thread(target=guard.open)
+thread.start()
+entered.wait()
+if not (child := os.fork()):
+    os._exit(0 if not store.store("child") else 1)
+wait(child)
+leave.set()
+thread.join()
+""",
     "the file cannot be closed": """\
 leave = threading.Event()
 guard._disconnect = lambda connection: (leave.wait(), connection.close())

@@ -145,13 +145,14 @@ class _Forks:
     def __init__(self) -> None:
         self.guards: weakref.WeakSet[ForkGuard] = weakref.WeakSet()
         self.objects: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.shared: list[ForkGuard] = []
+        self.shared: list[ForkGuard]
         self.noticing = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
         self.changed = threading.Condition()
         self.under_way = 0
+        self.shared = []
         self.process = os.getpid()
 
     def prepare(self) -> None:
@@ -192,7 +193,8 @@ class _Forks:
         """In the parent, after the fork: let everybody go on."""
         with self.changed:
             shared, self.shared = self.shared, []
-            self.under_way -= 1
+            # It was not prepared if this module was imported meanwhile.
+            self.under_way = max(self.under_way - 1, 0)
             self.changed.notify_all()
         for guard in shared:
             guard.tell_of_fork()
@@ -207,9 +209,10 @@ class _Forks:
         self.reset()
         errors: list[Exception] = []
         for guard in list(self.guards):
-            guard.forget_users()
-            if guard.is_open:
+            # One that is in use may be about to be open.
+            if guard.is_shared():
                 guard.abandon_in_child(reason)
+            guard.forget_users()
         for thing in list(self.objects):
             try:
                 thing.reset_after_fork()

@@ -113,8 +113,9 @@ class SQLiteConnection(ForkGuard):
         """
         leak(self._connection)
         self._connection = None
-        if self._inode is not None:
-            _inherited[self._inode] = reason
+        inode = self._inode or inode_of(self._path)
+        if inode is not None:
+            _inherited[inode] = reason
 
     @contextlib.contextmanager
     def transaction(self, seconds: float | None = None) -> Iterator[Self]:

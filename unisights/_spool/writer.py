@@ -130,13 +130,12 @@ class SpoolWriter:
         Once the thread is stuck, the wait ends. Then the put is not stored, unless it is in the
         very transaction that is stuck, and that is committed later.
         """
-        if self.is_stuck:
-            return self._progress.error()
         with self._changed:
             if self._is_stopping:
                 return PutResult.CLOSED
             self._next.add(put)
             self._changed.notify()
+        # It waits a little in any case: all looks stuck after this process itself was stopped.
         while not await put.latch.wait(max(STUCK_SECONDS - self._progress.seconds, 0.05)):
             if self.is_stuck:
                 error = self._progress.error()

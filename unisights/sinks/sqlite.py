@@ -166,8 +166,8 @@ class _FileWriter(Writer[Rows]):
                 await asyncio.to_thread(self._connection.close, _USE_SECONDS)
 
     def is_transient(self, error: Exception) -> bool:
-        # A full disk or a lock: smaller batches would fail, too.
-        return isinstance(error, StoreError) or type(error) in {
+        # A full disk, a lock, or a disk that hangs: smaller batches would fail, too.
+        return isinstance(error, StoreError | TimeoutError) or type(error) in {
             sqlite3.OperationalError,
             sqlite3.DatabaseError,
         }
