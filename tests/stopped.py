@@ -50,6 +50,11 @@ class Stopped:
         self._child.stdin.flush()
         read_until(self._child.stdout, "outside")
 
+    def kill(self) -> None:
+        """End it, stopped as it is."""
+        self._child.kill()
+        self._child.wait()
+
 
 @contextlib.contextmanager
 def stopped(path: Path, script: str = IN_SPOOL) -> Iterator[Stopped]:

@@ -78,8 +78,13 @@ def _send_async(endpoint: SyncEndpoint, labels: list[str]) -> list[int]:
     return asyncio.run(send_all())
 
 
+@pytest.mark.parametrize("end", ["go_on", "kill"])
 def test_requests_do_not_wait_for_a_process_that_was_stopped(
-    endpoint: SyncEndpoint, handler: _Handler, path: Path, caplog: pytest.LogCaptureFixture
+    end: str,
+    endpoint: SyncEndpoint,
+    handler: _Handler,
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """They are answered 503, and the log names the lock and its holder; then, all goes on."""
     assert _send(endpoint, "before") == 202
@@ -90,7 +95,7 @@ def test_requests_do_not_wait_for_a_process_that_was_stopped(
         assert answers == [503, 503, 503]
         assert f"the lock {path}-lock, which process {sibling.pid} holds" in caplog.text
         assert endpoint.delivery.reasons() == ("spool_failed",)
-        sibling.go_on()
+        getattr(sibling, end)()
         wait_for(lambda: _send(endpoint, "after") == 202, "an answer of 202")
     wait_for(lambda: query(path, "SELECT count(*) FROM waiting") == [(0,)], "the delivery of all")
     wait_for(lambda: not endpoint.delivery._runner.running.writer.is_stuck, "getting on")  # type: ignore[attr-defined]
@@ -98,6 +103,55 @@ def test_requests_do_not_wait_for_a_process_that_was_stopped(
     assert handler.labels.count("after") == 1
     assert sorted({*handler.labels} - {"a", "b", "c"}) == ["after", "before"]
     assert len(handler.labels) == len({*handler.labels})
+
+
+def test_nobody_waits_for_a_disk_that_hangs(
+    endpoint: SyncEndpoint,
+    handler: _Handler,
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Requests and the end do not; what was being written is stored once the disk goes on."""
+    assert _send(endpoint, "before") == 202
+    wait_for(lambda: query(path, "SELECT count(*) FROM waiting") == [(0,)], "the delivery")
+    goes_on, execute = threading.Event(), SQLiteConnection.execute
+
+    def hang(connection: SQLiteConnection, sql: str, *parameters: Any) -> Any:
+        if sql == "COMMIT":
+            goes_on.wait()
+        return execute(connection, sql, *parameters)
+
+    monkeypatch.setattr(SQLiteConnection, "execute", hang)
+    assert _send(endpoint, "written") == 503
+    assert _send_async(endpoint, ["waits"]) == [503]
+    assert "until a read or a write of the file has ended" in caplog.text
+    closing = threading.Thread(target=endpoint.delivery.close)
+    closing.start()
+    closing.join(DEADLINE)
+    assert not closing.is_alive()
+    goes_on.set()
+    wait_for(lambda: query(path, "SELECT count(*) FROM owners") == [(0,)], "the end")
+    assert query(path, "SELECT stored FROM state") == [(2,)]
+    stats = endpoint.collector.stats()
+    assert (stats.queued, stats.refused["spool_failed"]) == (2, 2)
+
+
+def test_nobody_waits_for_a_disk_that_hangs_when_it_is_opened(
+    endpoint: SyncEndpoint, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests are answered 503 until it is open."""
+    goes_on, connect = threading.Event(), sqlite3.connect
+
+    def hang(*arguments: Any, **options: Any) -> Any:
+        goes_on.wait()
+        return connect(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", hang)
+        assert [_send(endpoint, "a"), *_send_async(endpoint, ["b"])] == [503, 503]
+        goes_on.set()
+        wait_for(lambda: _send(endpoint, "c") == 202, "the opening")
 
 
 def test_the_end_does_not_wait_for_a_process_that_was_stopped(
