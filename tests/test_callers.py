@@ -93,7 +93,7 @@ def test_a_deadline_ends_the_wait(caller: Caller, is_async: bool) -> None:
 
 @all_callers
 def test_latches_are_opened_by_other_threads(caller: Caller) -> None:
-    """Whoever waits goes on, in a thread or on a loop; and when the time is over, if not earlier."""
+    """Whoever waits goes on, in a thread or on a loop, or when the time is over."""
 
     async def wait() -> list[bool]:
         latch = caller.make_latch()
