@@ -148,7 +148,7 @@ class SpoolRunner:
             if self._opening is None:
                 # To wait for a lock, or for a disk, may take for ever.
                 progress = Progress(self.path)
-                opened = start_in_own_thread(self._open, progress, name="unisights-open")
+                opened = start_in_own_thread(self._open, progress)
                 self._opening = _Opening(progress, opened, time.monotonic() + OPEN_SECONDS)
             opening = self._opening
         try:

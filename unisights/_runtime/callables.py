@@ -21,15 +21,8 @@ def call_sync(function: Callable[..., Any], *arguments: Any) -> None:
         shared_loop().run(result)
 
 
-def start_in_own_thread(
-    function: Callable[..., Result], *arguments: Any, name: str | None = None
-) -> Future[Result]:
+def start_in_own_thread(function: Callable[..., Result], *arguments: Any) -> Future[Result]:
     """Call in a daemon thread, which does not keep the process alive, unlike a pool's threads.
-
-    Args:
-        function: what is called.
-        arguments: its arguments.
-        name: the thread's name.
 
     Raises:
         RuntimeError: no thread can be started.
@@ -48,7 +41,7 @@ def start_in_own_thread(
 
     # A request's id or trace is in the context, for logs.
     context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(run,), name=name, daemon=True).start()
+    threading.Thread(target=context.run, args=(run,), daemon=True).start()
     return ended
 
 
