@@ -124,17 +124,22 @@ class SpoolWriter:
         """Whether requests do not wait, as the thread does not get on."""
         return self._progress.seconds >= STUCK_SECONDS
 
+    def put(self, put: NewPut | RejectionPut) -> None:
+        """Store a payload or a rejection; its latch opens once there is a result."""
+        with self._changed:
+            if not self._is_stopping:
+                self._next.add(put)
+                self._changed.notify()
+                return
+        settle([(put, PutResult.CLOSED)])
+
     async def store(self, put: NewPut | RejectionPut) -> PutResult | StoreError:
         """Store a payload or a rejection, and wait for the result by the put's latch.
 
         Once the thread is stuck, the wait ends. Then the put is not stored, unless it is in the
         very transaction that is stuck, and that is committed later.
         """
-        with self._changed:
-            if self._is_stopping:
-                return PutResult.CLOSED
-            self._next.add(put)
-            self._changed.notify()
+        self.put(put)
         # It waits a little in any case: all looks stuck after this process itself was stopped.
         while not await put.latch.wait(max(STUCK_SECONDS - self._progress.seconds, 0.05)):
             if self.is_stuck:
