@@ -1,5 +1,6 @@
 """Forks with open files: what a child or its parent acknowledges stays, whoever ends first."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from tests.processes import DEADLINE, PYTHON
 from tests.spools import query
 from tests.support import ROOT
 
-pytestmark = pytest.mark.skipif("not hasattr(__import__('os'), 'fork')", reason="needs fork")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 STORES = '''\
 import itertools, os, sys, threading

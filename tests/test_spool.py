@@ -251,6 +251,10 @@ def test_durability_decides_on_fsync(tmp_path: Path) -> None:
         spool = Spool(tmp_path / durability, durability=durability)  # type: ignore[arg-type]
         assert spool._connection.execute("PRAGMA synchronous").fetchone() == (expected,)
         assert spool._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        # As before a fork.
+        spool._connection.close()
+        assert spool._connection.execute("PRAGMA synchronous").fetchone() == (expected,)
+        assert spool._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         spool.close()
 
 

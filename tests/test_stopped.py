@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -103,6 +104,36 @@ def test_requests_do_not_wait_for_a_process_that_was_stopped(
     assert handler.labels.count("after") == 1
     assert sorted({*handler.labels} - {"a", "b", "c"}) == ["after", "before"]
     assert len(handler.labels) == len({*handler.labels})
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_does_not_wait_for_a_process_that_was_stopped(
+    endpoint: SyncEndpoint, handler: _Handler, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The child has a connection of its own, as soon as the other process goes on."""
+    assert _send(endpoint, "before") == 202
+    wait_for(lambda: handler.labels == ["before"], "the delivery")
+    with stopped(path) as sibling:
+        assert _send(endpoint, "a") == 503
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            try:
+                os.write(writer, b"forked")
+                wait_for(lambda: _send(endpoint, "child") == 202, "an answer of 202")
+                endpoint.delivery.close()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.read(reader, 6) == b"forked"
+        sibling.go_on()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    os.close(reader)
+    os.close(writer)
+    assert _send(endpoint, "after") == 202
+    ((stored,),) = query(path, "SELECT stored FROM state")
+    assert stored in {3, 4}  # The refused one may have been stored.
+    assert "fork_unsafe" not in [getattr(record, "event", "") for record in caplog.records]
 
 
 def test_nobody_waits_for_a_disk_that_hangs(

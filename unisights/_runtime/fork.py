@@ -262,8 +262,9 @@ def leak(thing: object) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
-os.register_at_fork(
-    before=_forks.prepare,
-    after_in_parent=_forks.resume,
-    after_in_child=_forks.begin_anew,
-)
+if hasattr(os, "register_at_fork"):  # Windows has no forks.
+    os.register_at_fork(
+        before=_forks.prepare,
+        after_in_parent=_forks.resume,
+        after_in_child=_forks.begin_anew,
+    )
