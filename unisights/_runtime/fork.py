@@ -97,23 +97,24 @@ class ForkGuard(ABC):
 
     def _enter(self, seconds: float | None = None) -> None:
         thread = threading.get_ident()
-        with _forks.changed:
-            # Without a lambda, as each transaction pays for it.
-            if self._user != thread and (self._user is not None or _forks.under_way):
-                is_free = _forks.changed.wait_for(
-                    lambda: self._user is None and not _forks.under_way, seconds
-                )
-                if not is_free:
-                    raise TimeoutError("an earlier use of it has not ended")
-            self._user = thread
-            self._depth += 1
+        # Only this thread sets and resets its own number.
+        if self._user != thread:
+            with _forks.changed:
+                if self._user is not None or _forks.under_way:
+                    is_free = _forks.changed.wait_for(
+                        lambda: self._user is None and not _forks.under_way, seconds
+                    )
+                    if not is_free:
+                        raise TimeoutError("an earlier use of it has not ended")
+                self._user = thread
+        self._depth += 1
 
     def _leave(self) -> None:
-        with _forks.changed:
-            if self._user != threading.get_ident():
-                return  # This is a child that was forked inside `use`.
-            self._depth -= 1
-            if not self._depth:
+        if self._user != threading.get_ident():
+            return  # This is a child that was forked inside `use`.
+        self._depth -= 1
+        if not self._depth:
+            with _forks.changed:
                 self._user = None
                 _forks.changed.notify_all()
 
