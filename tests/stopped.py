@@ -35,16 +35,20 @@ print("outside", flush=True)
 
 
 class Stopped:
-    """A process that is stopped."""
+    """A process that is stopped.
+
+    Attributes:
+        holds: how messages name it after the lock, where the system tells who holds a lock.
+    """
 
     def __init__(self, child: subprocess.Popen[str]) -> None:
         self._child = child
-        self.pid = child.pid
-        os.kill(self.pid, signal.SIGSTOP)
+        self.holds = f", which process {child.pid} holds" if Path("/proc/locks").exists() else ""
+        os.kill(child.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
         """Let it go on, and wait until its transaction has ended."""
-        os.kill(self.pid, signal.SIGCONT)
+        os.kill(self._child.pid, signal.SIGCONT)
         assert self._child.stdin is not None
         self._child.stdin.write("\n")
         self._child.stdin.flush()

@@ -123,8 +123,7 @@ class DurableDelivery(Delivery):
     def _reasons(self) -> Iterable[NotReadyReason]:
         if self._has_been_full:
             yield "spool_full"
-        running = self._runner.running
-        if self._has_failed or (running is not None and running.writer.is_stuck):
+        if self._has_failed or self._runner.is_stuck:
             yield "spool_failed"
 
     @property

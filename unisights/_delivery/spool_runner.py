@@ -114,6 +114,14 @@ class SpoolRunner:
         self._reopen_at = 0.0
         self._opening: _Opening | None = None
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether requests are refused, as another process or the disk does not get on."""
+        if (running := self.running) is not None:
+            return running.writer.is_stuck
+        opening = self._opening
+        return opening is not None and time.monotonic() > opening.deadline
+
     def open(self) -> None:
         """Open the spool and deliver what is in it, also after `close`.
 
