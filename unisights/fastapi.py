@@ -46,9 +46,12 @@ def unisights_fastapi(options: UnisightsOptions | None = None) -> UnisightsRoute
 
     Args:
         options: the endpoint's options; None for the defaults.
+
+    Raises:
+        ConfigurationError: the handler asks for `Depends(…)`, or for a request of another class.
     """
     options = options or UnisightsOptions()
-    endpoint = ASGIEndpoint(options, _make_request)
+    endpoint = ASGIEndpoint(options, _make_request, request_type=Request)
 
     async def collect(request: Request) -> Response:
         return _EndpointResponse(endpoint, request)

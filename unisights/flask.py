@@ -49,10 +49,13 @@ def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBluepri
 
     Args:
         options: the endpoint's options; None for the defaults.
+
+    Raises:
+        ConfigurationError: the handler asks for a request of another class than it is given.
     """
     options = options or UnisightsOptions()
     apps = _Apps()
-    endpoint = SyncEndpoint(options, Background(), apps.make_callers())
+    endpoint = SyncEndpoint(options, Background(), apps.make_callers(), request_type=Request)
     name = re.sub(r"\W+", "_", f"unisights{options.path}")
     blueprint = UnisightsBlueprint(name, __name__)
     blueprint.unisights = endpoint.control

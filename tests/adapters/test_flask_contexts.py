@@ -123,7 +123,7 @@ def test_all_functions_run_in_the_apps_context(
     assert {*handler.notes} == {"handler", "open", "close", "on_error", "on_reject"}
     if delivery != "inline":
         # Inline, all that belongs to a request shares the request's context.
-        assert handler.notes == dict.fromkeys(handler.notes, ["shop"])
+        assert handler.notes == {name: ["shop"] for name in handler.notes}
 
 
 @all_colours

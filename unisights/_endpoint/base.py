@@ -5,7 +5,9 @@ from typing import Any
 
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.factory import make_delivery
+from unisights._delivery.inline import InlineDelivery
 from unisights._delivery.outcome import HANDLED, QUEUED, Outcome
+from unisights._endpoint.handler_parameters import check_handler
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.callers import Callers
 from unisights.collector import Collector
@@ -27,11 +29,15 @@ class Endpoint:
         options: the endpoint's options.
         default: the delivery if the options name none.
         callers: who calls the user's functions.
+        request_type: the class of the handler's second argument with inline delivery.
 
     Attributes:
         collector: decides about requests, and counts them.
         delivery: delivers the payloads of valid bodies.
         control: the app's handle.
+
+    Raises:
+        ConfigurationError: the handler wants what it will not be given, or the options cannot work.
     """
 
     def __init__(
@@ -39,12 +45,16 @@ class Endpoint:
         options: UnisightsOptions,
         default: Inline | Background,
         callers: Callers = Callers(),  # noqa: B008  # it is frozen
+        *,
+        request_type: type = RequestInfo,
     ) -> None:
         self.collector = collector = Collector(options, self._read_gauges)
         context = DeliveryContext(
             options, collector.counters, collector.log, collector.decode, callers
         )
         self.delivery = make_delivery(context, default)
+        is_inline = isinstance(self.delivery, InlineDelivery)
+        check_handler(options.handler, request_type, is_inline=is_inline)
         self.control = EndpointControl(collector, self.delivery)
 
     def _read_gauges(self) -> Gauges:
