@@ -23,6 +23,8 @@ class ASGIEndpoint(AsyncEndpoint):
         request_type: the class of the framework's request.
     """
 
+    has_lifespan = True
+
     def __init__(
         self,
         options: UnisightsOptions,

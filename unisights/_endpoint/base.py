@@ -35,10 +35,13 @@ class Endpoint:
         collector: decides about requests, and counts them.
         delivery: delivers the payloads of valid bodies.
         control: the app's handle.
+        has_lifespan: whether it takes part in the lifespan of its app.
 
     Raises:
         ConfigurationError: the handler wants what it will not be given, or the options cannot work.
     """
+
+    has_lifespan = False
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class Endpoint:
         context = DeliveryContext(
             options, collector.counters, collector.log, collector.decode, callers
         )
-        self.delivery = make_delivery(context, default)
+        self.delivery = make_delivery(context, default, has_lifespan=self.has_lifespan)
         is_inline = isinstance(self.delivery, InlineDelivery)
         check_handler(options.handler, request_type, is_inline=is_inline)
         self.control = EndpointControl(collector, self.delivery)

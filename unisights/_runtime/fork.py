@@ -8,6 +8,8 @@ import os
 import weakref
 from typing import Any, Protocol
 
+from unisights._runtime.uwsgi_forks import call_after_fork, once_per_process
+
 
 class ForkAware(Protocol):
     """An object that begins anew in a forked child."""
@@ -48,4 +50,7 @@ def _reset_all() -> None:
         raise ExceptionGroup("a forked child could not be reset", errors)
 
 
-os.register_at_fork(after_in_child=_reset_all)
+_reset_child = once_per_process(_reset_all)
+
+os.register_at_fork(after_in_child=_reset_child)
+call_after_fork(_reset_child)
