@@ -1,5 +1,6 @@
 """The handle by which an app watches, drains and closes its endpoint: the attribute `unisights`."""
 
+import weakref
 from pathlib import Path
 
 from unisights._delivery.base import Delivery
@@ -22,6 +23,7 @@ class EndpointControl:
     def __init__(self, collector: Collector, delivery: Delivery) -> None:
         self._collector = collector
         self._delivery = delivery
+        endpoints.add(self)
 
     @property
     def spool(self) -> Path | None:
@@ -95,3 +97,7 @@ class EndpointControl:
         """Likewise, from async code; an async `close` of the handler runs on this event loop."""
         await run_in_own_thread(self._delivery.close)
         await self._delivery.close_handler()
+
+
+endpoints: "weakref.WeakSet[EndpointControl]" = weakref.WeakSet()
+"""The handles of all endpoints of this process."""
