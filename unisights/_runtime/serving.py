@@ -7,45 +7,57 @@ in which its server waits for requests. A server that is not listed here is not 
 """
 
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-_LOOPS = {
+_Call = tuple[str, str]
+"""A function that runs: its module, and its name."""
+
+_Loop = tuple[str, str, str | None]
+"""A function in which a server serves: its module, its name, and a function that it calls."""
+
+_IN_MAIN_THREAD: set[_Loop] = {
     ("gunicorn.workers.base", "init_process", "run"),
-    ("werkzeug.serving", "serve_forever", None),  # `flask run`; its reloader's child as well
-    ("django.core.servers.basehttp", "run", None),  # `runserver`, likewise
+    ("werkzeug.serving", "run_simple", "serve_forever"),  # `flask run`
+    ("werkzeug._reloader", "run_with_reloader", "run"),  # its reloader's child
     ("waitress.server", "run", None),
     ("cheroot.server", "serve", None),
     ("uvicorn.server", "run", None),
     ("hypercorn.asyncio.run", "_run", None),
     ("hypercorn.trio.run", "trio_worker", None),
     ("daphne.server", "run", None),
-    *(
-        (f"granian.server.{module}", f"_spawn_{interface}_worker", None)
-        for module in ("mp", "mt")
-        for interface in ("asgi", "asgi_lifespan", "wsgi")
-    ),
+    ("granian.server.mp", "_spawn_asgi_worker", None),
+    ("granian.server.mp", "_spawn_asgi_lifespan_worker", None),
+    ("granian.server.mp", "_spawn_wsgi_worker", None),
 }
-"""The functions in which servers serve: module and name, and the function that it has to call."""
+"""They do not count in other threads, where tests run such servers, often for something else."""
+
+_IN_ANY_THREAD: set[_Loop] = {
+    # `runserver`: in its reloader's child, the main thread watches files.
+    ("django.core.servers.basehttp", "run", None),
+}
+"""They count in any thread."""
 
 _IMPORT = "importlib._bootstrap"
-
-_Call = tuple[str, str]
-"""A function that runs: its module, and its name."""
 
 
 def is_serving() -> bool:
     """Return whether a server serves requests in this process, with an app that is loaded."""
-    stacks = [list(_calls(frame)) for frame in sys._current_frames().values()]  # noqa: SLF001
-    if any(map(_is_in_loop, stacks)):
+    frames = sys._current_frames()  # noqa: SLF001
+    stacks = {thread: list(_calls(frame)) for thread, frame in frames.items()}
+    main = stacks.get(threading.main_thread().ident or 0, [])
+    if _is_in(_IN_MAIN_THREAD, main):
         return True
-    return _is_embedded() and not any(_is_importing(calls) for calls in stacks)
+    if any(_is_in(_IN_ANY_THREAD, calls) for calls in stacks.values()):
+        return True
+    return _is_embedded() and not any(_is_importing(calls) for calls in stacks.values())
 
 
 def is_called_by_loop() -> bool:
     """Return whether the present thread runs inside a server's loop, as requests may."""
-    return _is_in_loop([*_calls(sys._getframe())])  # noqa: SLF001
+    return _is_in(_IN_MAIN_THREAD | _IN_ANY_THREAD, [*_calls(sys._getframe())])  # noqa: SLF001
 
 
 def will_fork() -> bool:
@@ -64,12 +76,12 @@ def _calls(frame: FrameType | None) -> Iterator[_Call]:
         frame = frame.f_back
 
 
-def _is_in_loop(calls: list[_Call]) -> bool:
+def _is_in(loops: set[_Loop], calls: list[_Call]) -> bool:
     called: str | None = None
     for module, name in calls:
         if module == _IMPORT:
             return False  # The server has begun, and is loading the app.
-        if {(module, name, None), (module, name, called)} & _LOOPS:
+        if {(module, name, None), (module, name, called)} & loops:
             return True
         called = name
     return False
