@@ -36,7 +36,9 @@ class UnisightsRouter(APIRouter):
     unisights: EndpointControl
 
 
-def unisights_fastapi(options: UnisightsOptions | None = None) -> UnisightsRouter:
+def unisights_fastapi(
+    options: UnisightsOptions[Request] | UnisightsOptions[RequestInfo] | None = None,
+) -> UnisightsRouter:
     """Make a router that serves the endpoint, to be passed to `app.include_router`.
 
     The prefixes, tags and dependencies of `include_router` work as for any router. Preflights do

@@ -35,7 +35,9 @@ class UnisightsBlueprint(Blueprint):
     unisights: EndpointControl
 
 
-def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBlueprint:
+def unisights_flask(
+    options: UnisightsOptions[Request] | UnisightsOptions[RequestInfo] | None = None,
+) -> UnisightsBlueprint:
     """Make a blueprint that serves the endpoint, to be passed to `app.register_blueprint`.
 
     By default the handler runs in the background, after the response, and its second argument is
