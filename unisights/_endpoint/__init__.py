@@ -3,7 +3,7 @@
 - `base`: the endpoint, and the response to each outcome of its delivery.
 - `synchronous`, `asynchronous`: the endpoint for servers that serve requests in threads, and for
   servers that serve them on an event loop.
-- `handler_parameters`: refuses a handler that wants what it will not be given.
+- `parameters`: refuses functions that want what they will not be given.
 - `discarding`: reads and drops the body of a request that is refused.
 - `asgi`: the asynchronous endpoint as an ASGI app. `lifespan`: the lifespan protocol around it.
 

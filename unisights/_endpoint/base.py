@@ -7,7 +7,7 @@ from unisights._delivery.context import DeliveryContext
 from unisights._delivery.factory import make_delivery
 from unisights._delivery.inline import InlineDelivery
 from unisights._delivery.outcome import HANDLED, QUEUED, Outcome
-from unisights._endpoint.handler_parameters import check_handler
+from unisights._endpoint.parameters import check_parameters
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.callers import Callers
 from unisights.collector import Collector
@@ -38,7 +38,7 @@ class Endpoint:
         has_lifespan: whether it takes part in the lifespan of its app.
 
     Raises:
-        ConfigurationError: the handler wants what it will not be given, or the options cannot work.
+        ConfigurationError: a function wants what it will not be given, or the options cannot work.
     """
 
     has_lifespan = False
@@ -57,7 +57,7 @@ class Endpoint:
         )
         self.delivery = make_delivery(context, default, has_lifespan=self.has_lifespan)
         is_inline = isinstance(self.delivery, InlineDelivery)
-        check_handler(options.handler, request_type, is_inline=is_inline)
+        check_parameters(options, request_type, is_inline=is_inline)
         self.control = EndpointControl(collector, self.delivery)
 
     def _read_gauges(self) -> Gauges:

@@ -14,6 +14,14 @@ from unisights import UnisightsPayload as Payload
 from unisights.delivery import Delivery
 from unisights.sinks import JSONLinesSink
 
+if importlib.util.find_spec("fastapi") is not None:
+    from fastapi import Depends
+else:
+
+    def Depends(_function: Any) -> Any:  # type: ignore[no-redef]  # noqa: N802
+        """Stand for FastAPI's."""
+
+
 if TYPE_CHECKING:
     from nowhere import Unknown  # type: ignore[import-not-found]
 
@@ -111,6 +119,16 @@ def _with_more(payload: Payload, request: RequestInfo, level: int = 3) -> None:
     """Handle nothing."""
 
 
+def _with_session(
+    payload: Payload, request: RequestInfo, *, session: Annotated[str, Depends(dict)] = ""
+) -> None:
+    """Handle nothing."""
+
+
+def _with_named(*arguments: Any, request: _Base | None = None) -> None:
+    """Handle nothing."""
+
+
 def _with_all(*arguments: Any, **named: Any) -> None:
     """Handle nothing."""
 
@@ -146,6 +164,8 @@ ACCEPTED = {
     "type variable": _generic,
     "more": _with_more,
     "partial": functools.partial(_with_more, level=5),
+    "partial that gives what was asked for": functools.partial(_with_session, session="open"),
+    "named": _with_named,
     "all": _with_all,
     "object with a call": _Callable(),
     "method": _Callable().handle,
@@ -219,3 +239,19 @@ def test_depends_is_refused(adapter: Adapter, delivery: str, tmp_path: Path) -> 
         with pytest.raises(ConfigurationError, match=r"Depends\(…\)|Query\(…\)") as raised:
             _make(adapter, handler, _delivery(delivery, tmp_path))
         assert _class(OWN[adapter.name]).__qualname__ in str(raised.value) or delivery != "inline"
+
+
+@pytest.mark.parametrize("option", ["on_error", "on_reject"])
+def test_depends_is_refused_elsewhere_too(option: str) -> None:
+    """Nobody fills in the parameters of the other functions either."""
+    fastapi = pytest.importorskip("fastapi")
+    from unisights.asgi import unisights_asgi
+
+    depends = fastapi.Depends(dict)
+
+    def keep(first: Any, second: Any = depends) -> None:
+        """Keep nothing."""
+
+    functions: dict[str, Any] = {option: keep}
+    with pytest.raises(ConfigurationError, match=rf"{option}: its parameter 'second' .*Depends"):
+        unisights_asgi(UnisightsOptions(**functions))
