@@ -1,6 +1,7 @@
 """How a process is seen to serve; on real servers, see `servers/test_resumption.py`."""
 
 import contextlib
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -47,6 +48,20 @@ def test_a_server_in_another_thread_is_not_the_processs(make: Callable[[], Any])
     """Tests run servers in threads, such as for a stand-in of another service."""
     with _in_thread(*make()):
         assert not serving.is_serving()
+
+
+def test_looking_leaves_nothing_to_the_garbage_collector() -> None:
+    """A frame that refers to itself would keep whatever the function's callers hold."""
+    serving.is_serving()
+    gc.collect()
+    gc.disable()
+    try:
+        serving.is_serving()
+        serving.will_fork()
+        serving.is_called_by_loop()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def _call_in(module: str, name: str, body: str, **names: Any) -> Any:

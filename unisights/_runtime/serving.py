@@ -45,8 +45,7 @@ _IMPORT = "importlib._bootstrap"
 
 def is_serving() -> bool:
     """Return whether a server serves requests in this process, with an app that is loaded."""
-    frames = sys._current_frames()  # noqa: SLF001
-    stacks = {thread: list(_calls(frame)) for thread, frame in frames.items()}
+    stacks = _stacks()
     main = stacks.get(threading.main_thread().ident or 0, [])
     if _is_in(_IN_MAIN_THREAD, main):
         return True
@@ -67,6 +66,15 @@ def will_fork() -> bool:
         return bool(uwsgi.masterpid()) and not (uwsgi.worker_id() or uwsgi.mule_id())
     modules = {module for module, _name in _calls(sys._getframe())}  # noqa: SLF001
     return "gunicorn.arbiter" in modules and "gunicorn.workers.base" not in modules
+
+
+def _stacks() -> dict[int, list[_Call]]:
+    """The stacks of all threads, by their identifiers."""
+    # No variable holds the frames: one of them is this function's own, which would refer to itself.
+    return {
+        thread: list(_calls(frame))
+        for thread, frame in sys._current_frames().items()  # noqa: SLF001
+    }
 
 
 def _calls(frame: FrameType | None) -> Iterator[_Call]:
