@@ -1,6 +1,8 @@
 """Flask's contexts: the user's functions run in one of the app, whenever and wherever they run."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,6 +189,15 @@ def test_a_factory_that_makes_the_blueprint_too(delivery: str, tmp_path: Path) -
         assert blueprint.unisights.drain(30)
         blueprint.unisights.close()
     assert [handler.notes["handler"] for handler in handlers] == [["app0"], ["app1"]]
+
+
+def test_apps_that_are_gone_are_not_kept() -> None:
+    """A blueprint that many apps have registered keeps the last one; one of its own keeps none."""
+    shared = _make(_Handler(), Inline())
+    apps = [weakref.ref(_app(shared)) for _ in range(50)]
+    apps += [weakref.ref(_app(_make(_Handler(), Inline()))) for _ in range(50)]
+    gc.collect()
+    assert [number for number, app in enumerate(apps) if app() is not None] == [49]
 
 
 @pytest.mark.parametrize("delivery", DELIVERIES)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -130,43 +131,72 @@ if os.fork():
     print("child")
 """
 
-ONE_SHOTS: dict[str, tuple[str, str, str]] = {
-    "import": ("tests.servers.apps.flask_app", "-c", "import tests.servers.apps.flask_app\n"),
-    "fork": ("tests.servers.apps.flask_app", "-c", FORKING),
-    "flask shell": ("flask", "-m", "flask --app tests.servers.apps.flask_app:app shell"),
-    "manage.py shell": ("django", "-m", "tests.servers.apps.django_manage shell"),
+ONE_SHOTS = {
+    "import": ("-c", "import tests.servers.apps.flask_app\n"),
+    "fork": ("-c", FORKING),
+    "flask shell": ("-m", "flask --app tests.servers.apps.flask_app:app shell"),
+    "manage.py shell": ("-m", "tests.servers.apps.django_manage shell"),
 }
+"""What Python is to run. The shells read what follows from their input."""
+
+
+def _run(directory: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run Python with the settings of an app whose spool holds two payloads."""
+    spool = directory / "events.spool"
+    fill(spool, 2)
+    told = {**asdict(_settings(spool)), "directory": str(directory)}
+    return subprocess.run(
+        [PYTHON, *arguments],
+        cwd=ROOT,
+        input=LOOKS,
+        env={**os.environ, VARIABLE: json.dumps(told), "HANDLED": str(directory / "handled")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+    )
 
 
 @pytest.mark.parametrize("name", ONE_SHOTS)
 def test_a_process_that_does_not_serve_delivers_nothing(name: str, tmp_path: Path) -> None:
     """Shells, management commands, scripts and their forks import the app, and leave the spool."""
     pytest.importorskip("django" if "manage" in name else "flask")
-    spool = tmp_path / "events.spool"
-    fill(spool, 2)
-    _needs, option, what = ONE_SHOTS[name]
-    told = {
-        "options": {"delivery": "durable", "spool": str(spool)},
-        "handler": "sync",
-        "delay": 0,
-        "error_delay": 0,
-        "directory": str(tmp_path),
-    }
-    code = [what + LOOKS] if option == "-c" else what.split()
-    finished = subprocess.run(
-        [PYTHON, option, *code],
-        cwd=ROOT,
-        input=LOOKS,
-        env={**os.environ, VARIABLE: json.dumps(told)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=DEADLINE,
-    )
+    option, what = ONE_SHOTS[name]
+    finished = _run(tmp_path, [option, *([what + LOOKS] if option == "-c" else what.split())])
     assert "looked" in finished.stdout, finished.stderr
-    assert query(spool, "SELECT count(*) FROM waiting WHERE owner = 0") == [(2,)]
+    assert query(tmp_path / "events.spool", "SELECT count(*) FROM waiting WHERE owner = 0") == [
+        (2,)
+    ]
     assert not (tmp_path / "handled").exists()
     assert not [*tmp_path.glob("*-owner-*")]
+
+
+CLOSED = """\
+import os
+from tests.servers.apps.flask_app import app
+from unisights._delivery import resumption
+(blueprint,) = app.blueprints.values()
+blueprint.unisights.open()
+blueprint.unisights.drain(30)
+blueprint.unisights.close()
+from pathlib import Path
+from tests.spools import fill
+fill(blueprint.unisights.spool, 1)
+if not os.fork():
+    resumption.is_serving = lambda: True
+    while len(Path(os.environ["HANDLED"]).read_text().splitlines()) < 3: time.sleep(0.01)
+    blueprint.unisights.close()
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+"""
+
+
+def test_a_worker_that_is_forked_after_a_close_delivers(tmp_path: Path) -> None:
+    """The endpoint was drained and closed in the first process: the child is open again."""
+    pytest.importorskip("flask")
+    finished = _run(tmp_path, ["-c", "import time\n" + CLOSED])
+    assert finished.returncode == 0, finished.stderr
+    assert query(tmp_path / "events.spool", "SELECT count(*) FROM payloads") == [(0,)]
 
 
 class _Delivery:
