@@ -278,6 +278,23 @@ def test_a_spool_that_cannot_be_opened_is_tried_again(
     assert other.resumed == 1
 
 
+def test_a_lifespan_that_never_begins_is_not_waited_for(
+    serves: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a lifespan is to open a spool, it has a while for that."""
+    serves(True)
+    watched = resumption._Resumption()
+    monkeypatch.setattr(resumption, "_resumption", watched)
+    late, early = _Delivery(), _Delivery()
+    resumption.resume_when_serving(late, has_lifespan=True)
+    resumption.resume_when_serving(early, has_lifespan=False)
+    wait_for(lambda: early.resumed, "the opening of the one without a lifespan")
+    assert not late.resumed
+    assert watched._serving_since is not None
+    watched._serving_since -= resumption.LIFESPAN_SECONDS
+    wait_for(lambda: late.resumed, "the opening of the other one")
+
+
 def test_nothing_is_watched_for_endpoints_that_are_gone(serves: Callable[[bool], None]) -> None:
     """The thread ends once no endpoint is left, or after a while."""
     watched = resumption._Resumption()

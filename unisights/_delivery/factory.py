@@ -18,7 +18,7 @@ def make_delivery(
     Args:
         context: what the delivery is given of its endpoint.
         default: the framework's own.
-        has_lifespan: whether the server says when it begins. If not, durable delivery finds out.
+        has_lifespan: whether a lifespan of the app opens it, if the server runs that.
     """
     chosen = context.options.delivery or default
     match _NAMED[chosen] if isinstance(chosen, str) else chosen:
@@ -31,6 +31,5 @@ def make_delivery(
             from unisights._delivery.durable import DurableDelivery  # noqa: PLC0415
 
             delivery = DurableDelivery(context, durable)
-            if not has_lifespan:
-                resume_when_serving(delivery)
+            resume_when_serving(delivery, has_lifespan=has_lifespan)
             return delivery

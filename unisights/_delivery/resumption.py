@@ -2,7 +2,8 @@
 
 ASGI's lifespan opens the spools of its endpoints. For the others, a thread watches until the
 process is seen to serve, see `unisights._runtime.serving`, and opens them then. The thread does not
-cross a fork: in a worker that was forked after the app was made, another one begins.
+cross a fork: in a worker that was forked after the app was made, another one begins. It ends once
+every spool is open or was closed.
 """
 
 import logging
@@ -18,6 +19,13 @@ from unisights.errors import UnisightsError
 
 WATCH_SECONDS = 600.0
 """For how long a process is watched after an endpoint was made in it."""
+
+LIFESPAN_SECONDS = 600.0
+"""How long a server's loop may run before the app's lifespan has opened an endpoint.
+
+An app may take minutes to start, and the handler may need what it starts. But servers can be told
+to run no lifespan, and an app that mounts the endpoint may forget it.
+"""
 
 _FIRST_LOOK = 0.25
 _LOOK_SECONDS = 1.0
@@ -42,15 +50,17 @@ class _Resumption:
     """Watches this process, and resumes its deliveries."""
 
     def __init__(self) -> None:
-        self._deliveries: weakref.WeakSet[Resumable] = weakref.WeakSet()
-        self._is_serving = False
+        # For how long the process has to serve before each is resumed, in seconds.
+        self._deliveries: weakref.WeakKeyDictionary[Resumable, float] = weakref.WeakKeyDictionary()
+        self._serving_since: float | None = None  # by `time.monotonic`
         self._is_helper = False
         self._begin_anew()
         reset_in_children(self)
 
     def reset_after_fork(self) -> None:
         # What a serving process forks is not a worker, but a helper of a worker.
-        self._is_helper = self._is_helper or self._is_serving or is_called_by_loop()
+        is_helper = self._serving_since is not None or is_called_by_loop()
+        self._is_helper = self._is_helper or is_helper
         self._begin_anew()
         if self._deliveries:
             self._watch()
@@ -59,10 +69,10 @@ class _Resumption:
         self._lock = threading.Lock()
         self._is_watching = False
 
-    def add(self, delivery: Resumable) -> None:
-        """Resume a delivery once the process serves, or its child does."""
+    def add(self, delivery: Resumable, seconds: float = 0.0) -> None:
+        """Resume a delivery once the process has served for so long, or its child has."""
         with self._lock:
-            self._deliveries.add(delivery)
+            self._deliveries[delivery] = seconds
         if not will_fork():
             self._watch()
 
@@ -83,42 +93,46 @@ class _Resumption:
         seconds = _FIRST_LOOK
         while self._goes_on():
             time.sleep(seconds)
-            self._is_serving = self._is_serving or is_serving()
-            if self._is_serving:
-                is_done = self._resume_all()
-                seconds = _FIRST_LOOK if is_done else min(2 * seconds, _LONGEST_PAUSE)
-            elif time.monotonic() > until:
+            if self._serving_since is None and is_serving():
+                self._serving_since = time.monotonic()
+            if self._serving_since is not None:
+                is_well = self._resume(time.monotonic() - self._serving_since)
+                seconds = _LOOK_SECONDS if is_well else min(2 * seconds, _LONGEST_PAUSE)
+            elif time.monotonic() < until:
+                seconds = _LOOK_SECONDS
+            else:
                 self._is_watching = False
                 return
-            else:
-                seconds = _LOOK_SECONDS
 
     def _goes_on(self) -> bool:
         with self._lock:
-            is_over = not self._deliveries or (
-                self._is_serving and not any(d.has_to_resume for d in self._deliveries)
-            )
-            self._is_watching = not is_over
-            return not is_over
+            self._is_watching = any(delivery.has_to_resume for delivery in self._deliveries)
+            return self._is_watching
 
-    def _resume_all(self) -> bool:
+    def _resume(self, served: float) -> bool:
+        """Resume what is due after so many seconds; return whether no spool was unusable."""
         with self._lock:
-            deliveries = list(self._deliveries)
-        is_done = True
-        for delivery in deliveries:
+            due = [delivery for delivery, wait in self._deliveries.items() if wait <= served]
+        is_well = True
+        for delivery in due:
             try:
                 if delivery.has_to_resume:
                     delivery.resume()
             except (UnisightsError, RuntimeError) as error:
-                is_done = False
+                is_well = False
                 message = "what is in a spool is not delivered: %s"
                 log(logging.ERROR, "spool_failed", message, error)
-        return is_done
+        return is_well
 
 
 _resumption = _Resumption()
 
 
-def resume_when_serving(delivery: Resumable) -> None:
-    """Resume a delivery without traffic, once this process or a child of it serves requests."""
-    _resumption.add(delivery)
+def resume_when_serving(delivery: Resumable, *, has_lifespan: bool) -> None:
+    """Resume a delivery without traffic, once this process or a child of it serves requests.
+
+    Args:
+        delivery: the delivery.
+        has_lifespan: whether a lifespan opens it. If none has begun in time, there is none.
+    """
+    _resumption.add(delivery, LIFESPAN_SECONDS if has_lifespan else 0.0)
