@@ -32,11 +32,12 @@ def once_per_process(function: Callable[[], None]) -> Callable[[], None]:
 
     With its option `py-call-osafterfork`, uWSGI calls the hooks of `os.fork` as well.
     """
-    done = {os.getpid()}
+    last = os.getpid()
 
     def call() -> None:
-        if os.getpid() not in done:
-            done.add(os.getpid())
+        nonlocal last
+        if os.getpid() != last:
+            last = os.getpid()
             function()
 
     return call
