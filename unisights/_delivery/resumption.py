@@ -90,19 +90,21 @@ class _Resumption:
 
     def _run(self) -> None:
         until = time.monotonic() + WATCH_SECONDS
-        seconds = _FIRST_LOOK
-        while self._goes_on():
-            time.sleep(seconds)
+        # In a child, other objects are yet to begin anew when this thread starts.
+        time.sleep(_FIRST_LOOK)
+        seconds = _LOOK_SECONDS
+        while True:
             if self._serving_since is None and is_serving():
                 self._serving_since = time.monotonic()
+            if not self._goes_on():
+                return
             if self._serving_since is not None:
                 is_well = self._resume(time.monotonic() - self._serving_since)
                 seconds = _LOOK_SECONDS if is_well else min(2 * seconds, _LONGEST_PAUSE)
-            elif time.monotonic() < until:
-                seconds = _LOOK_SECONDS
-            else:
+            elif time.monotonic() > until:
                 self._is_watching = False
                 return
+            time.sleep(seconds)
 
     def _goes_on(self) -> bool:
         with self._lock:
