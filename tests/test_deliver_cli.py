@@ -303,7 +303,7 @@ def test_it_shares_the_work_with_web_processes(tmp_path: Path) -> None:
             "queue_size": 2,
             "max_concurrency": 1,
         },
-        delay=0.01,
+        delay=0.05,
     )
     with starting(host, tmp_path, settings) as server:
         wait_for(lambda: spool.exists() and _owners(spool) == 1, "the start of the server")
@@ -315,8 +315,9 @@ def test_it_shares_the_work_with_web_processes(tmp_path: Path) -> None:
             wait_for(lambda: _owners(spool) == 2, "the start of the sidecar")
             stored: set[str] = set()
 
+            # Each looks once a second for what it can claim, and one alone needs two for all of it.
             def both_have_delivered() -> bool:
-                labels = [f"site-{len(stored) + number}" for number in range(20)]
+                labels = [f"site-{len(stored) + number}" for number in range(40)]
                 with closing(Spool(spool)) as writing, writing.transaction():
                     writing.insert([new_row(label) for label in labels], [0] * len(labels))
                 stored.update(labels)
