@@ -52,7 +52,7 @@ class EndpointControl:
 
     async def adrain(self, timeout: float) -> bool:  # noqa: ASYNC109  # it ends no coroutine
         """Likewise, from async code."""
-        return await run_in_own_thread(self._delivery.drain, timeout)
+        return await self._delivery.adrain(timeout)
 
     def close(self) -> None:
         """Accept no more payloads, drain for at most `drain_timeout`, and close the handler.

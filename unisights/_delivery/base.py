@@ -9,6 +9,7 @@ from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import MakeRequest, ManagedHandler
 from unisights._delivery.outcome import Outcome
 from unisights._runtime import shutdown
+from unisights._runtime.callables import run_in_own_thread
 from unisights._runtime.callers import Caller, run_blocking
 from unisights._runtime.fork import reset_in_children
 from unisights.readiness import NotReadyReason
@@ -127,6 +128,15 @@ class Delivery(ABC):
 
         Blocks. Payloads are accepted meanwhile.
         """
+
+    async def adrain(self, seconds: float) -> bool:
+        """Likewise, from code on an event loop."""
+        if not self._context.callers.delivers_only_in_drain():
+            return await run_in_own_thread(self.drain, seconds)
+        done: list[bool] = []
+        # It calls handlers, so it runs where the framework runs what is not async.
+        await self._context.callers.on_server_loop.call(lambda: done.append(self.drain(seconds)))
+        return done[0]
 
     def close(self, seconds: float | None = None) -> None:
         """Accept nothing more, drain for at most so long, and give back what is held. Blocks.

@@ -1,6 +1,8 @@
 """What a process runs to deliver from a spool: opened at first use, drained and closed."""
 
+import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 import weakref
@@ -12,10 +14,11 @@ from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import ManagedHandler
 from unisights._delivery.retry import Attempts
 from unisights._runtime.callables import is_async
+from unisights._runtime.callers import Caller
 from unisights._runtime.fork import leak, reset_in_children
 from unisights._spool.files import check_spool, explain
 from unisights._spool.store import Spool
-from unisights._spool.workers import LoopWorkers, ThreadWorkers, Workers
+from unisights._spool.workers import DrainWorkers, LoopWorkers, ThreadWorkers, Workers
 from unisights._spool.writer import SpoolWriter
 from unisights.delivery import Durable
 from unisights.errors import ConfigurationError, StoreError
@@ -34,15 +37,25 @@ class Running:
     Attributes:
         writer: writes to the spool.
         workers: run the attempts.
+        directory: is removed at the end, with a spool that was made for a test; or None.
     """
 
     writer: SpoolWriter
     workers: Workers
+    directory: Path | None
 
+    def halt(self, seconds: float) -> BaseException | None:
+        """Start no more attempts, and wait; return what interrupted that."""
+        self.writer.halt()
+        return self.workers.stop(seconds)
 
-def _halt(running: Running, seconds: float) -> BaseException | None:
-    running.writer.halt()
-    return running.workers.stop(seconds)
+    def close(self, seconds: float) -> BaseException | None:
+        """Likewise, and close the spool."""
+        interrupt = self.halt(seconds)
+        self.writer.stop()
+        if self.directory is not None:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        return interrupt
 
 
 class SpoolRunner:
@@ -124,10 +137,14 @@ class SpoolRunner:
 
     def halt(self, seconds: float) -> None:
         """Start no more attempts, and wait for those that run, for at most so long."""
-        if (running := self.running) is not None:
-            interrupt = _halt(running, seconds)
-            if interrupt is not None:
-                raise interrupt
+        if (running := self.running) is None:
+            return
+        if running.directory is not None:
+            self.close(seconds)
+            return
+        interrupt = running.halt(seconds)
+        if interrupt is not None:
+            raise interrupt
 
     def close(self, seconds: float) -> None:
         """Halt, and close the spool."""
@@ -136,8 +153,7 @@ class SpoolRunner:
             running, self.running = self.running, None
         if running is None:
             return
-        interrupt = _halt(running, seconds)
-        running.writer.stop()
+        interrupt = running.close(seconds)
         if interrupt is not None:
             raise interrupt
 
@@ -146,17 +162,18 @@ class SpoolRunner:
         options = self._options
         durable = self._durable
         attempts = Attempts(self._context, durable, self._handler)
-        callers = self._context.callers
-        is_for_loop = options.handler is not None and is_async(options.handler)
-        workers = (LoopWorkers if is_for_loop else ThreadWorkers)(
-            partial(
-                attempts.run, caller=callers.in_loop_worker if is_for_loop else callers.in_worker
-            ),
+        only_in_drain = self._context.callers.delivers_only_in_drain()
+        kind, caller = self._choose_workers(only_in_drain=only_in_drain)
+        workers = kind(
+            partial(attempts.run, caller=caller),
             concurrency=durable.max_concurrency,
             max_jobs=durable.queue_size,
             max_bytes=durable.queue_bytes,
         )
-        spool = Spool(self.path, durability=durable.durability, ordered=durable.ordered)
+        # What a test stores must not wait for a server, nor what a server has stored for a test.
+        directory = Path(tempfile.mkdtemp(prefix="unisights-")) if only_in_drain else None
+        path = self.path if directory is None else directory / self.path.name
+        spool = Spool(path, durability=durable.durability, ordered=durable.ordered)
         try:
             writer = SpoolWriter(
                 spool,
@@ -171,9 +188,17 @@ class SpoolRunner:
         except BaseException as error:
             spool.close()
             if isinstance(error, sqlite3.Error | OSError):
-                raise explain(self.path, error) from error
+                raise explain(path, error) from error
             raise
-        return Running(writer, workers)
+        return Running(writer, workers, directory)
+
+    def _choose_workers(self, *, only_in_drain: bool) -> tuple[type[Workers], Caller]:
+        callers, handler = self._context.callers, self._options.handler
+        if only_in_drain:
+            return DrainWorkers, callers.in_worker
+        if callers.in_loop_worker is not None and handler is not None and is_async(handler):
+            return LoopWorkers, callers.in_loop_worker
+        return ThreadWorkers, callers.in_worker
 
     def _refuse_other_use(self) -> None:
         for other in list(runners):

@@ -3,12 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar, cast
 
-try:
-    from asgiref.sync import async_to_sync
-    from django.core.handlers.asgi import ASGIRequest
-    from django.http import HttpRequest, HttpResponse
-except ImportError as error:
-    raise ImportError("unisights.django needs Django: pip install 'unisights[django]'") from error
+from asgiref.sync import async_to_sync
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse
 
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.synchronous import SyncEndpoint
@@ -18,6 +15,7 @@ from unisights._http.wsgi import read_body, read_info
 from unisights.config import UnisightsOptions
 from unisights.control import EndpointControl
 from unisights.delivery import Inline
+from unisights.django._callers import CALLERS
 from unisights.request import RequestInfo
 
 Returned_co = TypeVar("Returned_co", covariant=True)
@@ -46,7 +44,7 @@ def unisights_django(options: UnisightsOptions | None = None) -> UnisightsView[H
     Args:
         options: the endpoint's options; None for the defaults. `path` is not used.
     """
-    endpoint = SyncEndpoint(options or UnisightsOptions(), Inline())
+    endpoint = SyncEndpoint(options or UnisightsOptions(), Inline(), CALLERS)
 
     def collect(request: HttpRequest) -> HttpResponse:
         if isinstance(request, ASGIRequest):
@@ -68,7 +66,7 @@ def unisights_django_async(
     Args:
         options: the endpoint's options; None for the defaults. `path` is not used.
     """
-    endpoint = AsyncEndpoint(options or UnisightsOptions(), Inline())
+    endpoint = AsyncEndpoint(options or UnisightsOptions(), Inline(), CALLERS)
 
     async def collect(request: HttpRequest) -> HttpResponse:
         info = read_info(request.META, request.path)

@@ -1,0 +1,15 @@
+"""Django: the endpoint as a sync or an async view. The URLconf gives it its path.
+
+- `_views`: the views. `_callers`: how they call the user's functions, by Django's rules.
+
+Nothing here needs configured settings when it is imported.
+"""
+
+try:
+    import django  # noqa: F401  # is it there?
+except ImportError as error:
+    raise ImportError("unisights.django needs Django: pip install 'unisights[django]'") from error
+
+from unisights.django._views import UnisightsView, unisights_django, unisights_django_async
+
+__all__ = ["UnisightsView", "unisights_django", "unisights_django_async"]
