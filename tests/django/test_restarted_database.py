@@ -46,9 +46,9 @@ class Site:
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", self._port)) == 0
 
-    def post(self, endpoint: str) -> int:
+    def post(self, endpoint: str, body: bytes = b"") -> int:
         """Post a payload; return the status."""
-        return post(self._port, make_body(), f"/{endpoint}")[0]
+        return post(self._port, body or make_body(), f"/{endpoint}")[0]
 
     def post_until_accepted(self, endpoint: str) -> None:
         """Post until a payload is accepted, and not for ever."""
@@ -74,9 +74,12 @@ def site(
     """The project on a server, with a fresh table."""
     pytest.importorskip(SERVERS[request.param][0])
     database = {"SHOP_POSTGRES": str(django_postgres.port)}
-    for command in (["migrate", "--run-syncdb"], ["flush", "--noinput"]):
-        made = manage(*command, **database)
-        assert made.returncode == 0, made.stderr
+    psycopg = pytest.importorskip("psycopg")
+    address = f"host=127.0.0.1 port={django_postgres.port} user=postgres"
+    with psycopg.connect(address) as connection:
+        connection.execute("DROP TABLE IF EXISTS shop_visit")
+    made = manage("migrate", "--run-syncdb", **database)
+    assert made.returncode == 0, made.stderr
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     words = [word.format(port=port) for word in SERVERS[request.param]]
@@ -109,6 +112,12 @@ def test_every_pair_outlives_a_restart(site: Site, django_postgres: Service) -> 
     for endpoint, status in refused.items():
         assert status == (500 if endpoint.endswith("inline") else 202), endpoint
         site.post_until_accepted(endpoint)
+
+        def is_rejection_stored() -> bool:
+            assert site.post(endpoint, b"{}") == 422  # noqa: B023
+            return site.count(f"{endpoint}-rejected")[0] > 0  # noqa: B023
+
+        wait_for(is_rejection_stored, f"on_reject of {endpoint}")
     for endpoint in ENDPOINTS:
         # A payload of background delivery is not tried again: others follow until one arrives.
         def has_arrived() -> bool:

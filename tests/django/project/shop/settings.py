@@ -1,11 +1,12 @@
-"""The settings: a database by the environment, and all that a new project has in the way."""
+"""The settings: database and `UNISIGHTS` by the environment, and what else may be in the way."""
 
+import json
 import os
 
 SECRET_KEY = "not secret"
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "shop.urls"
-INSTALLED_APPS = ["shop"]
+INSTALLED_APPS = ["shop", "unisights.django"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 MIDDLEWARE = [
@@ -25,7 +26,17 @@ if port := os.environ.get("SHOP_POSTGRES"):
             "PORT": port,
             # A restart of the database leaves such a connection dead in the hands of its thread.
             "CONN_MAX_AGE": None,
+            "ATOMIC_REQUESTS": True,
         }
     }
 else:
-    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": ":memory:",
+            "ATOMIC_REQUESTS": True,
+        }
+    }
+
+if text := os.environ.get("SHOP_UNISIGHTS"):
+    UNISIGHTS = json.loads(text)

@@ -3,22 +3,21 @@
 import json
 
 from django.db import connection
-from django.test import TestCase, TransactionTestCase
+from django.test import RequestFactory, TestCase, TransactionTestCase
 
 from shop.models import Visit
-from shop.urls import DELIVERIES, views
+from shop.urls import COLOURS, DELIVERIES, make_view, views
 
-BODY = json.dumps(
-    {
-        "data": {
-            "asset_id": "shop",
-            "session_id": "550e8400-e29b-41d4-a716-446655440000",
-            "page_url": "https://shop.example/",
-            "events": [],
-        },
-        "encrypted": False,
+
+def make_body(asset_id="shop"):
+    """Make what a browser sends."""
+    data = {
+        "asset_id": asset_id,
+        "session_id": "550e8400-e29b-41d4-a716-446655440000",
+        "page_url": "https://shop.example/",
+        "events": [],
     }
-)
+    return json.dumps({"data": data, "encrypted": False})
 
 
 class Endpoints:
@@ -35,9 +34,13 @@ class Endpoints:
                 assert drain(view)
                 assert Visit.objects.filter(endpoint=name).count() == 1
 
-    def post(self, path):
+    def post(self, path, body=None):
         """Post as a browser does."""
-        return self.client.post(path, BODY, content_type="application/json")
+        return self.client.post(path, body or make_body(), content_type="application/json")
+
+    def count(self, name):
+        """Count the rows of a name."""
+        return Visit.objects.filter(endpoint=name).count()
 
     def test_rows_are_stored(self):
         """Through the test's own connection, as the test sees them."""
@@ -48,13 +51,46 @@ class Endpoints:
         """The other test's rows are gone."""
         self.test_rows_are_stored()
 
+    def test_what_is_rejected_or_fails_is_stored(self):
+        """`on_reject` runs before the response, `on_error` where the handler does."""
+        for name, view in views.items():
+            with self.subTest(name):
+                assert self.post(f"/{name}", "{}").status_code == 422
+                assert self.count(f"{name}-rejected") == 1
+                if name.endswith("durable"):
+                    continue  # It would try again.
+                is_inline = name.endswith("inline")
+                answer = self.post(f"/{name}", make_body("fails"))
+                assert answer.status_code == (500 if is_inline else 202)
+                assert view.unisights.drain(30)
+                assert self.count(f"{name}-failed") == 1
+
+    def test_what_fails_is_tried_again(self):
+        """By drains, which do not wait longer than they are told; `close` drops the rest."""
+        for handler in COLOURS:
+            with self.subTest(handler):
+                view = make_view("sync", handler, "durable", "another")
+                sent = {"data": make_body("fails"), "content_type": "application/json"}
+                assert view(RequestFactory().post("/", **sent)).status_code == 202
+                name = f"sync-{handler}-durable"
+                for _ in range(1000):
+                    assert not view.unisights.drain(0.05)
+                    if self.count(name) > 1:
+                        break
+                assert self.count(name) > 1
+                view.unisights.close()
+                assert view(RequestFactory().post("/", **sent)).status_code == 503
+
     async def test_async_tests_see_them_too(self):
         """With the async client, and `adrain`."""
         for name, view in views.items():
             with self.subTest(name):
-                answer = await self.async_client.post(
-                    f"/{name}", BODY, content_type="application/json"
-                )
+                path = f"/{name}"
+                sent = {"content_type": "application/json"}
+                answer = await self.async_client.post(path, "{}", **sent)
+                assert answer.status_code == 422
+                assert await Visit.objects.filter(endpoint=f"{name}-rejected").acount() == 1
+                answer = await self.async_client.post(path, make_body(), **sent)
                 assert answer.status_code in {200, 202}
                 assert await view.unisights.adrain(30)
                 assert await Visit.objects.filter(endpoint=name).acount() == 1
