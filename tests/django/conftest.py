@@ -41,7 +41,18 @@ def manage(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="session")
 def django_postgres() -> Iterator[Service]:
-    """A PostgreSQL that the tests may restart."""
+    """A PostgreSQL that the tests may restart, with the project's tables."""
     pytest.importorskip("psycopg")
     with start_postgres() as service:
+        made = manage("migrate", "--run-syncdb", SHOP_POSTGRES=str(service.port))
+        assert made.returncode == 0, made.stderr
         yield service
+
+
+def execute(service: Service, statement: str) -> int:
+    """Execute a statement; return the number of rows."""
+    import psycopg
+
+    address = f"host=127.0.0.1 port={service.port} user=postgres dbname=postgres"
+    with psycopg.connect(address) as connection:
+        return connection.execute(statement).rowcount

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("django")
 
-from tests.django.conftest import environment, manage
+from tests.django.conftest import environment, execute
 from tests.processes import DEADLINE, PYTHON, post, process, stop, wait_for
 from tests.sinks.services import Service
 from tests.support import make_body
@@ -74,12 +74,7 @@ def site(
     """The project on a server, with a fresh table."""
     pytest.importorskip(SERVERS[request.param][0])
     database = {"SHOP_POSTGRES": str(django_postgres.port)}
-    psycopg = pytest.importorskip("psycopg")
-    address = f"host=127.0.0.1 port={django_postgres.port} user=postgres"
-    with psycopg.connect(address) as connection:
-        connection.execute("DROP TABLE IF EXISTS shop_visit")
-    made = manage("migrate", "--run-syncdb", **database)
-    assert made.returncode == 0, made.stderr
+    execute(django_postgres, "DELETE FROM shop_visit")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     words = [word.format(port=port) for word in SERVERS[request.param]]

@@ -10,11 +10,11 @@ import pytest
 
 pytest.importorskip("django")
 
-from tests.django.conftest import PROJECT, environment, manage
+from tests.django.conftest import PROJECT, environment, execute, manage
 from tests.processes import PYTHON
 from tests.sinks.services import Service
 
-NUMBER = 12
+NUMBER = 14
 """So many tests the project has."""
 
 
@@ -49,7 +49,11 @@ def test_manage_py_test_in_memory(temporary: Path, tmp_path: Path, arguments: li
 def test_manage_py_test_on_postgres(
     temporary: Path, tmp_path: Path, django_postgres: Service
 ) -> None:
-    """With PostgreSQL, whose test database can be dropped: nobody else uses it."""
+    """With PostgreSQL, whose test database can be dropped: nobody else uses it.
+
+    Nothing that the tests have left is written into the database that is no test's.
+    """
+    execute(django_postgres, "DELETE FROM shop_visit")
     finished = manage(
         "test",
         "--noinput",
@@ -60,6 +64,7 @@ def test_manage_py_test_on_postgres(
     )
     assert f"Ran {NUMBER} tests" in finished.stderr
     _check(finished, temporary)
+    assert execute(django_postgres, "SELECT * FROM shop_visit") == 0
 
 
 def test_pytest_django(temporary: Path, tmp_path: Path) -> None:

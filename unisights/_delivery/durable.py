@@ -150,7 +150,6 @@ class DurableDelivery(Delivery):
             ConfigurationError: as for `open`.
         """
         running = self._runner.start()
-        self._hook()
         return running is not None and running.writer.wait_until_delivered(seconds)
 
     def _close(self, seconds: float) -> None:

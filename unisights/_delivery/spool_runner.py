@@ -13,6 +13,7 @@ from pathlib import Path
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import ManagedHandler
 from unisights._delivery.retry import Attempts
+from unisights._runtime import shutdown
 from unisights._runtime.callables import is_async
 from unisights._runtime.callers import Caller
 from unisights._runtime.fork import leak, reset_in_children
@@ -137,14 +138,10 @@ class SpoolRunner:
 
     def halt(self, seconds: float) -> None:
         """Start no more attempts, and wait for those that run, for at most so long."""
-        if (running := self.running) is None:
-            return
-        if running.directory is not None:
-            self.close(seconds)
-            return
-        interrupt = running.halt(seconds)
-        if interrupt is not None:
-            raise interrupt
+        if (running := self.running) is not None:
+            interrupt = running.halt(seconds)
+            if interrupt is not None:
+                raise interrupt
 
     def close(self, seconds: float) -> None:
         """Halt, and close the spool."""
@@ -153,9 +150,21 @@ class SpoolRunner:
             running, self.running = self.running, None
         if running is None:
             return
+        shutdown.leave(self)
         interrupt = running.close(seconds)
         if interrupt is not None:
             raise interrupt
+
+    # For the end of the process, in which a spool that was made for a test is closed.
+
+    drain_timeout = 0.0
+
+    def drain_at_signal(self, seconds: float) -> None:
+        """Close the spool, before the process gets its signal."""
+        self.close(seconds)
+
+    def finish(self) -> None:
+        """Do nothing more."""
 
     def _start(self) -> Running:
         self._refuse_other_use()
@@ -171,7 +180,7 @@ class SpoolRunner:
             max_bytes=durable.queue_bytes,
         )
         # What a test stores must not wait for a server, nor what a server has stored for a test.
-        directory = Path(tempfile.mkdtemp(prefix="unisights-")) if only_in_drain else None
+        directory = self._make_directory() if only_in_drain else None
         path = self.path if directory is None else directory / self.path.name
         spool = Spool(path, durability=durable.durability, ordered=durable.ordered)
         try:
@@ -191,6 +200,11 @@ class SpoolRunner:
                 raise explain(path, error) from error
             raise
         return Running(writer, workers, directory)
+
+    def _make_directory(self) -> Path:
+        shutdown.close_at_exit(self)
+        shutdown.drain_at_signal(self, only_unhandled=True)
+        return Path(tempfile.mkdtemp(prefix="unisights-"))
 
     def _choose_workers(self, *, only_in_drain: bool) -> tuple[type[Workers], Caller]:
         callers, handler = self._context.callers, self._options.handler

@@ -1,9 +1,11 @@
 """The tests that a team would write: by Django's own clients, on every pair of view and handler."""
 
+import itertools
 import json
 
+from asgiref.sync import sync_to_async
 from django.db import connection
-from django.test import RequestFactory, TestCase, TransactionTestCase
+from django.test import AsyncRequestFactory, RequestFactory, TestCase, TransactionTestCase
 
 from shop.models import Visit
 from shop.urls import COLOURS, DELIVERIES, make_view, views
@@ -79,7 +81,25 @@ class Endpoints:
                         break
                 assert self.count(name) > 1
                 view.unisights.close()
+                assert self.count(f"{name}-closed") == 1
                 assert view(RequestFactory().post("/", **sent)).status_code == 503
+
+    async def test_closing_from_an_async_test(self):
+        """It drops what waits, and closes the handler as the test would."""
+        for kinds in itertools.product(COLOURS, COLOURS, DELIVERIES):
+            with self.subTest(kinds):
+                view = make_view(*kinds, "another")
+                sent = {"data": make_body(), "content_type": "application/json"}
+                request = AsyncRequestFactory().post("/", **sent)
+                if kinds[0] == "sync":
+                    answer = await sync_to_async(view)(request)
+                else:
+                    answer = await view(request)
+                assert answer.status_code in {200, 202}
+                assert await view.unisights.adrain(30)
+                await view.unisights.aclose()
+                name = "-".join(kinds)
+                assert await Visit.objects.filter(endpoint=f"{name}-closed").acount() == 1
 
     async def test_async_tests_see_them_too(self):
         """With the async client, and `adrain`."""

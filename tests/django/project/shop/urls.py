@@ -41,6 +41,10 @@ class Handler:
         """Store that something was rejected."""
         Visit.objects.create(endpoint=f"{self.name}-rejected", session=rejection.reason)
 
+    def close(self):
+        """Store that this was closed."""
+        Visit.objects.create(endpoint=f"{self.name}-closed")
+
     def fail(self, payload, error):
         """Store that something has failed."""
         Visit.objects.create(endpoint=f"{self.name}-failed", session=type(error).__name__)
@@ -68,6 +72,11 @@ class AsyncHandler:
         """Store that something was rejected."""
         self._note_loop()
         await Visit.objects.acreate(endpoint=f"{self.name}-rejected", session=rejection.reason)
+
+    async def close(self):
+        """Store that this was closed."""
+        self._note_loop()
+        await Visit.objects.acreate(endpoint=f"{self.name}-closed")
 
     async def fail(self, payload, error):
         """Store that something has failed."""
