@@ -1,5 +1,6 @@
 """The system checks: each finds its mistake, and is silent where there is none."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,14 @@ pytest.importorskip("django")
 from django.urls import include, path, re_path
 
 from tests.django import apps
+from tests.docs.tables import first_spans
 from unisights import Durable, StoreError, UnisightsOptions
-from unisights.django import unisights_django, unisights_django_async, unisights_urls
+from unisights.django import (
+    _checks,
+    unisights_django,
+    unisights_django_async,
+    unisights_urls,
+)
 
 
 def _found(urlpatterns: Any, **settings: Any) -> list[str]:
@@ -110,3 +117,15 @@ def test_a_spool_that_cannot_be_opened_is_found(tmp_path: Path) -> None:
     assert _found(patterns, UNISIGHTS=setting) == ["E003"]
     with pytest.raises(StoreError):
         _urls(delivery=setting["delivery"])
+
+
+def test_the_documents_name_every_check() -> None:
+    """In the order of their ids."""
+    source = Path(_checks.__file__).read_text(encoding="utf-8")
+    assert first_spans("Check") == sorted(
+        set(re.findall(r'"(unisights\.[EWI]\d+)"', source)), key=_rank
+    )
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return "EWI".index(name.removeprefix("unisights.")[0]), name
