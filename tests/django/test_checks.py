@@ -75,7 +75,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"delivery": Durable("events.spool")}, "W005"),
     ({"delivery": Durable("media/events.spool")}, "E002"),
     ({"delivery": Durable("static/../media/shop/events.spool")}, "E002"),
-    ({"debug": True}, "W006"),
+    ({"debug": True}, "W007"),
     ({"allow_origins": ["*"]}, "I001"),
 ]
 
@@ -93,6 +93,29 @@ def test_options_are_checked(changes: dict[str, Any], expected: str, tmp_path: P
     with apps.project(UNISIGHTS=setting):
         patterns = unisights_urls("api/events")
     assert _found(patterns, UNISIGHTS=setting, **roots) == [expected]
+
+
+def test_connections_that_are_kept_are_found(tmp_path: Path) -> None:
+    """Without health checks, a restart of the database loses an event for each connection."""
+    durable = _urls(delivery=Durable(tmp_path / "events.spool"))
+    for database, expected in (
+        ({}, []),
+        ({"CONN_MAX_AGE": 0}, []),
+        ({"CONN_MAX_AGE": 60}, ["W006"]),
+        ({"CONN_MAX_AGE": None}, ["W006"]),
+        ({"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}, []),
+    ):
+        with apps.project():
+            from django.conf import settings
+
+            before = settings.DATABASES
+            settings.DATABASES = {"default": database}  # Django warns of overrides in tests.
+            try:
+                assert _found(_urls()) == expected
+                assert _found(durable) == []
+                assert _found([]) == []
+            finally:
+                settings.DATABASES = before
 
 
 def test_a_setting_that_nothing_uses_is_found() -> None:

@@ -1,6 +1,7 @@
 """The setting `UNISIGHTS`: what it makes, and that whatever is wrong in it is named."""
 
 import logging
+import subprocess
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ pytest.importorskip("django")
 
 from tests.adapters.drivers import Call, call_wsgi
 from tests.django import apps
-from tests.django.conftest import manage
+from tests.django.conftest import environment, manage
+from tests.processes import PYTHON
 from tests.support import make_body
 from unisights import ConfigurationError, Durable
 from unisights.django import unisights_django, unisights_django_async, unisights_urls
@@ -96,6 +98,13 @@ def test_checks_of_a_project_fail() -> None:
     checked = manage("check", SHOP_UNISIGHTS='{"handlr": ""}')
     assert checked.returncode == 1
     assert "(unisights.E001) UNISIGHTS has no key 'handlr'" in checked.stderr
+
+
+def test_nothing_needs_settings_when_it_is_imported() -> None:
+    """Nor when views and URLs are made, such as in a module that settings import."""
+    code = "from unisights.django import *; unisights_django_async(); unisights_urls('events')"
+    environment_without = {**environment(), "DJANGO_SETTINGS_MODULE": ""}
+    subprocess.run([PYTHON, "-c", code], env=environment_without, check=True, timeout=60)
 
 
 def test_values_may_be_objects() -> None:

@@ -39,21 +39,19 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 def check_endpoints(**_: Any) -> list[CheckMessage]:
     """Check the endpoints of the URLconf."""
-    messages: list[CheckMessage] = []
-    seen: set[int] = set()
-    for registered in _endpoints():
-        messages += _check_slash(registered)
-        options = registered.endpoint.collector.options
-        if id(registered.endpoint) not in seen and options != _options_of_settings():
-            messages += _check_options(options, _where(registered))
-        seen.add(id(registered.endpoint))
-    return messages
+    registered = _endpoints()
+    messages = [message for found in registered for message in _check_slash(found)]
+    for found in _without_repetition(registered):
+        options = found.endpoint.collector.options
+        if options != _options_of_settings():  # They are checked already.
+            messages += _check_options(options, _where(found))
+    return [*messages, *_check_databases(registered)]
 
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
     """Check what is right while a project is developed only."""
-    endpoints = {id(found.endpoint): found for found in _endpoints()}
-    return [message for found in endpoints.values() for message in _check_deployed(found)]
+    found = _without_repetition(_endpoints())
+    return [message for one in found for message in _check_deployed(one)]
 
 
 def _endpoints() -> list[Registered]:
@@ -61,6 +59,11 @@ def _endpoints() -> list[Registered]:
         return []
     # One is closed if its options were wrong, which is told already.
     return [found for found in find_endpoints() if not found.endpoint.delivery.is_closed]
+
+
+def _without_repetition(registered: list[Registered]) -> list[Registered]:
+    """Leave out what is the other slash form of the same endpoint."""
+    return list({id(found.endpoint): found for found in reversed(registered)}.values())[::-1]
 
 
 def _options_of_settings() -> UnisightsOptions | None:
@@ -140,6 +143,21 @@ def _check_spool(spool: Path, where: str) -> Iterator[CheckMessage]:
             )
 
 
+def _check_databases(registered: list[Registered]) -> Iterator[CheckMessage]:
+    deliveries = [found.endpoint.collector.options.delivery for found in registered]
+    if all(isinstance(delivery, Durable) for delivery in deliveries):
+        return  # Attempts that fail are repeated. This is so without any endpoint, too.
+    for alias, database in settings.DATABASES.items():
+        keeps = database.get("CONN_MAX_AGE", 0) != 0
+        if keeps and not database.get("CONN_HEALTH_CHECKS", False):
+            yield Warning(
+                f"The database {alias!r} keeps connections open without checking them: after its "
+                "restart, handlers that use it fail once for each, which loses events.",
+                hint='Set "CONN_HEALTH_CHECKS": True beside CONN_MAX_AGE, or use Durable delivery.',
+                id="unisights.W006",
+            )
+
+
 def _check_deployed(registered: Registered) -> Iterator[CheckMessage]:
     options, where = registered.endpoint.collector.options, _where(registered)
     if options.debug:
@@ -147,7 +165,7 @@ def _check_deployed(registered: Registered) -> Iterator[CheckMessage]:
             f"{where} has debug=True: what payloads hold is logged, and responses say why a "
             "handler failed.",
             hint="Set it to False in production.",
-            id="unisights.W006",
+            id="unisights.W007",
         )
     if "*" in options.allow_origins:
         yield Info(
