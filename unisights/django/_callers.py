@@ -16,12 +16,13 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
-from unisights._runtime.callables import is_async
+from unisights._runtime.callables import is_async, start_in_own_thread
 from unisights._runtime.callers import Callers, LoopCaller, ThreadCaller
 from unisights._runtime.event_loop import as_exception, shared_loop
 
@@ -42,8 +43,8 @@ def is_testing() -> bool:
     return hasattr(getattr(utils, "_TestState", None), "saved_data")
 
 
-class RequestCaller(ThreadCaller):
-    """Calls in the thread of a request or of a test."""
+class ThisThreadCaller(ThreadCaller):
+    """Calls in this thread, whose connection the ORM uses, also for async functions."""
 
     def _call_here(self, function: Callable[..., Any], *arguments: Any) -> None:
         result = function(*arguments)
@@ -52,8 +53,53 @@ class RequestCaller(ThreadCaller):
                 async_to_sync(_await)(result)
 
 
+class OwnThreadCaller(ThisThreadCaller):
+    """Calls in a thread that ends afterwards."""
+
+    def _call_here(self, function: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            super()._call_here(function, *arguments)
+        finally:
+            connections.close_all()
+
+
+IN_OWN_THREAD = OwnThreadCaller()
+
+
+class RequestCaller(ThisThreadCaller):
+    """Calls in the thread of a request or of a test.
+
+    What may hang is called in a thread of its own, but by a test in the test's: what it stores
+    belongs to the test's connection.
+    """
+
+    async def call_within(self, seconds: float, function: Callable[..., Any]) -> None:
+        """Call a callable, and wait for a limited time; in a test, without a limit."""
+        if is_testing():
+            self._call_here(function)
+        else:
+            await IN_OWN_THREAD.call_within(seconds, function)
+
+    def start(self, function: Callable[..., Any]) -> Future[None]:
+        """Call a callable, and do not wait for its end; in a test, return when it has ended."""
+        if not is_testing():
+            with contextlib.suppress(RuntimeError):  # There are no more threads.
+                return start_in_own_thread(IN_OWN_THREAD._call_here, function)  # noqa: SLF001
+        ended: Future[None] = Future()
+        try:
+            self._call_here(function)
+        except BaseException as error:  # noqa: BLE001  # it is the waiter's
+            ended.set_exception(as_exception(error))
+        else:
+            ended.set_result(None)
+        return ended
+
+
+IN_REQUEST = RequestCaller()
+
+
 class WorkerCaller(RequestCaller):
-    """Calls in a thread of this package."""
+    """Calls in a thread of this package, which calls many functions."""
 
     def _call_here(self, function: Callable[..., Any], *arguments: Any) -> None:
         if is_testing():
@@ -65,13 +111,6 @@ class WorkerCaller(RequestCaller):
             super()._call_here(function, *arguments)
         finally:
             close_old_connections()
-
-    async def call_within(self, seconds: float, function: Callable[..., Any]) -> None:
-        """Call a callable as usual, but in a test without a limit: no other thread may do it."""
-        if is_testing():
-            self._call_here(function)
-        else:
-            await super().call_within(seconds, function)
 
 
 class ViewCaller(LoopCaller):
@@ -89,12 +128,15 @@ class ViewCaller(LoopCaller):
             await result
 
     async def call_unpooled(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Likewise: the ORM belongs to the request's thread, also for a function that may hang."""
-        await self.call(function, *arguments)
+        """Likewise, but what is not async runs in a thread of its own, unless this is a test."""
+        if is_testing() or is_async(function):
+            await self.call(function, *arguments)
+        else:
+            await super().call_unpooled(_call_and_disconnect, function, *arguments)
 
 
 class ProcessLoopViewCaller(ViewCaller):
-    """Likewise, but async functions belong to the process's loop."""
+    """Calls on the event loop of an async view; async functions run on the process's loop."""
 
     async def call(
         self,
@@ -105,8 +147,13 @@ class ProcessLoopViewCaller(ViewCaller):
         """Call a callable as a sync view does, in the request's thread."""
         await _call_in_thread(IN_REQUEST._call_here, function, *arguments)  # noqa: SLF001
 
+    async def call_unpooled(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Likewise, but in a thread of its own, unless this is a test."""
+        if is_testing():
+            await self.call(function, *arguments)
+        else:
+            await super().call_unpooled(IN_REQUEST._call_here, function, *arguments)  # noqa: SLF001
 
-IN_REQUEST = RequestCaller()
 
 CALLERS = Callers(
     on_server_loop=ViewCaller(),
@@ -118,6 +165,14 @@ CALLERS = Callers(
     delivers_only_in_drain=is_testing,
 )
 """Who calls the user's functions in Django."""
+
+
+def _call_and_disconnect(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a thread that ends afterwards."""
+    try:
+        return function(*arguments)
+    finally:
+        connections.close_all()
 
 
 async def _call_in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
