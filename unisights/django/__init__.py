@@ -1,6 +1,7 @@
 """Django: the endpoint as a sync or an async view. The URLconf gives it its path.
 
 - `_views`: the views. `_callers`: how they call the user's functions, by Django's rules.
+- `_bridges`: how an async function uses the database connection of the thread that waits for it.
 - `_urls`: both slash forms of a path, and the endpoints that a URLconf has.
 - `_settings`: the setting `UNISIGHTS`.
 - `apps`, `_checks`, `management`: the Django app, which is optional: system checks, and a command

@@ -1,34 +1,32 @@
 """How Django calls the user's functions: by its rules about threads and database connections.
 
-Django's ORM has a connection for each thread, closes old ones at the beginning and the end of each
-request, and keeps the calls of one request in one thread with the bridges of asgiref. What is
-called in a request is called in its thread. What is called in a thread of this package gets what
-requests have: old connections are closed before and after.
+What is called in a request is called in its thread, whose connections Django itself looks after.
+What is called in a thread of this package gets what requests have: old connections are closed
+before and after.
 
-An async function whose view is sync, or that is called after the response, runs on the process's
-event loop, because clients such as those of HTTP and of databases belong to one loop and are kept
-longer than a request. The ORM's calls that it makes come back to the thread that waits for it.
+Clients that are kept, such as those of HTTP and of databases, belong to one event loop. So async
+functions run on the server's loop if the view is async and the server has one, and otherwise on the
+process's.
 """
 
+import asyncio
 import contextlib
 import inspect
-import os
 import sys
-import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import ContextVar
 from typing import Any
 
-from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
 from django.db import close_old_connections, connections
 
 from unisights._runtime.callables import is_async, start_in_own_thread
 from unisights._runtime.callers import Callers, LoopCaller, ThreadCaller
-from unisights._runtime.event_loop import as_exception, shared_loop
+from unisights._runtime.event_loop import as_exception
+from unisights.django._bridges import call_here, call_in_thread
 
-_bridged = getattr(SyncToAsync, "threadlocal", threading.local())
-"""Where `async_to_sync` looks for the event loop of its thread. It is not documented. Without it,
-each call would have a loop of its own, and a client that is kept would work only once."""
+loop_ends: ContextVar[bool] = ContextVar("loop_ends", default=False)
+"""Whether the event loop ends with the request, as under WSGI; the async view sets it."""
 
 
 def is_testing() -> bool:
@@ -43,35 +41,34 @@ def is_testing() -> bool:
     return hasattr(getattr(utils, "_TestState", None), "saved_data")
 
 
-class ThisThreadCaller(ThreadCaller):
-    """Calls in this thread, whose connection the ORM uses, also for async functions."""
-
-    def _call_here(self, function: Callable[..., Any], *arguments: Any) -> None:
-        result = function(*arguments)
-        if inspect.isawaitable(result):
-            with _bridged_to_process_loop():
-                async_to_sync(_await)(result)
-
-
-class OwnThreadCaller(ThisThreadCaller):
+class OwnThreadCaller(ThreadCaller):
     """Calls in a thread that ends afterwards."""
 
     def _call_here(self, function: Callable[..., Any], *arguments: Any) -> None:
         try:
-            super()._call_here(function, *arguments)
+            call_here(function, *arguments)
         finally:
             connections.close_all()
+
+    def start_thread(self, function: Callable[..., Any], *arguments: Any) -> Future[None] | None:
+        """Start the thread; return None if there are no more threads."""
+        with contextlib.suppress(RuntimeError):
+            return start_in_own_thread(self._call_here, function, *arguments)
+        return None
 
 
 IN_OWN_THREAD = OwnThreadCaller()
 
 
-class RequestCaller(ThisThreadCaller):
+class RequestCaller(ThreadCaller):
     """Calls in the thread of a request or of a test.
 
     What may hang is called in a thread of its own, but by a test in the test's: what it stores
     belongs to the test's connection.
     """
+
+    def _call_here(self, function: Callable[..., Any], *arguments: Any) -> None:
+        call_here(function, *arguments)
 
     async def call_within(self, seconds: float, function: Callable[..., Any]) -> None:
         """Call a callable, and wait for a limited time; in a test, without a limit."""
@@ -82,9 +79,9 @@ class RequestCaller(ThisThreadCaller):
 
     def start(self, function: Callable[..., Any]) -> Future[None]:
         """Call a callable, and do not wait for its end; in a test, return when it has ended."""
-        if not is_testing():
-            with contextlib.suppress(RuntimeError):  # There are no more threads.
-                return start_in_own_thread(IN_OWN_THREAD._call_here, function)  # noqa: SLF001
+        started = None if is_testing() else IN_OWN_THREAD.start_thread(function)
+        if started is not None:
+            return started
         ended: Future[None] = Future()
         try:
             self._call_here(function)
@@ -95,48 +92,23 @@ class RequestCaller(ThisThreadCaller):
         return ended
 
 
-IN_REQUEST = RequestCaller()
-
-
 class WorkerCaller(RequestCaller):
     """Calls in a thread of this package, which calls many functions."""
 
     def _call_here(self, function: Callable[..., Any], *arguments: Any) -> None:
         if is_testing():
             # This is the test's thread, and the connection is the test's.
-            super()._call_here(function, *arguments)
+            call_here(function, *arguments)
             return
         close_old_connections()
         try:
-            super()._call_here(function, *arguments)
+            call_here(function, *arguments)
         finally:
             close_old_connections()
 
 
-class ViewCaller(LoopCaller):
-    """Calls on the event loop of an async view; what is not async runs in the request's thread."""
-
-    async def call(
-        self, function: Callable[..., Any], *arguments: Any, known_async: bool | None = None
-    ) -> None:
-        """Call a callable, and await what it returns on this loop."""
-        if is_async(function) if known_async is None else known_async:
-            result = function(*arguments)
-        else:
-            result = await _call_in_thread(function, *arguments)
-        if inspect.isawaitable(result):
-            await result
-
-    async def call_unpooled(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Likewise, but what is not async runs in a thread of its own, unless this is a test."""
-        if is_testing() or is_async(function):
-            await self.call(function, *arguments)
-        else:
-            await super().call_unpooled(_call_and_disconnect, function, *arguments)
-
-
-class ProcessLoopViewCaller(ViewCaller):
-    """Calls on the event loop of an async view; async functions run on the process's loop."""
+class ProcessLoopCaller(LoopCaller):
+    """Calls for an async view as for a sync one: async functions run on the process's loop."""
 
     async def call(
         self,
@@ -144,70 +116,55 @@ class ProcessLoopViewCaller(ViewCaller):
         *arguments: Any,
         known_async: bool | None = None,  # noqa: ARG002
     ) -> None:
-        """Call a callable as a sync view does, in the request's thread."""
-        await _call_in_thread(IN_REQUEST._call_here, function, *arguments)  # noqa: SLF001
+        """Call a callable; the request's thread waits for it."""
+        await call_in_thread(call_here, function, *arguments)
 
     async def call_unpooled(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Likewise, but in a thread of its own, unless this is a test."""
-        if is_testing():
+        """Call a callable in a thread of its own; in a test, as usual."""
+        ended = None if is_testing() else IN_OWN_THREAD.start_thread(function, *arguments)
+        if ended is None:
             await self.call(function, *arguments)
         else:
-            await super().call_unpooled(IN_REQUEST._call_here, function, *arguments)  # noqa: SLF001
+            await asyncio.wrap_future(ended)
+
+
+ON_PROCESS_LOOP = ProcessLoopCaller()
+
+
+class ServerLoopCaller(LoopCaller):
+    """Calls for an async view; async functions run on its loop, unless that ends with the request.
+
+    What is not async runs in the request's thread, or in one of its own if it may hang.
+    """
+
+    async def call(
+        self, function: Callable[..., Any], *arguments: Any, known_async: bool | None = None
+    ) -> None:
+        """Call a callable."""
+        if loop_ends.get():
+            await ON_PROCESS_LOOP.call(function, *arguments)
+        elif is_async(function) if known_async is None else known_async:
+            await function(*arguments)
+        else:
+            result = await call_in_thread(function, *arguments)
+            if inspect.isawaitable(result):
+                await result
+
+    async def call_unpooled(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call a callable in a thread of its own if it is not async; in a test, as usual."""
+        if is_async(function) and not loop_ends.get():
+            await function(*arguments)
+        else:
+            await ON_PROCESS_LOOP.call_unpooled(function, *arguments)
 
 
 CALLERS = Callers(
-    on_server_loop=ViewCaller(),
-    on_process_loop=ProcessLoopViewCaller(),
-    in_request=IN_REQUEST,
+    on_server_loop=ServerLoopCaller(),
+    on_process_loop=ON_PROCESS_LOOP,
+    in_request=RequestCaller(),
     in_worker=WorkerCaller(),
     # A task has no thread of its own whose connections could be closed.
     in_loop_worker=None,
     delivers_only_in_drain=is_testing,
 )
 """Who calls the user's functions in Django."""
-
-
-def _call_and_disconnect(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function in a thread that ends afterwards."""
-    try:
-        return function(*arguments)
-    finally:
-        connections.close_all()
-
-
-async def _call_in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function in the thread in which Django runs sync code of this request."""
-
-    def call() -> Any:  # asgiref refuses callables that it takes for async ones
-        return function(*arguments)
-
-    return await sync_to_async(call, thread_sensitive=True)()
-
-
-async def _await(awaitable: Awaitable[Any]) -> Any:
-    try:
-        return await awaitable
-    except Exception:
-        raise
-    except BaseException as error:
-        # It must end neither the loop nor the thread, and nobody has cancelled this.
-        raise as_exception(error) from error
-
-
-@contextlib.contextmanager
-def _bridged_to_process_loop() -> Iterator[None]:
-    """Have `async_to_sync` use the process's loop, also under ASGI.
-
-    There it would use the server's loop, and cancel what runs on it when the client leaves.
-    """
-    values = {
-        "main_event_loop": shared_loop().loop,
-        "main_event_loop_pid": os.getpid(),
-        "task_context": None,
-    }
-    before = {name: getattr(_bridged, name, None) for name in values}
-    vars(_bridged).update(values)
-    try:
-        yield
-    finally:
-        vars(_bridged).update(before)

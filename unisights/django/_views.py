@@ -18,7 +18,7 @@ from unisights._runtime.log import log
 from unisights.config import UnisightsOptions
 from unisights.control import EndpointControl
 from unisights.delivery import Inline
-from unisights.django._callers import CALLERS
+from unisights.django._callers import CALLERS, loop_ends
 from unisights.django._settings import is_app_installed, read_options
 from unisights.errors import ConfigurationError, StoreError
 from unisights.request import RequestInfo
@@ -77,8 +77,8 @@ def unisights_django_async(
 ) -> UnisightsView[Awaitable[HttpResponse]]:
     """Make an async view that serves the endpoint; otherwise it is like the sync view.
 
-    Inline, async functions run on the server's event loop. Under WSGI, each request has an event
-    loop of its own: use the sync view there if the handler keeps an async client.
+    Inline, async functions run on the server's event loop. Under WSGI, where each request has a
+    loop of its own, they run on the process's, as for the sync view.
 
     Args:
         options: as for `unisights_django`.
@@ -89,6 +89,7 @@ def unisights_django_async(
     endpoint = _make(AsyncEndpoint, options)
 
     async def collect(request: HttpRequest) -> HttpResponse:
+        loop_ends.set(not isinstance(request, ASGIRequest))
         info = read_info(request.META, request.path)
         # Under ASGI, Django has received the whole body by now; under WSGI, this event loop serves
         # this request only. So a read may block.
