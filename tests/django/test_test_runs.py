@@ -14,7 +14,7 @@ from tests.django.conftest import PROJECT, environment, execute, manage
 from tests.processes import PYTHON
 from tests.sinks.services import Service
 
-NUMBER = 14
+NUMBER = 15
 """So many tests the project has."""
 
 

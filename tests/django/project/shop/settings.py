@@ -9,6 +9,8 @@ ROOT_URLCONF = "shop.urls"
 INSTALLED_APPS = ["shop", "unisights.django"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
+STATIC_URL = "/static/"
+MEDIA_URL = "/media/"
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",

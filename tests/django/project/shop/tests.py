@@ -2,10 +2,17 @@
 
 import itertools
 import json
+import urllib.request
 
 from asgiref.sync import sync_to_async
 from django.db import connection
-from django.test import AsyncRequestFactory, RequestFactory, TestCase, TransactionTestCase
+from django.test import (
+    AsyncRequestFactory,
+    LiveServerTestCase,
+    RequestFactory,
+    TestCase,
+    TransactionTestCase,
+)
 
 from shop.models import Visit
 from shop.urls import COLOURS, DELIVERIES, make_view, views
@@ -25,17 +32,6 @@ def make_body(asset_id="shop"):
 class Endpoints:
     """What holds for each kind of test case."""
 
-    def check_posts(self, post, drain):
-        """Nothing is stored before a drain, unless inline; then it is, on this connection."""
-        for name, view in views.items():
-            with self.subTest(name):
-                is_inline = name.endswith("inline")
-                answer = post(f"/{name}")
-                assert answer.status_code == (200 if is_inline else 202)
-                assert Visit.objects.filter(endpoint=name).count() == int(is_inline)
-                assert drain(view)
-                assert Visit.objects.filter(endpoint=name).count() == 1
-
     def post(self, path, body=None):
         """Post as a browser does."""
         return self.client.post(path, body or make_body(), content_type="application/json")
@@ -45,9 +41,15 @@ class Endpoints:
         return Visit.objects.filter(endpoint=name).count()
 
     def test_rows_are_stored(self):
-        """Through the test's own connection, as the test sees them."""
+        """Through the test's own connection; unless inline, by a drain only."""
         assert Visit.objects.count() == 0
-        self.check_posts(self.post, lambda view: view.unisights.drain(30))
+        for name, view in views.items():
+            with self.subTest(name):
+                is_inline = name.endswith("inline")
+                assert self.post(f"/{name}").status_code == (200 if is_inline else 202)
+                assert self.count(name) == int(is_inline)
+                assert view.unisights.drain(30)
+                assert self.count(name) == 1
 
     def test_rows_are_stored_again(self):
         """The other test's rows are gone."""
@@ -123,6 +125,23 @@ class InTestCase(Endpoints, TestCase):
         """Nothing that is delivered ends it."""
         self.test_rows_are_stored()
         assert connection.in_atomic_block
+
+
+class InLiveServerTestCase(LiveServerTestCase):
+    """A server in a thread, such as for a browser's tests."""
+
+    def test_rows_are_stored(self):
+        """Inline, by the server's thread, otherwise by the test's."""
+        headers = {"content-type": "application/json"}
+        for name, view in views.items():
+            with self.subTest(name):
+                url = f"{self.live_server_url}/{name}"
+                request = urllib.request.Request(url, make_body().encode(), headers)  # noqa: S310
+                assert urllib.request.urlopen(request, timeout=60).status in {200, 202}  # noqa: S310
+                stored = Visit.objects.filter(endpoint=name)
+                assert stored.count() == int(name.endswith("inline"))
+                assert view.unisights.drain(30)
+                assert stored.count() == 1
 
 
 class InTransactionTestCase(Endpoints, TransactionTestCase):
