@@ -1,7 +1,9 @@
 """Durable delivery: acknowledged once it is in the spool, delivered from there at least once."""
 
 import logging
+import threading
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from unisights._delivery.base import Delivery
@@ -15,6 +17,7 @@ from unisights._delivery.outcome import (
     Outcome,
 )
 from unisights._delivery.spool_runner import SpoolRunner
+from unisights._delivery.temporary_spool import TemporarySpool
 from unisights._runtime.callers import Caller
 from unisights._runtime.recent import Recent
 from unisights._spool.puts import Put, PutResult
@@ -50,10 +53,26 @@ class DurableDelivery(Delivery):
         super().__init__(context, on_loop=context.callers.on_process_loop)
         # Its locks lie beside the file: they must be the same by whatever name it is used.
         self.path = Path(durable.spool).resolve()
-        self._runner = SpoolRunner(context, durable, self.handler, self.path)
+        self._make_runner = partial(SpoolRunner, context, durable, self.handler)
+        self._own_runner = self._make_runner(self.path)
         self.drain_timeout = durable.drain_timeout
         self._has_been_full = Recent()
         self._has_failed = Recent()
+
+    def reset_after_fork(self) -> None:
+        """A spool for tests is the parent's."""
+        super().reset_after_fork()
+        self._temporary: TemporarySpool | None = None
+        self._making = threading.Lock()
+
+    @property
+    def _runner(self) -> SpoolRunner:
+        if not self._context.callers.delivers_only_in_drain():
+            return self._own_runner
+        with self._making:
+            if self._temporary is None:
+                self._temporary = TemporarySpool(self._make_runner)
+            return self._temporary.runner
 
     async def _deliver(
         self,

@@ -1,8 +1,6 @@
 """What a process runs to deliver from a spool: opened at first use, drained and closed."""
 
-import shutil
 import sqlite3
-import tempfile
 import threading
 import time
 import weakref
@@ -13,7 +11,6 @@ from pathlib import Path
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import ManagedHandler
 from unisights._delivery.retry import Attempts
-from unisights._runtime import shutdown
 from unisights._runtime.callables import is_async
 from unisights._runtime.callers import Caller
 from unisights._runtime.fork import leak, reset_in_children
@@ -38,25 +35,15 @@ class Running:
     Attributes:
         writer: writes to the spool.
         workers: run the attempts.
-        directory: is removed at the end, with a spool that was made for a test; or None.
     """
 
     writer: SpoolWriter
     workers: Workers
-    directory: Path | None
 
-    def halt(self, seconds: float) -> BaseException | None:
-        """Start no more attempts, and wait; return what interrupted that."""
-        self.writer.halt()
-        return self.workers.stop(seconds)
 
-    def close(self, seconds: float) -> BaseException | None:
-        """Likewise, and close the spool."""
-        interrupt = self.halt(seconds)
-        self.writer.stop()
-        if self.directory is not None:
-            shutil.rmtree(self.directory, ignore_errors=True)
-        return interrupt
+def _halt(running: Running, seconds: float) -> BaseException | None:
+    running.writer.halt()
+    return running.workers.stop(seconds)
 
 
 class SpoolRunner:
@@ -139,7 +126,7 @@ class SpoolRunner:
     def halt(self, seconds: float) -> None:
         """Start no more attempts, and wait for those that run, for at most so long."""
         if (running := self.running) is not None:
-            interrupt = running.halt(seconds)
+            interrupt = _halt(running, seconds)
             if interrupt is not None:
                 raise interrupt
 
@@ -150,39 +137,24 @@ class SpoolRunner:
             running, self.running = self.running, None
         if running is None:
             return
-        shutdown.leave(self)
-        interrupt = running.close(seconds)
+        interrupt = _halt(running, seconds)
+        running.writer.stop()
         if interrupt is not None:
             raise interrupt
-
-    # For the end of the process, in which a spool that was made for a test is closed.
-
-    drain_timeout = 0.0
-
-    def drain_at_signal(self, seconds: float) -> None:
-        """Close the spool, before the process gets its signal."""
-        self.close(seconds)
-
-    def finish(self) -> None:
-        """Do nothing more."""
 
     def _start(self) -> Running:
         self._refuse_other_use()
         options = self._options
         durable = self._durable
         attempts = Attempts(self._context, durable, self._handler)
-        only_in_drain = self._context.callers.delivers_only_in_drain()
-        kind, caller = self._choose_workers(only_in_drain=only_in_drain)
-        workers = kind(
+        workers_class, caller = self._choose_workers()
+        workers = workers_class(
             partial(attempts.run, caller=caller),
             concurrency=durable.max_concurrency,
             max_jobs=durable.queue_size,
             max_bytes=durable.queue_bytes,
         )
-        # What a test stores must not wait for a server, nor what a server has stored for a test.
-        directory = self._make_directory() if only_in_drain else None
-        path = self.path if directory is None else directory / self.path.name
-        spool = Spool(path, durability=durable.durability, ordered=durable.ordered)
+        spool = Spool(self.path, durability=durable.durability, ordered=durable.ordered)
         try:
             writer = SpoolWriter(
                 spool,
@@ -197,18 +169,13 @@ class SpoolRunner:
         except BaseException as error:
             spool.close()
             if isinstance(error, sqlite3.Error | OSError):
-                raise explain(path, error) from error
+                raise explain(self.path, error) from error
             raise
-        return Running(writer, workers, directory)
+        return Running(writer, workers)
 
-    def _make_directory(self) -> Path:
-        shutdown.close_at_exit(self)
-        shutdown.drain_at_signal(self, only_unhandled=True)
-        return Path(tempfile.mkdtemp(prefix="unisights-"))
-
-    def _choose_workers(self, *, only_in_drain: bool) -> tuple[type[Workers], Caller]:
+    def _choose_workers(self) -> tuple[type[Workers], Caller]:
         callers, handler = self._context.callers, self._options.handler
-        if only_in_drain:
+        if callers.delivers_only_in_drain():
             return DrainWorkers, callers.in_worker
         if callers.in_loop_worker is not None and handler is not None and is_async(handler):
             return LoopWorkers, callers.in_loop_worker

@@ -73,7 +73,7 @@ class Endpoints:
         """By drains, which do not wait longer than they are told; `close` drops the rest."""
         for handler in COLOURS:
             with self.subTest(handler):
-                view = make_view("sync", handler, "durable", "another")
+                view = make_view("sync", handler, "durable")
                 sent = {"data": make_body("fails"), "content_type": "application/json"}
                 assert view(RequestFactory().post("/", **sent)).status_code == 202
                 name = f"sync-{handler}-durable"
@@ -90,7 +90,7 @@ class Endpoints:
         """It drops what waits, and closes the handler as the test would."""
         for kinds in itertools.product(COLOURS, COLOURS, DELIVERIES):
             with self.subTest(kinds):
-                view = make_view(*kinds, "another")
+                view = make_view(*kinds)
                 sent = {"data": make_body(), "content_type": "application/json"}
                 request = AsyncRequestFactory().post("/", **sent)
                 if kinds[0] == "sync":

@@ -87,16 +87,14 @@ class AsyncHandler:
         loops.setdefault(self.name, set()).add(asyncio.get_running_loop())
 
 
-def make_view(view, handler, delivery, spool="spool"):
+def make_view(view, handler, delivery):
     """Make the view of an endpoint."""
     name = f"{view}-{handler}-{delivery}"
     stores = (Handler if handler == "sync" else AsyncHandler)(name)
     deliveries = {
         "inline": Inline(),
         "background": Background(),
-        "durable": Durable(
-            SPOOLS / f"{name}.{spool}", retry=Retry(attempts=50, pause=0.05, max_pause=0.2)
-        ),
+        "durable": Durable(SPOOLS / name, retry=Retry(attempts=50, pause=0.05, max_pause=0.2)),
     }
     options = UnisightsOptions(
         handler=stores,
