@@ -44,6 +44,7 @@ def _call(place: str, method: str, function: Any, *arguments: Any) -> None:
     caller = getattr(CALLERS, place)
 
     async def call() -> None:
+        loop_ends.set(False)  # Each request sets it.
         await getattr(caller, method)(function, *arguments)
 
     if isinstance(caller, LoopCaller):
@@ -133,6 +134,7 @@ def test_async_functions_run_on_a_loop_that_stays(method: str) -> None:
         loops.append(asyncio.get_running_loop())
 
     async def serve() -> None:
+        loop_ends.set(False)
         await getattr(CALLERS.on_server_loop, method)(note)
         assert loops.pop() is asyncio.get_running_loop()
         loop_ends.set(True)
@@ -158,6 +160,7 @@ def test_a_deadline_ends_the_wait(place: str, is_async: bool) -> None:
         ends.wait(30)
 
     async def call() -> None:
+        loop_ends.set(False)
         await getattr(CALLERS, place).call_within(0.05, hang if is_async else hang_sync)
 
     run = asyncio.run if isinstance(getattr(CALLERS, place), LoopCaller) else run_blocking
