@@ -19,6 +19,7 @@ from unisights._delivery.outcome import (
 from unisights._delivery.spool_runner import SpoolRunner
 from unisights._delivery.temporary_spool import TemporarySpool
 from unisights._runtime.callers import Caller
+from unisights._runtime.fork import leak
 from unisights._runtime.recent import Recent
 from unisights._spool.puts import Put, PutResult
 from unisights._spool.rejections import RejectionRow
@@ -49,6 +50,8 @@ class DurableDelivery(Delivery):
         path: the spool's file.
     """
 
+    _temporary: TemporarySpool | None = None
+
     def __init__(self, context: DeliveryContext, durable: Durable) -> None:
         super().__init__(context, on_loop=context.callers.on_process_loop)
         # Its locks lie beside the file: they must be the same by whatever name it is used.
@@ -60,9 +63,11 @@ class DurableDelivery(Delivery):
         self._has_failed = Recent()
 
     def reset_after_fork(self) -> None:
-        """A spool for tests is the parent's."""
+        """A spool for tests is the parent's, and must not be closed here."""
         super().reset_after_fork()
-        self._temporary: TemporarySpool | None = None
+        if self._temporary is not None:
+            leak(self._temporary)
+        self._temporary = None
         self._making = threading.Lock()
 
     @property
