@@ -253,3 +253,24 @@ def test_without_threads_nothing_is_acknowledged(monkeypatch: pytest.MonkeyPatch
     wait_for(lambda: work.ran, "the run")
     time.sleep(0.1)
     assert len(work.ran) == 1
+
+
+def test_a_queue_may_be_worked_off_by_drains_only() -> None:
+    """In the thread that drains, and in no other; what is left is dropped when it is closed."""
+    threads = []
+    work = _Work(only_in_drain=lambda: True)
+    work.goes_on.set()
+    work.queue._run = lambda _: threads.append(threading.get_ident())
+    for _ in range(3):
+        assert work.submit() is Submitted.QUEUED
+    assert work.queue.held[0] == 3
+    assert work.queue.drain(0) is False
+    assert threads == []
+    assert work.queue.drain(30) is True
+    assert threads == [threading.get_ident()] * 3
+    assert work.queue.held == (0, 0)
+    work.submit()
+    work.close()
+    assert len(threads) == 3
+    assert work.reported == []
+    assert work.queue.held == (0, 0)

@@ -1,9 +1,10 @@
 """The bounded queue of background delivery, and the threads that work it off.
 
 Threads start with the first payload, so that a server may fork before, and end when the queue is
-closed. Each process has its own queue and threads.
+closed. Each process has its own queue and threads. A queue that only a drain works off has none.
 """
 
+import contextlib
 import enum
 import logging
 import queue
@@ -67,6 +68,8 @@ class WorkQueue:
         max_payloads: how many payloads may wait or run.
         max_bytes: how many bytes of payloads may wait or run; one payload alone may have more.
         workers: how many payloads run at once.
+        only_in_drain: whether no thread starts, so that payloads wait for `drain`, which then
+            works them off itself; asked for each payload.
 
     Attributes:
         is_closed: whether no payloads are accepted.
@@ -82,7 +85,9 @@ class WorkQueue:
         max_payloads: int,
         max_bytes: int,
         workers: int,
+        only_in_drain: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._only_in_drain = only_in_drain
         self._run = run
         self._fail = fail
         self._max_payloads = max_payloads
@@ -128,6 +133,7 @@ class WorkQueue:
             self._bytes += size
             self._waiting.put(queued)
             starts = self._threads < min(self._workers, len(self._open))
+            starts = starts and not self._only_in_drain()
             self._threads += starts
             waiting = self._waiting
         return self._start(queued, waiting) if starts else Submitted.QUEUED
@@ -158,13 +164,18 @@ class WorkQueue:
 
         Payloads are accepted meanwhile, and not waited for.
         """
+        deadline = time.monotonic() + seconds
         with self._changed:
             last = self._submitted
+            waiting = None if self._threads else self._waiting
+        if waiting is not None:
+            self._work_off(waiting, deadline)
 
-            def has_ended() -> bool:
-                return next(iter(self._open.values()), last + 1) > last
+        def has_ended() -> bool:
+            return next(iter(self._open.values()), last + 1) > last
 
-            interrupt = self._wait_until(has_ended, seconds)
+        with self._changed:
+            interrupt = self._wait_until(has_ended, deadline - time.monotonic())
             if interrupt is not None:
                 raise interrupt
             return has_ended()
@@ -174,10 +185,13 @@ class WorkQueue:
 
         What still waits or runs then is passed to `fail`, for at most `REPORT_SECONDS`. Servers
         may interrupt the wait with more signals: it goes on, and the interrupt is raised at its
-        end.
+        end. What only a drain was to handle is dropped.
         """
         with self._changed:
             self.is_closed = True
+            if self._only_in_drain():
+                self._open.clear()
+                self._bytes = 0
             if self._open:
                 count = len(self._open)
                 message = "waiting for %d payloads to be handled"
@@ -241,9 +255,21 @@ class WorkQueue:
 
     def _work(self, waiting: _Waiting) -> None:
         while (queued := waiting.get()) is not None:
-            if self._is_open(queued):
-                self._handle(queued)
-                self._finish(queued)
+            self._work_on(queued)
+
+    def _work_off(self, waiting: _Waiting, deadline: float) -> None:
+        """Handle what waits now, in this thread, and begin with nothing after the deadline."""
+        with contextlib.suppress(queue.Empty):
+            for _ in range(waiting.qsize()):
+                if time.monotonic() >= deadline:
+                    return
+                if (queued := waiting.get_nowait()) is not None:
+                    self._work_on(queued)
+
+    def _work_on(self, queued: QueuedPayload) -> None:
+        if self._is_open(queued):
+            self._handle(queued)
+            self._finish(queued)
 
     def _handle(self, queued: QueuedPayload) -> None:
         try:
