@@ -1,7 +1,7 @@
 """The bounded queue of background delivery, and the threads that work it off.
 
-Threads start with the first payload, so that a server may fork before, and end when the queue is
-closed. Each process has its own queue and threads. A queue that only a drain works off has none.
+Threads start with the first payload, so that a server may fork before. They end when the queue is
+closed, or when there has been nothing to do for a while. Each process has its own queue and threads. A queue that only a drain works off has none.
 """
 
 import contextlib
@@ -20,6 +20,10 @@ from unisights._runtime.log import log
 from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
+
+IDLE_SECONDS = 5.0
+"""A thread that has had nothing to do for so long ends, in seconds. Apps that are no longer used,
+such as those of a test run, hold none."""
 
 REPORT_SECONDS = 5.0
 """How long reporting what was not handled may take at the end, in seconds."""
@@ -254,8 +258,24 @@ class WorkQueue:
             log(logging.ERROR, "on_error_failed", "a failure could not be reported", error=raised)
 
     def _work(self, waiting: _Waiting) -> None:
-        while (queued := waiting.get()) is not None:
-            self._work_on(queued)
+        while True:
+            try:
+                queued = waiting.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                if self._ends_idle(waiting):
+                    return
+            else:
+                if queued is None:
+                    return
+                self._work_on(queued)
+
+    def _ends_idle(self, waiting: _Waiting) -> bool:
+        """Whether a thread for which there is nothing to do ends; another one starts if need be."""
+        with self._changed:
+            ends = waiting.empty()
+            if ends and waiting is self._waiting:
+                self._threads -= 1
+            return ends
 
     def _work_off(self, waiting: _Waiting, deadline: float) -> None:
         """Handle what waits now, in this thread, and begin with nothing after the deadline."""
