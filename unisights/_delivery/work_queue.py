@@ -1,7 +1,8 @@
 """The bounded queue of background delivery, and the threads that work it off.
 
 Threads start with the first payload, so that a server may fork before. They end when the queue is
-closed, or when there has been nothing to do for a while. Each process has its own queue and threads. A queue that only a drain works off has none.
+closed, or when there has been nothing to do for a while. Each process has its own queue and
+threads. A queue that only a drain works off has none.
 """
 
 import contextlib
