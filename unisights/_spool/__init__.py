@@ -2,11 +2,12 @@
 
 The file, and one connection to it:
 
-- `tables`: the tables, and their version.
+- `tables`: the tables, their version and the migrations of earlier ones.
 - `files`: finds, makes and checks the file before SQLite opens it.
 - `file_lock`: a lock on a file, which ends with its process.
 - `clock`: the clocks that times in the file are measured by.
 - `connection`: opens the file, and makes transactions.
+- `rescue`: saves what is in files that were removed while they were in use.
 - `statements`: helpers for statements about many rows.
 - `rows`, `stored_requests`: the form in which payloads and their requests are stored.
 - `ids`: the numbers of payloads and rejections.

@@ -1,24 +1,31 @@
 """A connection to a spool: opens the file, makes transactions, closes the file."""
 
 import contextlib
+import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from unisights._runtime.log import log
 from unisights._spool import clock
 from unisights._spool.file_lock import FileLock
 from unisights._spool.files import (
     check_spool,
     corrupt,
     explain,
-    inode_of,
+    give_to_owner_of,
     make_private,
     open_files,
-    other_version,
     primary_code,
 )
-from unisights._spool.tables import SESSION_INDEX, SPOOL_VERSION, create_tables
+from unisights._spool.ids import skip_id
+from unisights._spool.process_locks import ProcessLocks
+from unisights._spool.rescue import leave, take_in
+from unisights._spool.tables import FORMAT, SESSION_INDEX, create_tables
+from unisights._sqlite.open_database import Inode, OpenDatabase, inode_of
+from unisights._sqlite.versions import version_of
 from unisights.delivery import Durability
 from unisights.errors import StoreError
 
@@ -31,9 +38,15 @@ _CHECKED_BYTES = 32 * 1024 * 1024
 _WAL_LIMIT = 64 * 1024 * 1024
 """The size to which SQLite cuts its write-ahead log (WAL) once that has been emptied, in bytes."""
 
+_SIBLING_SECONDS = 5.0
+"""How long to wait until the other connections of this process have left lost files, too."""
+
 
 class SpoolConnection:
     """A connection to a spool, for one thread at a time. It must not cross a fork.
+
+    If the files are removed or replaced, the next transaction makes new ones, with what could be
+    read of the old ones.
 
     Args:
         path: the file; it is made if it does not exist, unless `must_exist` is set.
@@ -45,7 +58,7 @@ class SpoolConnection:
         path: the file.
 
     Raises:
-        StoreError: the file cannot be used, or is no spool of this version.
+        StoreError: the file cannot be used, is no spool, or is one of another version.
     """
 
     def __init__(
@@ -57,26 +70,26 @@ class SpoolConnection:
         must_exist: bool = False,
     ) -> None:
         self.path = path
+        self._durability = durability
         self._ordered = ordered
+        self._is_open = False
+        self._next_id = 1
         if must_exist and not path.is_file():
             raise StoreError(f"cannot use the spool {path}: there is no such file")
         check_spool(path)
-        self._connect()
+        self._transaction_lock = self._make_lock()
         try:
-            self._set_up(durability)
-        except BaseException as error:
+            with self._locked():
+                self._open()
+            self._note_boot()
+        except BaseException:
             self.close()
-            if isinstance(error, sqlite3.Error | OSError):
-                raise explain(path, error) from error
             raise
 
     def close(self) -> None:
         """Close the connection."""
-        with open_files.lock:
-            self._connection.close()
-            open_files.connections[self._inode] -= 1
-            if not open_files.connections[self._inode]:
-                del open_files.connections[self._inode]
+        if self._is_open:
+            self._disconnect()
         self._transaction_lock.close()
 
     def leave_to_parent(self) -> None:
@@ -90,29 +103,38 @@ class SpoolConnection:
         Raises:
             StoreError: it could not be committed; nothing of it was.
         """
-        if inode_of(self.path) != self._inode:
-            raise StoreError(f"the spool {self.path} was moved or removed: restart what uses it")
         # SQLite waits for other connections by sleeping, at times for long. A file lock wakes the
         # next one at once.
-        self._transaction_lock.acquire()
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._locked():
+            if not self._is_current:
+                self._start_anew()
             try:
-                yield self
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # Some errors have rolled back already.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            if primary_code(error) == sqlite3.SQLITE_FULL:
-                # If the file has room for what is in the WAL, the next transaction succeeds.
-                with contextlib.suppress(sqlite3.Error):
-                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            raise explain(self.path, error) from error
-        finally:
-            self._transaction_lock.release()
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    self._check_version()
+                    yield self
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    # Some errors have rolled back already.
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                if primary_code(error) == sqlite3.SQLITE_FULL:
+                    # If the file has room for what is in the WAL, the next transaction succeeds.
+                    with contextlib.suppress(sqlite3.Error):
+                        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                raise explain(self.path, error) from error
+
+    def keep_current(self) -> None:
+        """Go on with new files if these were removed or replaced.
+
+        Raises:
+            StoreError: there can be no new ones.
+        """
+        if not self._is_current:
+            with self.transaction():
+                pass
 
     def wal_size(self) -> int:
         """Return the size of the WAL in bytes; it grows while somebody reads the spool."""
@@ -121,61 +143,163 @@ class SpoolConnection:
         except OSError:
             return 0
 
+    def _attach(self) -> None:
+        """Called after the connection was made, or made anew."""
+
+    @property
+    def _is_current(self) -> bool:
+        return self._is_open and self._files.is_current
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock that all processes of the spool share."""
+        self._transaction_lock.acquire()
+        try:
+            while not self._transaction_lock.is_current:
+                # It was removed: others lock another file of that name.
+                self._transaction_lock.close()
+                self._transaction_lock = self._make_lock()
+                self._transaction_lock.acquire()
+            yield
+        finally:
+            self._transaction_lock.release()
+
+    def _make_lock(self) -> FileLock:
+        path = self.path.with_name(f"{self.path.name}-lock")
+        try:
+            lock = FileLock(path)
+            if self.path.exists():
+                give_to_owner_of(self.path, path)
+        except OSError as error:
+            raise explain(self.path, error) from error
+        return lock
+
     def _fetch_one(self, sql: str) -> tuple[Any, ...]:
         found: tuple[Any, ...] | None = self._connection.execute(sql).fetchone()
         if found is None:
             raise corrupt(self.path, "corrupt: its state is missing")
         return found
 
-    def _connect(self) -> None:
+    def _start_anew(self) -> None:
+        """Leave the lost files, and open or make new ones; the caller holds the lock."""
         try:
-            self._transaction_lock = FileLock(self.path.with_name(f"{self.path.name}-lock"))
-        except OSError as error:
-            raise explain(self.path, error) from error
-        try:
-            with open_files.lock:
-                make_private(self.path)
-                self._connection = sqlite3.connect(
-                    self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-                )
-                self._inode = inode_of(self.path)
-                open_files.connections[self._inode] += 1
+            if self._is_open:
+                self._next_id = leave(self._connection, self._files, self.path)
+                inode = self._files.inode
+                self._disconnect()
+                message = "the files of the spool %s were removed or replaced: using new ones"
+                log(logging.WARNING, "spool_replaced", message, self.path)
+                self._wait_for_siblings(inode)
+            check_spool(self.path)
+            self._open()
+            skip_id(self._connection, self._next_id - 1)
         except (sqlite3.Error, OSError) as error:
-            self._transaction_lock.close()
             raise explain(self.path, error) from error
 
-    def _set_up(self, durability: Durability) -> None:
+    def _wait_for_siblings(self, inode: Inode | None) -> None:
+        """Wait until no connection of this process has the lost files open.
+
+        SQLite has one index of the WAL for all connections of a process to a database.
+        """
+        deadline = time.monotonic() + _SIBLING_SECONDS
+        while open_files.connections[inode] and inode_of(self.path) == inode:
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"cannot use the spool {self.path}: files of it were removed, and another "
+                    "connection of this process still uses them"
+                )
+            self._transaction_lock.release()
+            time.sleep(0.02)
+            self._transaction_lock.acquire()
+
+    def _open(self) -> None:
+        """Connect, and make the file a spool if it is new; the caller holds the lock."""
+        try:
+            self._connect()
+            try:
+                self._set_up()
+                # It has read by now, so that SQLite has opened the WAL.
+                self._files = OpenDatabase(self.path)
+            except BaseException:
+                self._close_connection()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise explain(self.path, error) from error
+        self._is_open = True
+        self._attach()
+
+    def _connect(self) -> None:
+        with open_files.lock:
+            make_private(self.path)
+            self._connection = sqlite3.connect(
+                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._inode = inode_of(self.path)
+            open_files.connections[self._inode] += 1
+
+    def _disconnect(self) -> None:
+        self._is_open = False
+        self._files.close()
+        self._close_connection()
+
+    def _close_connection(self) -> None:
+        with open_files.lock:
+            self._connection.close()
+            open_files.connections[self._inode] -= 1
+            if not open_files.connections[self._inode]:
+                del open_files.connections[self._inode]
+
+    def _set_up(self) -> None:
         execute = self._connection.execute
         # One process makes the file. Switching to WAL does not wait for others, as it should.
-        self._transaction_lock.acquire()
+        if not execute("PRAGMA schema_version").fetchone()[0]:
+            create_tables(self._connection)
+        if version_of(self._connection) != FORMAT.version:
+            self._migrate()
+        (mode,) = execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StoreError(f"cannot use the spool {self.path}: no WAL mode there, only {mode}")
+        execute(f"PRAGMA synchronous = {'FULL' if self._durability == 'power' else 'NORMAL'}")
+        if self._durability == "power":
+            # On macOS, fsync alone does not reach the disk.
+            execute("PRAGMA fullfsync = ON")
+        # Some builds overwrite what is deleted, which would double the work.
+        execute("PRAGMA secure_delete = OFF")
+        execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+        self._check_pages()
+        if self._ordered:
+            execute(SESSION_INDEX)
+        take_in(self._connection, self.path)
+        self._is_of_this_boot()
+
+    def _migrate(self) -> None:
+        """Migrate the tables of an earlier version, which no process may be using."""
+        if not FORMAT.is_migratable(version_of(self._connection)):
+            raise self._other_version()
+        if ProcessLocks(self.path).any_alive():
+            raise StoreError(
+                f"cannot use the spool {self.path}: processes of an earlier version of unisights "
+                "are still using it; it is migrated once these have ended"
+            )
+        self._connection.execute("BEGIN IMMEDIATE")
         try:
-            is_new = not execute("PRAGMA schema_version").fetchone()[0]
-            if is_new:
-                create_tables(self._connection)
-            self._check_version()
-            (mode,) = execute("PRAGMA journal_mode = WAL").fetchone()
-            if mode != "wal":
-                raise StoreError(
-                    f"cannot use the spool {self.path}: no WAL mode there, only {mode}"
-                )
-            execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
-            if durability == "power":
-                # On macOS, fsync alone does not reach the disk.
-                execute("PRAGMA fullfsync = ON")
-            # Some builds overwrite what is deleted, which would double the work.
-            execute("PRAGMA secure_delete = OFF")
-            execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
-            self._check_pages()
-            if self._ordered:
-                execute(SESSION_INDEX)
-        finally:
-            self._transaction_lock.release()
-        self._note_boot()
+            FORMAT.migrate(self._connection)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        message = "migrated the spool %s to version %d of its tables"
+        log(logging.INFO, "spool_migrated", message, self.path, FORMAT.version)
 
     def _check_version(self) -> None:
-        (version,) = self._fetch_one("PRAGMA user_version")
-        if version != SPOOL_VERSION:
-            raise other_version(self.path, version)
+        """Check that no newer version of unisights has migrated the file meanwhile."""
+        if version_of(self._connection) != FORMAT.version:
+            raise self._other_version()
+
+    def _other_version(self) -> StoreError:
+        reason = FORMAT.refusal(self._connection)
+        return StoreError(f"cannot use the spool {self.path}: {reason}")
 
     def _check_pages(self) -> None:
         """Find damage now rather than when a page is needed, if that does not take long."""
@@ -202,4 +326,4 @@ class SpoolConnection:
 
     def _is_of_this_boot(self) -> bool:
         (noted,) = self._fetch_one("SELECT boot FROM state")
-        return bool(noted == clock.boot_id())
+        return clock.is_this_boot(noted)

@@ -16,6 +16,14 @@ class FileLock:
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the path still stands for this file: it may have been removed."""
+        try:
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except FileNotFoundError:
+            return False
+
     def acquire(self) -> None:
         """Wait for the lock."""
         fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -27,6 +35,16 @@ class FileLock:
         except BlockingIOError:
             return False
         return True
+
+    def restore(self) -> None:
+        """Hold the lock by its path again if the file was removed, unless somebody else does."""
+        if self.is_current:
+            return
+        new = FileLock(self._path)
+        if new.try_acquire():
+            # The kernel keeps the old one locked until here.
+            self._file, new._file = new._file, self._file
+        new.close()
 
     def release(self) -> None:
         """Release the lock; it can be acquired again."""

@@ -18,8 +18,8 @@ class Owners:
         self._connection = connection
 
     def add(self, owner: int) -> None:
-        """Make an owner known whose process lock is held."""
-        self._connection.execute("INSERT INTO owners VALUES (?, ?)", (owner, os.getpid()))
+        """Make an owner known, if it is not, whose process lock is held."""
+        self._connection.execute("INSERT OR IGNORE INTO owners VALUES (?, ?)", (owner, os.getpid()))
 
     def remove(self, owner: int) -> None:
         """Release all payloads of an owner, and delete the owner."""

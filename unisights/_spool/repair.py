@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from unisights._schema.content_id import digest
-from unisights._spool.files import check_spool, is_disk_full, other_version
+from unisights._spool.files import check_spool, is_disk_full
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.rejections import COLUMNS, RejectionRow
 from unisights._spool.store import Spool
-from unisights._spool.tables import SPOOL_VERSION
+from unisights._spool.tables import FORMAT
+from unisights._sqlite.versions import version_of
 from unisights.errors import StoreError
 
 _COPIES = {
@@ -125,9 +126,8 @@ def _check_is_spool(path: Path) -> None:
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     """Raise StoreError for a spool of another version."""
     with contextlib.suppress(sqlite3.DatabaseError):
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in {SPOOL_VERSION, 0}:  # 0: its header may be damaged
-            raise other_version(path, version)
+        if version_of(connection) not in {FORMAT.version, 0}:  # 0: its header may be damaged
+            raise StoreError(f"cannot repair the spool {path}: {FORMAT.refusal(connection)}")
 
 
 def _is_intact(connection: sqlite3.Connection) -> bool:

@@ -44,8 +44,10 @@ class Spool(SpoolConnection):
         ordered: bool = False,
         must_exist: bool = False,
     ) -> None:
-        super().__init__(path, durability=durability, ordered=ordered, must_exist=must_exist)
         self.process_locks = ProcessLocks(path)
+        super().__init__(path, durability=durability, ordered=ordered, must_exist=must_exist)
+
+    def _attach(self) -> None:
         self.owners = Owners(self._connection)
         self.rejections = Rejections(self._connection)
         self.seen = DuplicateWindow(self._connection)

@@ -74,7 +74,7 @@ class SpoolWriter:
         self._is_stopping = False
         self._drains = Drains(spool)
         self._log = ThrottledLog()
-        self._owner, self._lock = self._register(duplicate_window)
+        self._owner, self._lock = self._register(duplicate_window, durable.retry.max_pause)
         self._claims = Claims(spool, self._owner, workers, ordered=durable.ordered)
         self._admission = Admission(
             spool,
@@ -199,11 +199,12 @@ class SpoolWriter:
 
     # The thread.
 
-    def _register(self, duplicate_window: float) -> tuple[int, FileLock]:
+    def _register(self, duplicate_window: float, longest_wait: float) -> tuple[int, FileLock]:
         owner, lock = self._spool.process_locks.register()
         try:
             with self._spool.transaction() as spool:
                 spool.owners.add(owner)
+                spool.clamp_times(longest_wait)
                 if duplicate_window:
                     spool.seen.cap(duplicate_window)
         except BaseException:
@@ -265,6 +266,7 @@ class SpoolWriter:
             self._write_within(RETRY_SECONDS)
 
     def _write(self, pending: PendingWrites) -> None:
+        self._spool.keep_current()
         claims = self._claims.look(has_completed=bool(pending.completed))
         if not (pending.has_puts or pending.has_results or claims):
             return
@@ -272,6 +274,9 @@ class SpoolWriter:
         results: list[PutResult] = []
         with self._spool.transaction() as spool:
             pending.write_results(spool)
+            if claims or pending.puts:
+                # Others may have taken this process for dead, or the file may be a new one.
+                spool.owners.add(self._owner)
             if claims:
                 jobs += self._claims.claim()
             if pending.puts:
@@ -317,6 +322,8 @@ class SpoolWriter:
     def _keep_up_safely(self) -> None:
         try:
             self._workers.keep_running()
+            self._spool.keep_current()
+            self._lock.restore()
             self.totals = self._spool.totals()
             self._upkeep.run(self.totals)
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised

@@ -1,0 +1,6 @@
+"""What every SQLite file of this package shares: the spool, and the file of `SQLiteSink`.
+
+- `open_database`: which files a connection has open, and whether they were removed or replaced.
+- `mounts`: whether a file was mounted by itself, into a container for example.
+- `versions`: which version a file has, and how an earlier one is migrated.
+"""

@@ -1,0 +1,47 @@
+"""Files that are mounted by themselves, without their directory.
+
+SQLite keeps a part of a database in files beside it. If only the database itself is mounted into a
+container, these stay inside: they end with the container, and other containers do not see them.
+"""
+
+import re
+from pathlib import Path
+
+from unisights.errors import StoreError
+
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+def refuse_file_mount(path: Path) -> None:
+    """Check that a file was not mounted by itself.
+
+    Args:
+        path: the file, which need not exist.
+
+    Raises:
+        StoreError: it was.
+    """
+    if is_mount_point(path):
+        raise StoreError(
+            f"cannot use {path}: the file itself is mounted, without its directory. SQLite keeps "
+            "what was just committed in files beside it, which would be lost with the container: "
+            f"mount the directory {path.parent}"
+        )
+
+
+def is_mount_point(path: Path) -> bool:
+    """Return whether a file is a mount point."""
+    real = path.resolve()
+    try:
+        if real.stat().st_dev != real.parent.stat().st_dev:
+            return True
+        mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return False  # There is no such file; or the system does not list its mounts.
+    # A file of the same file system is on the same device.
+    return any(_unescaped(line.split(" ", 5)[4]) == str(real) for line in mounts.splitlines())
+
+
+def _unescaped(name: str) -> str:
+    """Return a name of the list of mounts, in which spaces and newlines are octal numbers."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), name)
