@@ -1,17 +1,24 @@
 """`unisights spool`: inspecting and repairing a spool."""
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import sqlite3
+import subprocess
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.processes import DEADLINE, PYTHON, read_until
 from tests.spools import REQUEST, fill, new_row, query
+from tests.support import ROOT
 from unisights._cli.main import main
+from unisights._spool import repair
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.store import Spool
 from unisights.errors import StoreError
@@ -185,6 +192,94 @@ def test_a_spool_in_use_is_not_repaired(path: Path, capsys: pytest.CaptureFixtur
     assert main(["spool", "repair", str(path)]) == 1
     assert "in use" in capsys.readouterr().err
     lock.close(removes=True)
+
+
+APP = """\
+import os, signal, sys
+from tests.endpoints import serve
+from tests.support import make_body
+from unisights import Durable, Inline, UnisightsOptions
+from unisights._endpoint.synchronous import SyncEndpoint
+
+def fail(payload, request):
+    raise LookupError
+
+options = UnisightsOptions(delivery=Durable(sys.argv[1]), handler=fail)
+endpoint = SyncEndpoint(options, Inline())
+print("started", flush=True)
+print([serve(endpoint, make_body(asset_id=f"a{n}")).status for n in range(5)], flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_an_app_that_is_started_during_a_repair_loses_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A supervisor may start it again: it waits for the repair, and stores in the new file."""
+    fill(path, 3)
+    query(path, "UPDATE payloads SET raw = CAST('{}' AS BLOB) WHERE id = 2")
+    salvage = repair._salvage
+    app: list[subprocess.Popen[str]] = []
+
+    def start_app(connection: sqlite3.Connection, table: str) -> Any:
+        rows = list(salvage(connection, table))
+        if not app:
+            command = [PYTHON, "-c", APP, str(path)]
+            app.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
+            read_until(app[0].stdout, "started")
+        return iter(rows)
+
+    monkeypatch.setattr(repair, "_salvage", start_app)
+    assert main(["spool", "repair", str(path)]) == 1
+    output, _ = app[0].communicate(timeout=DEADLINE)
+    assert output == f"{[202] * 5}\n"
+    assert query(path, "SELECT count(*) FROM waiting") == [(2 + 5,)]
+
+
+# The account cannot read the interpreter's directory, so that everything is imported before.
+SERVICE = """\
+import encodings.ascii, os, sys
+from pathlib import Path
+from tests.spools import new_row
+from unisights._spool.store import Spool
+
+row = new_row("a")
+os.setgroups([])
+os.setgid(12346)
+os.setuid(12345)
+spool = Spool(Path(sys.argv[1]))
+with spool.transaction():
+    spool.insert([row], [0])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files that others cannot use")
+@pytest.mark.parametrize("action", ["stat", "list", "export", "retry", "replay", "repair"])
+def test_a_command_of_root_does_not_lock_out_the_service(
+    action: str,
+) -> None:
+    """All that it makes beside a spool, restored from a backup for example, is the service's."""
+    directory = Path(tempfile.mkdtemp())
+    try:
+        path = directory / "spool"
+        fill(path, 1)
+        for file in directory.iterdir():
+            if file != path:
+                file.unlink()
+        for file in (directory, path):
+            os.chown(file, 12345, 12346)
+        # Something reads the spool at the same time, so that the WAL and its index stay.
+        with contextlib.closing(sqlite3.connect(path)) as reader:
+            reader.execute("SELECT count(*) FROM payloads").fetchone()
+            assert main(["spool", action, str(path)]) == 0
+            found = {
+                file.name: (file.stat().st_uid, file.stat().st_gid) for file in directory.iterdir()
+            }
+        assert "spool-lock" in found
+        assert set(found.values()) == {(12345, 12346)}
+        subprocess.run([PYTHON, "-c", SERVICE, str(path)], cwd=ROOT, check=True)
+    finally:
+        shutil.rmtree(directory)
 
 
 def test_a_repaired_spool_is_its_owners(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

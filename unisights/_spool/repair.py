@@ -1,7 +1,6 @@
 """Repairs a corrupt spool: saves everything that can be read."""
 
 import contextlib
-import os
 import sqlite3
 import stat
 import time
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from unisights._schema.content_id import digest
-from unisights._spool.files import check_spool, is_disk_full
+from unisights._spool.file_lock import FileLock
+from unisights._spool.files import check_spool, give_to_owner_of, is_disk_full
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.rejections import COLUMNS, RejectionRow
 from unisights._spool.store import Spool
@@ -31,6 +31,9 @@ _MAX_GAP = 100_000
 
 _GREATEST_ID = 2**62
 """Greater than the number of any payload or rejection."""
+
+_LOCK_SECONDS = 5.0
+"""How long to wait for a process that is inside a transaction."""
 
 _SUFFIXES = ("", "-wal", "-shm")
 """The ends of the names of a database's files."""
@@ -60,16 +63,41 @@ class Repair:
 def repair_spool(path: Path) -> Repair:
     """If a spool is corrupt, copy what can be read to a new file, and keep the old one.
 
-    Each body is compared with its content id: a body that has changed is not copied.
+    Each body is compared with its content id: a body that has changed is not copied. Processes that
+    are started meanwhile wait until it is done, and use the new file.
 
     Raises:
         StoreError: there is no such file, it is in use, or no new one can be written.
     """
     if not path.is_file():
         raise StoreError(f"cannot use the spool {path}: there is no such file")
-    if ProcessLocks(path).any_alive():
-        raise StoreError(f"the spool {path} is in use: stop what uses it first")
     _check_is_spool(path)
+    lock_path = path.with_name(f"{path.name}-lock")
+    lock = FileLock(lock_path)
+    try:
+        give_to_owner_of(path, lock_path)
+        # A process is inside a transaction for a moment only, unless it hangs.
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while not lock.try_acquire():
+            if time.monotonic() > deadline:
+                raise _in_use(path)
+            time.sleep(0.02)
+        # Who has opened the spool, but has no process lock yet, sees the new file afterwards.
+        if ProcessLocks(path).any_alive():
+            raise _in_use(path)
+        return _repair(path)
+    finally:
+        lock.close()
+
+
+def _in_use(path: Path) -> StoreError:
+    return StoreError(
+        f"the spool {path} is in use: stop what uses it first, and what would start that again"
+    )
+
+
+def _repair(path: Path) -> Repair:
+    """Repair a spool whose lock is held."""
     if is_disk_full(path):
         # Not even an intact spool can be read then.
         raise StoreError(f"cannot repair the spool {path}: the disk is full, make room first")
@@ -92,7 +120,8 @@ def repair_spool(path: Path) -> Repair:
         # The disk may be full: half a copy only takes more of its room.
         _remove(new)
         raise
-    _give_to_owner_of(path, new)
+    give_to_owner_of(path, new)
+    new.chmod(stat.S_IMODE(path.stat().st_mode))
     kept = path.with_name(f"{path.name}-corrupt-{time.time_ns() // 1_000_000_000}")
     for suffix in _SUFFIXES:
         with contextlib.suppress(FileNotFoundError):
@@ -100,14 +129,6 @@ def repair_spool(path: Path) -> Repair:
     new.replace(path)
     _remove(new)
     return Repair(was_intact=False, expected=expected, saved=saved, kept=kept)
-
-
-def _give_to_owner_of(path: Path, new: Path) -> None:
-    """Give the new file the old one's owner and mode: root may repair what other users use."""
-    was = path.stat()
-    if os.geteuid() == 0:
-        os.chown(new, was.st_uid, was.st_gid)
-    new.chmod(stat.S_IMODE(was.st_mode))
 
 
 def _check_is_spool(path: Path) -> None:
