@@ -43,6 +43,7 @@ class Process:
         ours, theirs = os.pipe(), os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
+            os.close(ours[1])
             self.run(path, name, os.fdopen(ours[0]), theirs[1])
         self.ask, self.answer = ours[1], os.fdopen(theirs[0])
 

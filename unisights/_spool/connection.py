@@ -24,7 +24,7 @@ from unisights._spool.ids import skip_id
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.rescue import leave, take_in
 from unisights._spool.tables import FORMAT, SESSION_INDEX, create_tables
-from unisights._sqlite.open_database import Inode, OpenDatabase, inode_of
+from unisights._sqlite.open_database import Inode, OpenDatabase, inode_of, remove_leftovers
 from unisights._sqlite.versions import version_of
 from unisights.delivery import Durability
 from unisights.errors import StoreError
@@ -230,6 +230,7 @@ class SpoolConnection:
 
     def _connect(self) -> None:
         with open_files.lock:
+            remove_leftovers(self.path)
             make_private(self.path)
             self._connection = sqlite3.connect(
                 self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False

@@ -113,7 +113,6 @@ def create_tables(connection: sqlite3.Connection) -> None:
     The file must not be in WAL mode yet, so that its header is in the file itself for
     `check_spool` to read.
     """
-    connection.execute(f"PRAGMA application_id = {FORMAT.application_id}")
     connection.execute("BEGIN IMMEDIATE")
     FORMAT.create(connection)
     connection.execute("INSERT INTO state (id, boot, next_id) VALUES (1, ?, 1)", (clock.boot_id(),))

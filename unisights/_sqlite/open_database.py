@@ -25,6 +25,23 @@ def inode_of(path: Path) -> Inode | None:
     return found.st_dev, found.st_ino
 
 
+def remove_leftovers(path: Path) -> None:
+    """Remove what a removed database or a removed WAL has left, before a connection is opened.
+
+    SQLite would take an old index for that of the new WAL, and an old WAL for that of the new
+    database.
+    """
+    # In this order: what another process makes now is not there yet.
+    beside = [Path(f"{path}{end}") for end in _BESIDE]
+    left = [file for file in beside if inode_of(file) is not None]
+    if inode_of(path) is not None:
+        left = (
+            [] if inode_of(beside[0]) is not None else [file for file in left if file == beside[1]]
+        )
+    for file in left:
+        file.unlink(missing_ok=True)
+
+
 class OpenDatabase:
     """The database, its write-ahead log (WAL) and the index of the WAL, as a connection has them.
 

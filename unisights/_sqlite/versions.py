@@ -34,7 +34,8 @@ class Format:
     migrations: Mapping[int, str]
 
     def create(self, connection: sqlite3.Connection) -> None:
-        """Make the tables, inside a transaction. `application_id` is to be set before that."""
+        """Make the tables, inside a transaction."""
+        connection.execute(f"PRAGMA application_id = {self.application_id}")
         _run(connection, self.tables)
         self._stamp(connection)
 

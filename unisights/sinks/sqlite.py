@@ -1,13 +1,22 @@
 """A handler that stores in a SQLite file."""
 
 import asyncio
+import logging
 import os
 import shlex
 import sqlite3
+import threading
+import time
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from unisights._runtime.fork import reset_in_children
+from unisights._runtime.log import log
+from unisights._sqlite.mounts import refuse_file_mount
+from unisights._sqlite.open_database import Inode, OpenDatabase, remove_leftovers
+from unisights._sqlite.versions import Format, version_of
 from unisights.errors import StoreError
 from unisights.sinks._batch import Batch
 from unisights.sinks._batching_sink import NO_RETRY, UNLIMITED, BatchingSink
@@ -15,9 +24,6 @@ from unisights.sinks._records import encode
 from unisights.sinks._urls import read_path
 from unisights.sinks._writer import Writer
 from unisights.types import UnisightsEvent, UnisightsPayload
-
-STORE_VERSION = 2
-"""The version of the tables, kept in the file's `user_version`."""
 
 _TABLES = """
 CREATE TABLE payloads (
@@ -60,8 +66,14 @@ CREATE INDEX events_type ON events (type, client_time);
 CREATE INDEX events_session ON events (session_id);
 """
 
+FORMAT = Format(application_id=0x75736C65, version=3, needs="2.0.0", tables=_TABLES, migrations={})
+"""What the file is, in its present version. Whoever changes the tables adds a migration."""
+
 _BUSY_SECONDS = 5.0
 """How long to wait for the transaction of another process."""
+
+_ATTEMPTS = 3
+"""How often a batch is stored if the files are removed again and again."""
 
 _INSERT_PAYLOAD = (
     "INSERT INTO payloads VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -140,18 +152,24 @@ class _FileWriter(Writer[Rows]):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection: sqlite3.Connection | None = None
+        self._database: _Database | None = None
+        self._left: list[Rows] = []  # by lost files
+        self._lock = threading.Lock()
+        reset_in_children(self)
+        _writers.add(self)
+
+    def reset_after_fork(self) -> None:
+        """A thread of the parent may have held the lock."""
+        self._lock = threading.Lock()
 
     async def open(self) -> None:
-        await asyncio.to_thread(self._opened)
+        await asyncio.to_thread(self._open)
 
     async def write(self, items: Sequence[Rows]) -> None:
         await asyncio.to_thread(self._store, items)
 
     async def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await asyncio.to_thread(connection.close)
+        await asyncio.to_thread(self._close)
 
     def is_transient(self, error: Exception) -> bool:
         # A full disk or a lock: smaller batches would fail, too.
@@ -160,15 +178,101 @@ class _FileWriter(Writer[Rows]):
             sqlite3.DatabaseError,
         }
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = _connect(self._path)
-        return self._connection
+    def _open(self) -> None:
+        with self._lock:
+            self._opened()
+
+    def _opened(self) -> "_Database":
+        if self._database is None:
+            self._database = _Database(self._path)
+        return self._database
+
+    def _close(self) -> None:
+        with self._lock:
+            database, self._database = self._database, None
+            if database is not None:
+                database.close()
 
     def _store(self, items: Sequence[Rows]) -> None:
-        connection = self._opened()
+        for _ in range(_ATTEMPTS):
+            with self._lock:
+                database = self._opened()
+                if database.files.is_current:
+                    database.store([*self._left, *items])
+                    self._left = []
+                # What was committed to removed files is confirmed by nobody.
+                if database.files.is_current:
+                    return
+            _leave_lost_files(database.files.inode)
+        raise StoreError(
+            "files of it were removed, and something in this process still has the old ones open"
+        )
+
+    def leave_lost_files(self, inode: Inode | None) -> None:
+        """Close the database if it is this one, and its files were removed or replaced."""
+        with self._lock:
+            database = self._database
+            if database is None or database.files.inode != inode or database.files.is_current:
+                return
+            self._database = None
+            message = "the files of %s were removed or replaced: using new ones"
+            log(logging.WARNING, "sink_file_replaced", message, self._path)
+            self._left += database.leave()
+
+
+_writers: "weakref.WeakSet[_FileWriter]" = weakref.WeakSet()
+
+_leaving = threading.Lock()
+
+
+def _leave_lost_files(inode: Inode | None) -> None:
+    """Close all connections of this process to a database.
+
+    SQLite has one index of the WAL for all of them: as long as one uses the lost files, a new one
+    would do so, too.
+    """
+    with _leaving:
+        for writer in list(_writers):
+            writer.leave_lost_files(inode)
+
+
+class _Database:
+    """An open file, and the connection to it.
+
+    Args:
+        path: the file; it is made if it does not exist.
+
+    Attributes:
+        files: the files that the connection has open.
+
+    Raises:
+        StoreError: the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        refuse_file_mount(path)
+        try:
+            remove_leftovers(path)
+            self._connection = _connect(path)
+            try:
+                self.files = OpenDatabase(path)
+            except OSError:
+                self._connection.close()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"cannot open it: {error}") from error
+
+    def close(self) -> None:
+        self.files.close()
+        self._connection.close()
+
+    def store(self, items: Sequence[Rows]) -> None:
+        """Store a batch in one transaction."""
+        connection = self._connection
         with connection:
             connection.execute("BEGIN IMMEDIATE")
+            if version_of(connection) != FORMAT.version:
+                raise StoreError(f"cannot use it: {FORMAT.refusal(connection)}")
             rows: list[tuple[Any, ...]] = []
             for row, events in items:
                 stored = connection.execute(_INSERT_PAYLOAD, row)
@@ -176,44 +280,85 @@ class _FileWriter(Writer[Rows]):
                     rows += [(stored.lastrowid, *event) for event in events]
             connection.executemany(_INSERT_EVENT, rows)
 
+    def leave(self) -> list[Rows]:
+        """Close lost files; return what has to be stored again, as only the lost WAL holds it."""
+        files = self.files
+        rows: list[Rows] = []
+        try:
+            if files.is_database_current and files.has_successor:
+                # Others have begun a WAL of their own: it must not be mixed with this one.
+                rows = self._newest(files.wal_bytes)
+                files.drop_wal()
+            else:
+                if files.is_database_current or not files.is_removed:
+                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                # The names must not become those of the WAL of another database.
+                files.remove_names()
+        except (sqlite3.Error, OSError) as error:
+            message = "what was stored last may be lost with the removed file: %s"
+            log(logging.ERROR, "sink_file_lost", message, error)
+        finally:
+            self.close()
+        return rows
+
+    def _newest(self, size: int) -> list[Rows]:
+        """Return the payloads that were stored last, so many bytes of them at least."""
+        rows: list[Rows] = []
+        for row_id, *columns in self._connection.execute("SELECT * FROM payloads ORDER BY id DESC"):
+            if size <= 0:
+                break
+            size -= len(columns[-1])
+            events = self._connection.execute(
+                "SELECT * FROM events WHERE payload_id = ? ORDER BY position", (row_id,)
+            )
+            rows.append((tuple(columns), [event[2:] for event in events]))
+        return rows[::-1]
+
 
 def _connect(path: Path) -> sqlite3.Connection:
-    try:
+    """Open the file. Several processes may do it at once, when none of them has made it yet."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
         connection = sqlite3.connect(
             path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-    except sqlite3.Error as error:
-        raise StoreError(f"cannot open it: {error}") from error
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            _make_tables(connection)
-    except sqlite3.Error as error:
-        connection.close()
-        raise StoreError(f"cannot use it: {error}") from error
-    except StoreError:  # from `_make_tables`
-        connection.close()
-        raise
-    return connection
+        try:
+            _set_up(connection)
+        except BaseException as error:
+            connection.close()
+            # To switch to WAL mode, SQLite does not wait for others.
+            is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    # Before the switch to WAL mode: a file of something else stays as it is.
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        _make_tables(connection)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    # Opens the WAL, if the mode was WAL before.
+    version_of(connection)
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found == STORE_VERSION:
-        return
+    """Make the tables in a new file, or migrate those of an earlier version."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if 0 < found < STORE_VERSION:
-        raise StoreError(
-            f"an earlier version of unisights made it (tables of version {found}, not "
-            f"{STORE_VERSION}); move it away, or name another file"
-        )
-    if found or tables:
-        raise StoreError("it is a SQLite file of something else, or of another version")
-    for statement in _TABLES.split(";"):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {STORE_VERSION}")
+    found = version_of(connection)
+    if not application_id and not found and not tables:
+        FORMAT.create(connection)
+    elif application_id == FORMAT.application_id or (not application_id and 0 < found < 3):
+        if found > FORMAT.version:
+            raise StoreError(f"cannot use it: {FORMAT.refusal(connection)}")
+        FORMAT.migrate(connection)
+    else:
+        raise StoreError("it is a SQLite file of something else")
 
 
 def _event_row(payload: UnisightsPayload, position: int, event: UnisightsEvent) -> tuple[Any, ...]:
