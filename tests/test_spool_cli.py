@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sqlite3
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.processes import DEADLINE, PYTHON, read_until
-from tests.spools import REQUEST, fill, new_row, query
+from tests.spools import REQUEST, fill, new_row, query, rejected_row
 from tests.support import ROOT
 from unisights._cli.main import main
 from unisights._spool import repair
@@ -23,7 +24,7 @@ from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.store import Spool
 from unisights.errors import StoreError
 
-ACTIONS = ["stat", "list", "export", "retry", "replay", "repair"]
+ACTIONS = ["stat", "list", "export", "retry", "replay", "drop --dead --no-export", "repair"]
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_a_missing_file_is_a_failure(
     path: Path, action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit status 1 and a message; nothing is made."""
-    assert main(["spool", action, str(path)]) == 1
+    assert main(["spool", *action.split(), str(path)]) == 1
     assert "there is no such file" in capsys.readouterr().err
     assert list(path.parent.iterdir()) == []
 
@@ -121,7 +122,7 @@ def test_another_file_is_left_alone(
     """Exit status 1 and a message; the file stays as it is."""
     path.write_text("my notes, which are longer than the header of a SQLite file would be. " * 3)
     before = path.read_bytes()
-    assert main(["spool", action, str(path)]) == 1
+    assert main(["spool", *action.split(), str(path)]) == 1
     assert "something else" in capsys.readouterr().err
     assert path.read_bytes() == before
 
@@ -254,7 +255,7 @@ with spool.transaction():
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files that others cannot use")
-@pytest.mark.parametrize("action", ["stat", "list", "export", "retry", "replay", "repair"])
+@pytest.mark.parametrize("action", ACTIONS)
 def test_a_command_of_root_does_not_lock_out_the_service(
     action: str,
 ) -> None:
@@ -271,7 +272,7 @@ def test_a_command_of_root_does_not_lock_out_the_service(
         # Something reads the spool at the same time, so that the WAL and its index stay.
         with contextlib.closing(sqlite3.connect(path)) as reader:
             reader.execute("SELECT count(*) FROM payloads").fetchone()
-            assert main(["spool", action, str(path)]) == 0
+            assert main(["spool", *action.split(), str(path)]) == 0
             found = {
                 file.name: (file.stat().st_uid, file.stat().st_gid) for file in directory.iterdir()
             }
@@ -327,7 +328,7 @@ def test_a_full_disk_is_called_so(
 
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=0))
     monkeypatch.setattr("unisights._spool.store.Spool._set_up", fail)
-    assert main(["spool", action, str(path)]) == 1
+    assert main(["spool", *action.split(), str(path)]) == 1
     assert "the disk is full" in capsys.readouterr().err
 
 
@@ -344,3 +345,146 @@ def test_a_repair_that_fails_leaves_no_copy(path: Path, monkeypatch: pytest.Monk
     assert main(["spool", "repair", str(path)]) == 1
     assert not list(path.parent.glob("*-repaired*"))
     assert path.read_bytes() == before
+
+
+# Dropping.
+
+
+def _kinds(path: Path) -> list[tuple[object, ...]]:
+    """The numbers of what waits, of dead letters and of rejected records."""
+    return query(
+        path,
+        "SELECT 'waiting', id FROM waiting UNION ALL SELECT 'dead', id FROM dead "
+        "UNION ALL SELECT 'rejected', id FROM rejected ORDER BY 2",
+    )
+
+
+@pytest.fixture
+def filled(path: Path) -> Path:
+    """A spool: 1 and 2 are dead letters, 3 to 5 wait, 6 was rejected."""
+    fill(path, 5, dead=2)
+    with contextlib.closing(Spool(path)) as spool, spool.transaction():
+        spool.rejections.insert([rejected_row(b"{}")], max_bytes=10**6)
+    return path
+
+
+DEAD = [("dead", 1), ("dead", 2)]
+WAITING = [("waiting", 3), ("waiting", 4), ("waiting", 5)]
+REJECTED = [("rejected", 6)]
+
+
+@pytest.mark.parametrize(
+    ("which", "left", "shown"),
+    [
+        (["--dead"], [*WAITING, *REJECTED], "dropped 2 dead letters: 1-2\n"),
+        (["--waiting"], [*DEAD, *REJECTED], "dropped 3 waiting payloads: 3-5\n"),
+        (["--rejected"], [*DEAD, *WAITING], "dropped 1 rejected record: 6\n"),
+        (
+            ["--dead", "--rejected"],
+            WAITING,
+            "dropped 2 dead letters: 1-2\ndropped 1 rejected record: 6\n",
+        ),
+        (
+            ["--waiting", "--id", "3", "--id", "5"],
+            [*DEAD, ("waiting", 4), *REJECTED],
+            "dropped 2 waiting payloads: 3, 5\n",
+        ),
+        (
+            ["--id", "2"],
+            [("dead", 1), *WAITING, *REJECTED],
+            "dropped 0 waiting payloads\ndropped 1 dead letter: 2\ndropped 0 rejected records\n",
+        ),
+    ],
+)
+def test_drop(
+    filled: Path,
+    which: list[str],
+    left: list[tuple[object, ...]],
+    shown: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Deletes what was asked for and nothing else, with its bodies, and says what."""
+    assert main(["spool", "drop", *which, "--no-export", str(filled)]) == 0
+    assert capsys.readouterr().out == shown
+    assert _kinds(filled) == left
+    expected = sum(kind != "rejected" for kind, _ in left)
+    assert query(filled, "SELECT count(*) FROM payloads") == [(expected,)]
+    with contextlib.closing(Spool(filled)) as spool:
+        totals = spool.totals()
+    assert totals.waiting + totals.dead + totals.rejected == len(left)
+
+
+def test_what_is_dropped_can_be_kept(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is in a file of its own by then, as it is exported; nobody else can read that."""
+    assert main(["spool", "export", "--dead", "--rejected", str(filled)]) == 0
+    expected = capsys.readouterr().out
+    kept = filled.with_name("kept.ndjson")
+    command = ["spool", "drop", "--dead", "--rejected", "--export", str(kept), str(filled)]
+    assert main(command) == 0
+    assert f"their content is in {kept}" in capsys.readouterr().out
+    assert kept.read_text() == expected
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert main(command) == 1
+    assert "File exists" in capsys.readouterr().err
+    assert kept.read_text() == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--no-export"], ["--export", "x"], ["--dead"], ["--dead", "--no-export", "--export", "x"]],
+)
+def test_drop_has_to_be_told_what_to_do(
+    filled: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is dropped unless it is said which records, and whether to keep their content."""
+    try:
+        status = main(["spool", "drop", *arguments, str(filled)])
+    except SystemExit as wrong_usage:
+        status = wrong_usage.code  # type: ignore[assignment]  # argparse gives a number
+    assert status == 2
+    assert re.search("--dead|--export", capsys.readouterr().err)
+    assert _kinds(filled) == [*DEAD, *WAITING, *REJECTED]
+
+
+@pytest.mark.parametrize(
+    "which", [["--id", "3", "--id", "99"], ["--dead", "--id", "1", "--id", "3"]]
+)
+def test_a_wrong_id_drops_nothing(
+    filled: Path, which: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Someone who mistypes a number has lost nothing."""
+    assert main(["spool", "drop", *which, "--no-export", str(filled)]) == 1
+    assert "nothing was dropped" in capsys.readouterr().err
+    assert _kinds(filled) == [*DEAD, *WAITING, *REJECTED]
+
+
+def test_what_cannot_be_kept_is_not_dropped(
+    filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A disk that is full keeps the records in the spool."""
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    kept = str(filled.with_name("kept"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        assert main(["spool", "drop", "--dead", "--export", kept, str(filled)]) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert _kinds(filled) == [*DEAD, *WAITING, *REJECTED]
+
+
+def test_what_a_process_works_on_may_be_dropped(
+    filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command says so; the result of the attempt changes nothing any more."""
+    with contextlib.closing(Spool(filled)) as spool:
+        with spool.transaction():
+            assert len(spool.claim(7, rows=2, size=10**9)) == 2
+        assert main(["spool", "drop", "--waiting", "--no-export", str(filled)]) == 0
+        assert "had 2 of them in its memory" in capsys.readouterr().out
+        with spool.transaction():
+            spool.complete([3])
+            spool.reschedule(7, 4, due=0, error="x")
+            spool.dead_letter(7, 4, error="x")
+    assert _kinds(filled) == [*DEAD, *REJECTED]

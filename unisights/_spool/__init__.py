@@ -33,6 +33,7 @@ For the command:
 
 - `repair`: saves the content of a corrupt spool.
 - `replay`: validates rejections again.
+- `drop`: deletes records that nobody needs.
 
 `_delivery` and `_cli` import from here. Nothing here calls a handler or knows a server.
 """

@@ -98,6 +98,10 @@ class Rejections:
         )
         return done.rowcount == 1
 
+    def delete(self, ids: Collection[int]) -> None:
+        """Delete rejections."""
+        self._connection.execute(f"DELETE FROM rejected WHERE id IN ({literals(ids)})")  # noqa: S608
+
     def read(self, ids: Collection[int] | None = None) -> Iterator[tuple[int, RejectionRow]]:
         """Return rejections, all or some, the first stored first; a few are read at a time."""
         columns = ", ".join(COLUMNS[:-1])
