@@ -199,6 +199,30 @@ def test_how_it_came_is_kept(sink: SQLiteSink, db: Path) -> None:
     assert _rows(db, "SELECT encrypted, raw FROM payloads") == [(1, body)]
 
 
+def test_a_reader_delays_the_switch_to_wal_mode(
+    sink: SQLiteSink, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is opened again, as SQLite does not always wait when processes open it at once."""
+    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.3)
+    _store(sink, _payload(make_body(), 1))
+    _rows(db, "PRAGMA journal_mode = DELETE")
+    reader = sqlite3.connect(db, isolation_level=None, check_same_thread=False)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM payloads").fetchone()
+    waits: list[float] = []
+
+    def end_reading(seconds: float) -> None:
+        waits.append(seconds)
+        if reader.in_transaction:
+            reader.execute("COMMIT")
+
+    monkeypatch.setattr(sqlite.time, "sleep", end_reading)
+    _store(sink, _payload(make_body(), 2))
+    reader.close()
+    assert waits
+    assert _rows(db, "PRAGMA journal_mode") == [("wal",)]
+
+
 # Forked children are the processes of a host; files are removed between two rounds of payloads.
 HOST = """\
 import asyncio, json, os, sys

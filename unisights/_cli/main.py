@@ -209,17 +209,18 @@ def _add_spool(commands: "_Commands[argparse.ArgumentParser]") -> None:
 
 def _spool(options: argparse.Namespace) -> int:
     from unisights._cli import spool  # noqa: PLC0415
+    from unisights._spool.reports import State  # noqa: PLC0415
 
     match options.action:
         case "stat":
             return spool.print_stat(options.file, as_json=options.format == "json")
         case "list" | "export":
-            states = get_args(spool.State)
+            states = get_args(State)
             wanted = [state for state in states if getattr(options, state)] or [*states]
             show = spool.print_list if options.action == "list" else spool.export
             return show(options.file, wanted)
         case "drop":
-            states = get_args(spool.State)
+            states = get_args(State)
             wanted = [state for state in states if getattr(options, state)]
             if not wanted and not options.id:
                 raise ConfigurationError(

@@ -317,7 +317,7 @@ class _Database:
 
 def _connect(path: Path) -> sqlite3.Connection:
     """Open the file. Several processes may do it at once, when none of them has made it yet."""
-    deadline = time.monotonic() + _BUSY_SECONDS
+    deadline = time.monotonic() + 2 * _BUSY_SECONDS
     while True:
         connection = sqlite3.connect(
             path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -326,7 +326,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             _set_up(connection)
         except BaseException as error:
             connection.close()
-            # To switch to WAL mode, SQLite does not wait for others.
+            # To switch to WAL mode, SQLite does not wait for all others.
             is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
             if not is_busy or time.monotonic() > deadline:
                 raise
