@@ -195,6 +195,40 @@ def test_without_a_request_files_are_made_anew(path: Path, handler: _Handler, po
     assert query(path, "SELECT id FROM owners") == [(owner,)]
 
 
+def test_all_endpoints_of_a_process_leave_lost_files(
+    path: Path, handler: _Handler, post: Post
+) -> None:
+    """SQLite has one index of the WAL for the whole process, also for an endpoint that is idle."""
+    options = make_options(delivery="durable", handler=handler, spool=path)
+    other = SyncEndpoint(options, Inline())
+    other.delivery.open()
+    assert post("a") == 202
+    for end in ("-wal", "-shm"):
+        Path(f"{path}{end}").unlink()
+    assert post("b") == 202
+    assert serve(other, make_body(asset_id="c")).status == 202
+    command = [PYTHON, "-c", SHOW, str(path)]
+    assert subprocess.check_output(command, text=True) == "[(3,)]\n"
+    handler.goes_on.set()
+    other.delivery.close()
+
+
+SHOW = """\
+import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM payloads").fetchall())
+"""
+
+
+def test_a_wait_of_an_earlier_start_ends(path: Path, handler: _Handler, post: Post) -> None:
+    """Where starts of the machine cannot be told apart, no payload waits for the old uptime."""
+    fill(path, 1)
+    query(path, "UPDATE waiting SET due = 1e12, since = 1e12")
+    handler.goes_on.set()
+    assert post("a") == 202
+    wait_for(lambda: _has_none_waiting(path), "the delivery")
+    assert sorted(handler.labels) == ["a", "site-0"]
+
+
 def test_a_moved_spool_keeps_what_it_holds(path: Path, handler: _Handler, post: Post) -> None:
     """It is complete without the files beside it, and what comes later is in a new one."""
     assert post("a") == 202

@@ -24,7 +24,7 @@ from unisights._spool.ids import skip_id
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.rescue import leave, take_in
 from unisights._spool.tables import FORMAT, SESSION_INDEX, create_tables
-from unisights._sqlite.open_database import Inode, OpenDatabase, inode_of, remove_leftovers
+from unisights._sqlite.open_database import OpenDatabase, inode_of, remove_leftovers
 from unisights._sqlite.versions import version_of
 from unisights.delivery import Durability
 from unisights.errors import StoreError
@@ -185,24 +185,23 @@ class SpoolConnection:
         try:
             if self._is_open:
                 self._next_id = leave(self._connection, self._files, self.path)
-                inode = self._files.inode
                 self._disconnect()
                 message = "the files of the spool %s were removed or replaced: using new ones"
                 log(logging.WARNING, "spool_replaced", message, self.path)
-                self._wait_for_siblings(inode)
+            self._wait_for_siblings()
             check_spool(self.path)
             self._open()
             skip_id(self._connection, self._next_id - 1)
         except (sqlite3.Error, OSError) as error:
             raise explain(self.path, error) from error
 
-    def _wait_for_siblings(self, inode: Inode | None) -> None:
-        """Wait until no connection of this process has the lost files open.
+    def _wait_for_siblings(self) -> None:
+        """Wait until no connection of this process has the lost index of the WAL open.
 
-        SQLite has one index of the WAL for all connections of a process to a database.
+        As long as there is one, SQLite would use that index for a new connection, too.
         """
         deadline = time.monotonic() + _SIBLING_SECONDS
-        while open_files.connections[inode] and inode_of(self.path) == inode:
+        while open_files.uses_lost_index(self._files.index_inode):
             if time.monotonic() > deadline:
                 raise StoreError(
                     f"cannot use the spool {self.path}: files of it were removed, and another "
@@ -220,6 +219,8 @@ class SpoolConnection:
                 self._set_up()
                 # It has read by now, so that SQLite has opened the WAL.
                 self._files = OpenDatabase(self.path)
+                with open_files.lock:
+                    open_files.databases.add(self._files)
             except BaseException:
                 self._close_connection()
                 raise
@@ -240,8 +241,10 @@ class SpoolConnection:
 
     def _disconnect(self) -> None:
         self._is_open = False
-        self._files.close()
         self._close_connection()
+        with open_files.lock:
+            open_files.databases.discard(self._files)
+        self._files.close()
 
     def _close_connection(self) -> None:
         with open_files.lock:

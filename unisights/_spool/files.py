@@ -12,7 +12,7 @@ from pathlib import Path
 from unisights._runtime.fork import reset_in_children
 from unisights._spool.tables import FORMAT
 from unisights._sqlite.mounts import refuse_file_mount
-from unisights._sqlite.open_database import Inode, inode_of
+from unisights._sqlite.open_database import Inode, OpenDatabase, inode_of
 from unisights.errors import StoreError
 
 _MAGIC = b"SQLite format 3\0"
@@ -31,15 +31,22 @@ class _OpenFiles:
     Attributes:
         lock: is held while a connection, or any other descriptor, is opened or closed.
         connections: the number of connections to each file.
+        databases: what each connection has open.
     """
 
     def __init__(self) -> None:
         self.connections: Counter[Inode | None] = Counter()
+        self.databases: set[OpenDatabase] = set()
         self.reset_after_fork()
         reset_in_children(self)
 
     def reset_after_fork(self) -> None:
         self.lock = threading.Lock()
+
+    def uses_lost_index(self, index: Inode | None) -> bool:
+        """Return whether a connection of this process has an index of a WAL that was removed."""
+        with self.lock:
+            return any(one.index_inode == index and not one.is_current for one in self.databases)
 
 
 open_files = _OpenFiles()

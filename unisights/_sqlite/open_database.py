@@ -50,6 +50,7 @@ class OpenDatabase:
 
     Attributes:
         inode: the identity of the database.
+        index_inode: the identity of the index.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,6 +58,7 @@ class OpenDatabase:
         self.inode = inode_of(path)
         self._beside = [Path(f"{path}{end}") for end in _BESIDE]
         self._inodes = [inode_of(beside) for beside in self._beside]
+        self.index_inode = self._inodes[1]
         # Locks are on the other two files: this one may be opened and closed.
         self._wal = os.open(self._beside[0], os.O_RDWR | os.O_CLOEXEC)
 
