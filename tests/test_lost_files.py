@@ -14,7 +14,7 @@ import pytest
 from tests.endpoints import serve
 from tests.options import make_options
 from tests.processes import PYTHON, wait_for
-from tests.spools import fill, query
+from tests.spools import fill, new_row, query
 from tests.support import ROOT, make_body
 from unisights import Inline
 from unisights._endpoint.synchronous import SyncEndpoint
@@ -267,6 +267,25 @@ def test_a_process_that_was_taken_for_dead_leaves_no_orphans(
     assert post("b") == 202
     orphans = "SELECT id FROM waiting WHERE owner != 0 AND owner NOT IN (SELECT id FROM owners)"
     assert query(path, orphans) == []
+
+
+def test_old_numbers_are_not_those_of_others(path: Path) -> None:
+    """Another process has begun a new file: its payloads may have the numbers of delivered ones."""
+    me = 5
+    with closing(Spool(path)) as spool:
+        with spool.transaction():
+            spool.insert([new_row(f"old-{n}") for n in range(3)], [me] * 3)
+        _remove(path)
+        others = "from pathlib import Path; from tests.spools import fill; fill(Path({!r}), 2)"
+        command = [PYTHON, "-c", others.format(str(path))]
+        subprocess.run(command, cwd=ROOT, check=True)
+        with spool.transaction():
+            spool.complete([1, 2, 3], me)
+        rows = list(spool.reports.payloads("waiting"))
+        labels = {row["id"]: json.loads(row["raw"])["data"]["asset_id"] for row in rows}
+    # The third kept its number, and was delivered. The first two have new ones.
+    assert {labels[1], labels[2]} == {"site-0", "site-1"}
+    assert sorted(labels.values()) == ["old-0", "old-1", "site-0", "site-1"]
 
 
 @pytest.mark.parametrize(("is_other", "expected"), [(False, 3), (True, 5)])

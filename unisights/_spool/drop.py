@@ -45,7 +45,7 @@ def drop(
             if state == "rejected":
                 spool.rejections.delete(found)
             else:
-                spool.complete(found)
+                spool.delete(found)
         done.ids += found
         done.owned += owned
     return done

@@ -273,7 +273,7 @@ class SpoolWriter:
         jobs: list[Job] = []
         results: list[PutResult] = []
         with self._spool.transaction() as spool:
-            pending.write_results(spool)
+            pending.write_results(spool, self._owner)
             if claims or pending.puts:
                 # Others may have taken this process for dead, or the file may be a new one.
                 spool.owners.add(self._owner)
@@ -345,7 +345,7 @@ class SpoolWriter:
         is_written = False
         try:
             with self._spool.transaction() as spool:
-                self._next.write_results(spool)
+                self._next.write_results(spool, self._owner)
                 spool.owners.remove(self._owner)
             is_written = True
         except Exception as error:  # noqa: BLE001  # whoever waits for the end must not wait for ever
