@@ -1,5 +1,6 @@
 """Files that are removed, replaced or moved while processes use them, by a cleaner for example."""
 
+import contextlib
 import json
 import sqlite3
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from tests.endpoints import serve
 from tests.options import make_options
-from tests.processes import PYTHON, wait_for
+from tests.processes import PYTHON, read_until, wait_for
 from tests.spools import fill, new_row, query
 from tests.support import ROOT, make_body
 from unisights import Inline
@@ -113,10 +114,53 @@ def test_nothing_is_lost_with_removed_files(tmp_path: Path, removed: str, late: 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     count = 25 if late else 20
-    assert found["statuses"] == [202] * count
+    assert found["statuses"] == [202] * count, done.stderr
     posted = [f"{one}-{n}" for one in (0, 1) for n in range(10)]
     posted += [f"late-{n}" for n in range(5)] if late else []
     assert found["labels"] == sorted(posted)
+
+
+ADDING = """\
+import sys
+from pathlib import Path
+from tests.spools import new_row
+from unisights._spool.store import Spool
+
+spool = None
+for label in sys.stdin:
+    spool = spool or Spool(Path(sys.argv[1]))
+    with spool.transaction():
+        spool.insert([new_row(label.strip())], [0])
+    print("added", flush=True)
+"""
+
+
+def test_who_notices_later_reads_nothing_that_is_gone(path: Path) -> None:
+    """The first one has emptied the lost WAL, after the latest transaction in it was its own."""
+    with contextlib.ExitStack() as stack:
+
+        def add(child: subprocess.Popen[str], label: str) -> None:
+            assert child.stdin is not None
+            child.stdin.write(f"{label}\n")
+            child.stdin.flush()
+            read_until(child.stdout, "added")
+
+        command = [PYTHON, "-c", ADDING, str(path)]
+        pipe = subprocess.PIPE
+        first, second, late = (
+            stack.enter_context(
+                subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+            )
+            for _ in range(3)
+        )
+        add(first, "a")
+        add(second, "b")
+        Path(f"{path}-wal").unlink()
+        for child, label in ((late, "c"), (second, "d"), (first, "e")):
+            add(child, label)
+    with closing(Spool(path)) as spool:
+        rows = [json.loads(row["raw"]) for row in spool.reports.payloads("waiting")]
+    assert sorted(row["data"]["asset_id"] for row in rows) == ["a", "b", "c", "d", "e"]
 
 
 class _Handler:

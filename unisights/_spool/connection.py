@@ -73,8 +73,7 @@ class SpoolConnection:
         self._durability = durability
         self._ordered = ordered
         self._is_open = False
-        self._next_id = 1
-        self._first_new_id = 0  # since a file was removed
+        self._first_new_id = 1  # after the latest of a file that was removed or moved
         if must_exist and not path.is_file():
             raise StoreError(f"cannot use the spool {path}: there is no such file")
         check_spool(path)
@@ -185,16 +184,15 @@ class SpoolConnection:
         """Leave the lost files, and open or make new ones; the caller holds the lock."""
         try:
             if self._is_open:
-                is_same = self._files.is_database_current
-                self._next_id = leave(self._connection, self._files, self.path)
-                self._first_new_id = self._first_new_id if is_same else self._next_id
+                next_id = leave(self._connection, self._files, self.path)
+                self._first_new_id = max(self._first_new_id, next_id)
                 self._disconnect()
                 message = "the files of the spool %s were removed or replaced: using new ones"
                 log(logging.WARNING, "spool_replaced", message, self.path)
             self._wait_for_siblings()
             check_spool(self.path)
             self._open()
-            skip_id(self._connection, self._next_id - 1)
+            skip_id(self._connection, self._first_new_id - 1)
         except (sqlite3.Error, OSError) as error:
             raise explain(self.path, error) from error
 

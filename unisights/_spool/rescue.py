@@ -36,7 +36,7 @@ def leave(connection: sqlite3.Connection, files: OpenDatabase, path: Path) -> in
     What the files at `path` lack is written to a file beside them, for `take_in`.
 
     Returns:
-        The number that the next payload would have had.
+        The number that the next payload would have had; 0 if the database stays the same.
 
     Raises:
         StoreError: something else is using the files, or there is no room.
@@ -45,36 +45,43 @@ def leave(connection: sqlite3.Connection, files: OpenDatabase, path: Path) -> in
     try:
         # From now on, nothing is written to the database unless it is asked for.
         connection.execute("PRAGMA wal_autocheckpoint = 0")
-        (next_id,) = connection.execute("SELECT next_id FROM state").fetchone()
-        _save(connection, files, path)
+        if files.is_database_current:
+            _leave_wal(connection, files, path)
+            return 0
+        return _leave_database(connection, files, path)
     except sqlite3.DatabaseError as error:
         if primary_code(error) not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             raise
         log(logging.ERROR, "spool_lost", "cannot read what was in the spool %s: %s", path, error)
-        return 1
-    return int(next_id)
+        return 0
 
 
-def _save(connection: sqlite3.Connection, files: OpenDatabase, path: Path) -> None:
-    if files.is_database_current:
-        # The WAL or its index is lost. If the WAL is empty, another process has seen to it.
-        if files.has_successor:
-            if files.wal_bytes:
-                _copy(connection, path)
-                files.drop_wal()
-            return
+def _leave_wal(connection: sqlite3.Connection, files: OpenDatabase, path: Path) -> None:
+    """Leave a WAL or an index that was removed; the database is still there."""
+    if files.has_successor:
+        # If the WAL is empty, another process has emptied it below. Then nothing can be read here.
         if files.wal_bytes:
-            _write_out(connection, path)
-    elif files.is_removed:
-        # The names must not become those of the WAL of the next database.
-        files.remove_names()
-        if version_of(connection) != _LEFT:
             _copy(connection, path)
-            connection.execute(f"PRAGMA user_version = {_LEFT}")
-    else:
-        # It was moved, and its content stays where it is now.
+            files.drop_wal()
+        return
+    if files.wal_bytes:
         _write_out(connection, path)
     files.remove_names()
+
+
+def _leave_database(connection: sqlite3.Connection, files: OpenDatabase, path: Path) -> int:
+    """Leave a database that was removed, replaced or moved; return its next number."""
+    (next_id,) = connection.execute("SELECT next_id FROM state").fetchone()
+    if not files.is_removed:
+        # It was moved, and its content stays where it is now.
+        _write_out(connection, path)
+    elif version_of(connection) != _LEFT:
+        # The names must not become those of the WAL of the next database.
+        files.remove_names()
+        _copy(connection, path)
+        connection.execute(f"PRAGMA user_version = {_LEFT}")
+    files.remove_names()
+    return int(next_id)
 
 
 def _write_out(connection: sqlite3.Connection, path: Path) -> None:

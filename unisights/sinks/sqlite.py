@@ -286,9 +286,11 @@ class _Database:
         rows: list[Rows] = []
         try:
             if files.is_database_current and files.has_successor:
-                # Others have begun a WAL of their own: it must not be mixed with this one.
-                rows = self._newest(files.wal_bytes)
-                files.drop_wal()
+                # Others have begun a WAL of their own: it must not be mixed with this one. If this
+                # one is empty, another process has seen to it, and nothing can be read here.
+                if files.wal_bytes:
+                    rows = self._newest(files.wal_bytes)
+                    files.drop_wal()
             else:
                 if files.is_database_current or not files.is_removed:
                     self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
