@@ -22,7 +22,7 @@ from unisights._sqlite import versions
 from unisights._sqlite.mounts import is_mount_point
 from unisights._sqlite.versions import Format
 from unisights.errors import StoreError
-from unisights.sinks import SQLiteSink, sqlite
+from unisights.sinks import SQLiteSink, _sqlite_database, _sqlite_tables
 
 # Two versions that are made up: each renames what the earlier one has.
 _NEXT = "CREATE TABLE made_up (a TEXT);\nINSERT INTO made_up VALUES ('one');\n"
@@ -37,7 +37,7 @@ class _Kind:
         self.is_spool = is_spool
         self._count = 0
         self._monkeypatch = monkeypatch
-        self.format = tables.FORMAT if is_spool else sqlite.FORMAT
+        self.format = tables.FORMAT if is_spool else _sqlite_tables.FORMAT
         first = self.format.version
         self.next = self._made_up(first + 1, "2.1.0", _NEXT, {first: _NEXT})
         both = {first: _NEXT, first + 1: _LAST}
@@ -49,7 +49,7 @@ class _Kind:
 
     def use(self, version: Format) -> None:
         """Be this version of unisights from now on."""
-        for module in (connection, tables) if self.is_spool else (sqlite,):
+        for module in (connection, tables) if self.is_spool else (_sqlite_database,):
             self._monkeypatch.setattr(module, "FORMAT", version)
 
     def add(self) -> None:
@@ -224,7 +224,7 @@ class _Older:
 
     def __init__(self, kind: _Kind) -> None:
         self._spool = Spool(kind.path) if kind.is_spool else None
-        self._database = None if kind.is_spool else sqlite._Database(kind.path)
+        self._database = None if kind.is_spool else _sqlite_database.Database(kind.path)
         self._count = 0
 
     def add(self) -> None:

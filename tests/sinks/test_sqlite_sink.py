@@ -16,7 +16,7 @@ from tests.support import CAPTURES, ROOT, capture, click, make_body, make_data, 
 from unisights import UnisightsPayload, decode_unisights_payload
 from unisights._runtime.callables import call_sync
 from unisights.errors import SinkError
-from unisights.sinks import Batch, SQLiteSink, sqlite
+from unisights.sinks import Batch, SQLiteSink, _sqlite_database, sqlite
 from unisights.validator import Checks
 
 
@@ -135,7 +135,7 @@ def test_a_locked_file_fails_the_call(
     sink: SQLiteSink, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is confirmed that is not committed; afterwards the sink goes on."""
-    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(_sqlite_database, "_BUSY_SECONDS", 0.01)
     _store(sink, _payload(make_body(), 1))
     other = sqlite3.connect(db, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -203,7 +203,7 @@ def test_a_reader_delays_the_switch_to_wal_mode(
     sink: SQLiteSink, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file is opened again, as SQLite does not always wait when processes open it at once."""
-    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.3)
+    monkeypatch.setattr(_sqlite_database, "_BUSY_SECONDS", 0.3)
     _store(sink, _payload(make_body(), 1))
     _rows(db, "PRAGMA journal_mode = DELETE")
     reader = sqlite3.connect(db, isolation_level=None, check_same_thread=False)
@@ -216,7 +216,7 @@ def test_a_reader_delays_the_switch_to_wal_mode(
         if reader.in_transaction:
             reader.execute("COMMIT")
 
-    monkeypatch.setattr(sqlite.time, "sleep", end_reading)
+    monkeypatch.setattr(_sqlite_database.time, "sleep", end_reading)
     _store(sink, _payload(make_body(), 2))
     reader.close()
     assert waits
