@@ -21,6 +21,7 @@ from unisights import Inline
 from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.store import Spool
+from unisights.errors import StoreError
 
 # The forked children are the processes of a host. They are killed at the end, so that nothing but
 # the files is left, and a process that has not used them looks at these.
@@ -349,6 +350,26 @@ def test_what_was_rescued_is_not_forgotten_by_a_crash(
         with spool.transaction():
             assert spool.retry_dead([1]) == 1
     assert not list(path.parent.glob("*-rescue-*"))
+
+
+def test_without_room_nothing_is_left_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the old content cannot be copied, the process keeps it, and stores nothing."""
+
+    def fail(*_given: Any, **_named: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    with closing(Spool(path)) as spool:
+        with spool.transaction():
+            spool.insert([new_row("a")], [0])
+        _remove(path)
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", fail)
+            with pytest.raises(StoreError, match="No space left"), spool.transaction():
+                raise AssertionError("nothing may be stored")
+        assert not list(path.parent.glob("*-rescue-*"))
+        with spool.transaction():
+            spool.insert([new_row("b")], [0])
+        assert spool.totals().waiting == 2
 
 
 def test_what_cannot_be_read_is_kept_aside(path: Path) -> None:

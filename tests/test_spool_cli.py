@@ -327,7 +327,7 @@ def test_a_full_disk_is_called_so(
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=0))
-    monkeypatch.setattr("unisights._spool.store.Spool._set_up", fail)
+    monkeypatch.setattr("unisights._spool.connection.set_up", fail)
     assert main(["spool", *action.split(), str(path)]) == 1
     assert "the disk is full" in capsys.readouterr().err
 

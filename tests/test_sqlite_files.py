@@ -16,7 +16,7 @@ from tests.sinks.places import store
 from tests.spools import fill, new_row
 from tests.support import ROOT, make_body
 from unisights import decode_unisights_payload
-from unisights._spool import connection, tables
+from unisights._spool import connection, set_up, tables
 from unisights._spool.store import Spool
 from unisights._sqlite import versions
 from unisights._sqlite.mounts import is_mount_point
@@ -49,7 +49,7 @@ class _Kind:
 
     def use(self, version: Format) -> None:
         """Be this version of unisights from now on."""
-        for module in (connection, tables) if self.is_spool else (_sqlite_database,):
+        for module in (connection, set_up, tables) if self.is_spool else (_sqlite_database,):
             self._monkeypatch.setattr(module, "FORMAT", version)
 
     def add(self) -> None:
@@ -158,7 +158,7 @@ KILLED = """\
 import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
-from unisights._spool import connection
+from unisights._spool import set_up
 from unisights._spool.store import Spool
 from unisights._sqlite import versions
 
@@ -169,8 +169,8 @@ def die(database, script):
     os.kill(os.getpid(), signal.SIGKILL)
 
 versions._run = die
-old = connection.FORMAT
-connection.FORMAT = replace(old, version=old.version + 1, migrations={old.version: sys.argv[2]})
+old = set_up.FORMAT
+set_up.FORMAT = replace(old, version=old.version + 1, migrations={old.version: sys.argv[2]})
 Spool(Path(sys.argv[1]))
 """
 

@@ -7,6 +7,7 @@ The file, and one connection to it:
 - `file_lock`: a lock on a file, which ends with its process.
 - `clock`: the clocks that times in the file are measured by.
 - `connection`: opens the file, and makes transactions.
+- `set_up`: makes, migrates and checks the tables when the file is opened.
 - `rescue`: saves what is in files that were removed while they were in use.
 - `statements`: helpers for statements about many rows.
 - `rows`, `stored_requests`: the form in which payloads and their requests are stored.

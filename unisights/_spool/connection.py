@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from unisights._runtime.log import log
-from unisights._spool import clock
 from unisights._spool.file_lock import FileLock
 from unisights._spool.files import (
     check_spool,
@@ -21,9 +20,9 @@ from unisights._spool.files import (
     primary_code,
 )
 from unisights._spool.ids import skip_id
-from unisights._spool.process_locks import ProcessLocks
-from unisights._spool.rescue import leave, take_in
-from unisights._spool.tables import FORMAT, SESSION_INDEX, create_tables
+from unisights._spool.rescue import leave
+from unisights._spool.set_up import other_version, set_up
+from unisights._spool.tables import FORMAT
 from unisights._sqlite.open_database import OpenDatabase, inode_of, remove_leftovers
 from unisights._sqlite.versions import version_of
 from unisights.delivery import Durability
@@ -31,12 +30,6 @@ from unisights.errors import StoreError
 
 _BUSY_SECONDS = 5.0
 """How long SQLite waits for another connection's transaction."""
-
-_CHECKED_BYTES = 32 * 1024 * 1024
-"""A file of at most this size, in bytes, is read through when it is opened, to find damage."""
-
-_WAL_LIMIT = 64 * 1024 * 1024
-"""The size to which SQLite cuts its write-ahead log (WAL) once that has been emptied, in bytes."""
 
 _SIBLING_SECONDS = 5.0
 """How long to wait until the other connections of this process have left lost files, too."""
@@ -81,7 +74,6 @@ class SpoolConnection:
         try:
             with self._locked():
                 self._open()
-            self._note_boot()
         except BaseException:
             self.close()
             raise
@@ -217,7 +209,12 @@ class SpoolConnection:
         try:
             self._connect()
             try:
-                self._set_up()
+                set_up(
+                    self._connection,
+                    self.path,
+                    durability=self._durability,
+                    ordered=self._ordered,
+                )
                 # It has read by now, so that SQLite has opened the WAL.
                 self._files = OpenDatabase(self.path)
                 with open_files.lock:
@@ -254,81 +251,7 @@ class SpoolConnection:
             if not open_files.connections[self._inode]:
                 del open_files.connections[self._inode]
 
-    def _set_up(self) -> None:
-        execute = self._connection.execute
-        # One process makes the file. Switching to WAL does not wait for others, as it should.
-        if not execute("PRAGMA schema_version").fetchone()[0]:
-            create_tables(self._connection)
-        if version_of(self._connection) != FORMAT.version:
-            self._migrate()
-        (mode,) = execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise StoreError(f"cannot use the spool {self.path}: no WAL mode there, only {mode}")
-        execute(f"PRAGMA synchronous = {'FULL' if self._durability == 'power' else 'NORMAL'}")
-        if self._durability == "power":
-            # On macOS, fsync alone does not reach the disk.
-            execute("PRAGMA fullfsync = ON")
-        # Some builds overwrite what is deleted, which would double the work.
-        execute("PRAGMA secure_delete = OFF")
-        execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
-        self._check_pages()
-        if self._ordered:
-            execute(SESSION_INDEX)
-        take_in(self._connection, self.path)
-        self._is_of_this_boot()
-
-    def _migrate(self) -> None:
-        """Migrate the tables of an earlier version, which no process may be using."""
-        if not FORMAT.is_migratable(version_of(self._connection)):
-            raise self._other_version()
-        if ProcessLocks(self.path).any_alive():
-            raise StoreError(
-                f"cannot use the spool {self.path}: processes of an earlier version of unisights "
-                "are still using it; it is migrated once these have ended"
-            )
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            FORMAT.migrate(self._connection)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-        message = "migrated the spool %s to version %d of its tables"
-        log(logging.INFO, "spool_migrated", message, self.path, FORMAT.version)
-
     def _check_version(self) -> None:
         """Check that no newer version of unisights has migrated the file meanwhile."""
         if version_of(self._connection) != FORMAT.version:
-            raise self._other_version()
-
-    def _other_version(self) -> StoreError:
-        reason = FORMAT.refusal(self._connection)
-        return StoreError(f"cannot use the spool {self.path}: {reason}")
-
-    def _check_pages(self) -> None:
-        """Find damage now rather than when a page is needed, if that does not take long."""
-        if self.path.stat().st_size > _CHECKED_BYTES:
-            return
-        (found,) = self._fetch_one("PRAGMA quick_check(1)")
-        if found != "ok":
-            raise corrupt(self.path, f"corrupt: {found}")
-
-    def _note_boot(self) -> None:
-        """After a restart of the machine, all payloads are due, and ages are by the time of day."""
-        if self._is_of_this_boot():
-            return
-        with self.transaction():
-            if self._is_of_this_boot():
-                return  # Another process has done it meanwhile.
-            self._connection.execute("UPDATE waiting SET due = 0 WHERE due > 0")
-            self._connection.execute(
-                "UPDATE waiting SET since = ? - max(0, (? - (SELECT received_at FROM payloads p "
-                "WHERE p.id = waiting.id)) / 1000.0)",
-                (clock.boot_clock(), clock.wall_clock()),
-            )
-            self._connection.execute("UPDATE state SET boot = ?", (clock.boot_id(),))
-
-    def _is_of_this_boot(self) -> bool:
-        (noted,) = self._fetch_one("SELECT boot FROM state")
-        return clock.is_this_boot(noted)
+            raise other_version(self._connection, self.path)

@@ -60,7 +60,7 @@ class OpenDatabase:
         self._inodes = [inode_of(beside) for beside in self._beside]
         self.index_inode = self._inodes[1]
         # Locks are on the other two files: this one may be opened and closed.
-        self._wal = os.open(self._beside[0], os.O_RDWR | os.O_CLOEXEC)
+        self._wal = os.open(self._beside[0], os.O_RDWR)
 
     def close(self) -> None:
         """Close what this object has opened itself."""
