@@ -18,6 +18,7 @@ from tests.support import ROOT, make_body
 from unisights import decode_unisights_payload
 from unisights._spool import connection, set_up, tables
 from unisights._spool.store import Spool
+from unisights._sqlite import mounts as mounts_module
 from unisights._sqlite import versions
 from unisights._sqlite.mounts import is_mount_point
 from unisights._sqlite.versions import Format
@@ -294,9 +295,12 @@ def test_a_file_that_is_mounted_by_itself_is_refused(tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} == {"source", "with space", "link"}
 
 
-def test_a_file_in_a_mounted_directory_is_used(tmp_path: Path) -> None:
+def test_a_file_in_a_mounted_directory_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also one that is yet to be made; and where the system does not list its mounts."""
-    assert not is_mount_point(tmp_path / "missing")
     (tmp_path / "file").touch()
-    assert not is_mount_point(tmp_path / "file")
-    assert not is_mount_point(Path("/proc/self/environ"))
+    for mounts in (mounts_module._MOUNTS, tmp_path / "no such list"):
+        monkeypatch.setattr(mounts_module, "_MOUNTS", mounts)
+        assert not is_mount_point(tmp_path / "missing")
+        assert not is_mount_point(tmp_path / "file")

@@ -33,13 +33,22 @@ def is_mount_point(path: Path) -> bool:
     """Return whether a file is a mount point."""
     real = path.resolve()
     try:
-        if real.stat().st_dev != real.parent.stat().st_dev:
-            return True
         mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        return False  # There is no such file; or the system does not list its mounts.
-    # A file of the same file system is on the same device.
+        return _is_on_other_device(real)
     return any(_unescaped(line.split(" ", 5)[4]) == str(real) for line in mounts.splitlines())
+
+
+def _is_on_other_device(path: Path) -> bool:
+    """Return whether a file is on another device than its directory.
+
+    This is less exact than the list of mounts: a file of the same device may be mounted too, and
+    overlayfs may show devices of its layers.
+    """
+    try:
+        return path.stat().st_dev != path.parent.stat().st_dev
+    except OSError:
+        return False  # There is no such file.
 
 
 def _unescaped(name: str) -> str:
