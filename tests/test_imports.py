@@ -158,6 +158,7 @@ LAYERS = [
     {"encryption"},
     {"retry"},
     {"_checks"},
+    {"_sqlite"},
     {"errors"},
     {"_runtime"},
 ]

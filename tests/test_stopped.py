@@ -21,8 +21,8 @@ from unisights import Inline, UnisightsPayload, decode_unisights_payload
 from unisights._cli.main import main
 from unisights._delivery import spool_runner
 from unisights._endpoint.synchronous import SyncEndpoint
-from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights._spool import connection, writer
+from unisights._sqlite.connection import SQLiteConnection
 from unisights.errors import SinkError, StoreError
 from unisights.sinks import SQLiteSink
 from unisights.sinks.sqlite import _FileWriter
@@ -270,7 +270,7 @@ def test_a_sink_does_not_wait_for_a_process_that_was_stopped(
     delivery: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The payload has failed: `on_error` gets it, or it is tried again and stored once."""
-    monkeypatch.setattr("unisights.sinks.sqlite._BUSY_SECONDS", 0.3)
+    monkeypatch.setattr("unisights.sinks._sqlite_database.BUSY_SECONDS", 0.3)
     failed: list[Any] = []
     file = tmp_path / "events.sqlite3"
     options = {"spool": path, "pause": 0.1, "max_pause": 0.1} if delivery == "durable" else {}
