@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sqlite3
 import subprocess
 import threading
@@ -19,6 +20,7 @@ from tests.spools import fill, new_row, query
 from tests.support import ROOT, make_body
 from unisights import Inline
 from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._spool import connection
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.store import Spool
 from unisights.errors import StoreError
@@ -258,6 +260,23 @@ def test_all_endpoints_of_a_process_leave_lost_files(
     other.delivery.close()
 
 
+def test_nobody_waits_for_ever_for_another_connection_to_leave_lost_files(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is stored until it has, as SQLite would use the lost index for both."""
+    monkeypatch.setattr(connection, "_SIBLING_SECONDS", 0.1)
+    with closing(Spool(path)) as first, closing(Spool(path)) as second:
+        for end in ("-wal", "-shm"):
+            Path(f"{path}{end}").unlink()
+        with pytest.raises(StoreError, match="another connection of this process still uses them"):
+            first.keep_current()
+        for spool in (second, first):
+            with spool.transaction():
+                spool.insert([new_row("a")], [0])
+        command = [PYTHON, "-c", SHOW, str(path)]
+        assert subprocess.check_output(command, text=True) == "[(2,)]\n"
+
+
 SHOW = """\
 import sqlite3, sys
 print(sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM payloads").fetchall())
@@ -312,6 +331,24 @@ def test_a_process_that_was_taken_for_dead_leaves_no_orphans(
     assert post("b") == 202
     orphans = "SELECT id FROM waiting WHERE owner != 0 AND owner NOT IN (SELECT id FROM owners)"
     assert query(path, orphans) == []
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_old_numbers_are_not_those_of_a_file_that_came_during_a_fork(path: Path) -> None:
+    """The old file was closed for the fork, so nothing else tells that it was replaced."""
+    me = 5
+    with closing(Spool(path)) as spool:
+        with spool.transaction():
+            spool.insert([new_row(f"old-{n}") for n in range(3)], [me] * 3)
+        if not (child := os.fork()):
+            os._exit(0)
+        os.waitpid(child, 0)
+        _remove(path)
+        fill(path, 2)
+        with spool.transaction():
+            spool.complete([1, 2, 3], me)
+            assert list(spool.insert([new_row("new")], [me])) == [4]
+        assert [row["id"] for row in spool.reports.payloads("waiting")] == [1, 2, 4]
 
 
 def test_old_numbers_are_not_those_of_others(path: Path) -> None:

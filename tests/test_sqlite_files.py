@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import PYTHON
+from tests.processes import PYTHON, process, read_until
 from tests.sinks.places import store
 from tests.spools import fill, new_row
 from tests.support import ROOT, make_body
@@ -205,6 +205,47 @@ def test_a_spool_in_use_is_not_migrated(tmp_path: Path, monkeypatch: pytest.Monk
     kind.use(kind.next)
     kind.add()
     assert kind.query("SELECT count(*) FROM payloads") == [(2,)]
+
+
+FORKED = """\
+import os, sys
+from pathlib import Path
+from unisights._spool.store import Spool
+
+path = Path(sys.argv[1])
+spool = Spool(path)
+_owner, lock = spool.process_locks.register()
+if not os.fork():
+    print("forked", flush=True)
+sys.stdin.readline()
+try:
+    Spool(path)
+except Exception as error:
+    print(error, flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_of_an_ended_process_does_not_keep_a_spool_from_being_migrated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has none of its parent's locks. If it opens the spool later, it is refused."""
+    kind = _Kind(tmp_path / "file", monkeypatch, is_spool=True)
+    kind.add()
+    command = [PYTHON, "-c", FORKED, str(kind.path)]
+    with process(command, stdin=subprocess.PIPE) as parent:
+        read_until(parent.stdout, "forked")
+        kind.use(kind.next)
+        with pytest.raises(StoreError, match="earlier version of unisights are still using it"):
+            Spool(kind.path)
+        parent.kill()
+        parent.wait()
+        kind.add()
+        assert kind.state() == (kind.next.version, "2.1.0")
+        assert parent.stdin is not None
+        parent.stdin.write("\n")
+        parent.stdin.flush()
+        read_until(parent.stdout, "unisights 2.1.0 or later")
 
 
 def test_whoever_has_an_earlier_version_open_stops(kind: _Kind) -> None:
