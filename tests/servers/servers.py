@@ -226,12 +226,17 @@ def running(
     combination: Combination, directory: Path, settings: Settings | None = None
 ) -> Iterator[Running]:
     """Run an app on a server until this ends; skip the test if either is missing."""
+    skip_if_missing(combination)
+    with starting(combination, directory, settings or Settings()) as server:
+        _wait_until_it_serves(server)
+        yield server
+
+
+def skip_if_missing(combination: Combination) -> None:
+    """Skip the test if the app's framework or the server is not installed."""
     for package in (combination.app.needs, *combination.server.needs):
         if not _is_installed(package):
             pytest.skip(f"{package} is not installed")
-    with _start(combination, directory, settings or Settings()) as server:
-        _wait_until_it_serves(server)
-        yield server
 
 
 def _is_installed(package: str) -> bool:
@@ -242,7 +247,8 @@ def _is_installed(package: str) -> bool:
 
 
 @contextlib.contextmanager
-def _start(combination: Combination, directory: Path, settings: Settings) -> Iterator[Running]:
+def starting(combination: Combination, directory: Path, settings: Settings) -> Iterator[Running]:
+    """Start an app on a server without any request, and end it when this ends."""
     options = {**combination.app.options, **settings.options}
     told = {**asdict(settings), "options": options, "directory": str(directory)}
     # gunicorn puts a socket of its own into the runtime directory.

@@ -1,7 +1,7 @@
 """The arguments of the `unisights` command, and which subcommand they call.
 
-`serve` and `spool` are imported when they are called: the server and SQLite take a while to import,
-and the other subcommands do not need them.
+`serve`, `spool` and `deliver` are imported when they are called: the server and SQLite take a while
+to import, and the other subcommands do not need them.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from unisights import __version__
+from unisights._checks import MAX_SECONDS
 from unisights._cli.validate import Format, validate_files
 from unisights.config import InvalidEvents, UnisightsOptions
 from unisights.errors import ConfigurationError, UnisightsError
@@ -38,9 +39,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"unisights: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader of the output has left, such as `head`. Python would write the rest at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 1
+
+
+def drop_output() -> None:
+    """Drop the rest of the output, whose reader has left, such as `head`."""
+    # Python would write it at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_validate(commands)
     _add_schema(commands)
     _add_spool(commands)
+    _add_deliver(commands)
     return parser
 
 
@@ -156,7 +163,18 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def _add_spool(commands: "_Commands[argparse.ArgumentParser]") -> None:
-    spool = commands.add_parser("spool", help="inspect or repair a spool of durable delivery")
+    add_spool_actions(
+        commands.add_parser("spool", help="inspect or repair a spool of durable delivery")
+    )
+
+
+def add_spool_actions(spool: argparse.ArgumentParser, *, needs_file: bool = True) -> None:
+    """Add the actions on a spool to a parser, which then gets the function `run`.
+
+    Args:
+        spool: the parser.
+        needs_file: whether the spool has to be named; else, its caller knows a default.
+    """
     actions = spool.add_subparsers(dest="action", required=True, metavar="ACTION")
     stat = actions.add_parser("stat", help="print how much is waiting, and for how long")
     stat.add_argument("--format", choices=get_args(Format), default="text")
@@ -203,7 +221,8 @@ def _add_spool(commands: "_Commands[argparse.ArgumentParser]") -> None:
         "something could not be read. The corrupt file is kept beside the new one.",
     )
     for action in (stat, listing, exporting, retrying, replaying, dropping, repairing):
-        action.add_argument("file", type=Path, metavar="FILE", help="the spool")
+        count = None if needs_file else "?"
+        action.add_argument("file", type=Path, nargs=count, metavar="FILE", help="the spool")
     spool.set_defaults(run=_spool)
 
 
@@ -236,8 +255,56 @@ def _spool(options: argparse.Namespace) -> int:
             return spool.replay(
                 options.file,
                 options.id,
-                server_secret=_server_secret(),
+                server_secret=getattr(options, "server_secret", None) or _server_secret(),
                 quarantines=options.invalid_events == "quarantine",
             )
         case _:
             return spool.repair(options.file)
+
+
+def _add_deliver(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "deliver",
+        help="deliver what is in an app's spools, in a process of its own",
+        description="Runs until SIGTERM or SIGINT, beside the app's own processes or without them. "
+        "Handlers that run then may finish, and the rest stays in the spool. The lifespan of an "
+        "ASGI app is not run.",
+    )
+    parser.add_argument(
+        "app",
+        metavar="APP",
+        help="MODULE:NAME or MODULE:FACTORY(): an app, of which all durable endpoints are "
+        "delivered; or one router, blueprint, view or endpoint; or options",
+    )
+    parser.add_argument(
+        "--until-empty",
+        action="store_true",
+        help="exit with 0 once all that is in the spools now has been delivered or is a dead "
+        "letter, and with 1 if that cannot be",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="with --until-empty: give up if nothing has been delivered for so long, as what is "
+        "left waits for a retry; 60, if not given",
+    )
+    parser.set_defaults(run=_deliver)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, at most {MAX_SECONDS:.0f}")
+    return seconds
+
+
+def _deliver(options: argparse.Namespace) -> int:
+    from unisights._cli.deliver import deliver  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.WARNING)
+    return deliver(options.app, until_empty=options.until_empty, timeout=options.timeout)
