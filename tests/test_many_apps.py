@@ -5,12 +5,13 @@ import contextlib
 import gc
 import sys
 import threading
-import warnings
 import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from flask import Flask
 
 from tests.adapters.drivers import Call, call_asgi
@@ -21,12 +22,6 @@ from unisights.asgi import unisights_asgi
 from unisights.delivery import Delivery
 from unisights.fastapi import unisights_fastapi
 from unisights.flask import unisights_flask
-
-with warnings.catch_warnings():
-    # Starlette wants another HTTP client than the one that is installed.
-    warnings.simplefilter("ignore")
-    from fastapi import FastAPI
-    from fastapi.testclient import TestClient
 
 APPS = 500
 
