@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import unisights
+from unisights._runtime.ending import TimeLeft
 from unisights._runtime.fork import reset_in_children
 from unisights._runtime.shutdown import drain_at_signal
 
@@ -52,13 +53,13 @@ class _Nothing:
 
     drain_timeout = 1.0
 
-    def drain_at_signal(self, seconds: float) -> None:
+    def drain_at_signal(self, left: TimeLeft) -> None:
         """Do nothing."""
 
-    def close(self, seconds: float) -> None:
+    def close(self, left: TimeLeft) -> None:
         """Do nothing."""
 
-    def finish(self) -> None:
+    def finish(self, left: TimeLeft) -> None:
         """Do nothing."""
 
 

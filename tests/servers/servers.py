@@ -126,6 +126,22 @@ GUNICORN_ASGI = Server(
 GUNICORN = Server("gunicorn", f"{_GUNICORN} {{app}}", ("gunicorn",))
 GTHREAD = Server("gthread", f"{_GUNICORN} -k gthread --threads 4 {{app}}", ("gunicorn",))
 PRELOAD = Server("preload", f"{_GUNICORN} -w 2 --preload {{app}}", ("gunicorn",))
+WAITRESS = Server("waitress", "waitress --listen=127.0.0.1:{port} {app}", ("waitress",))
+UWSGI = Server(
+    "uwsgi",
+    "tests.servers.uwsgi --http-socket 127.0.0.1:{port} --master --need-app"
+    " --processes 2 --enable-threads --disable-logging --module {app}",
+    ("pyuwsgi",),
+)
+UWSGI_THREADS = Server(
+    "uwsgi-threads",
+    "tests.servers.uwsgi --http-socket 127.0.0.1:{port} --master --need-app"
+    " --lazy-apps --threads 4 --disable-logging --module {app}",
+    ("pyuwsgi",),
+)
+FLASK_RUN = Server("flask-run", "flask --app {app} run --port {port}", ("flask",))
+RUNSERVER = Server("runserver", "tests.servers.runserver {app} {port}", ("django",))
+WSGIREF = Server("wsgiref", "tests.servers.wsgiref_threads {app} {port}", ())
 
 COMBINATIONS = [
     *(

@@ -16,6 +16,7 @@ from unisights._delivery.outcome import (
 )
 from unisights._delivery.spool_runner import SpoolRunner
 from unisights._runtime.callers import Caller
+from unisights._runtime.ending import TimeLeft
 from unisights._runtime.recent import Recent
 from unisights._spool.puts import Put, PutResult
 from unisights._spool.rejections import RejectionRow
@@ -152,13 +153,13 @@ class DurableDelivery(Delivery):
         running = self._runner.start()
         return running is not None and running.writer.wait_until_delivered(seconds)
 
-    def _close(self, seconds: float) -> None:
+    def _close(self, left: TimeLeft) -> None:
         """Wait for the handlers that run, and close the spool; all other payloads stay in it."""
-        self._runner.close(seconds)
+        self._runner.close(left.drain)
 
-    def drain_at_signal(self, seconds: float) -> None:
+    def drain_at_signal(self, left: TimeLeft) -> None:
         """Start no more handlers, and wait for those that run, for at most so long. Blocks.
 
         All other payloads stay in the spool, also those that arrive from now on.
         """
-        self._runner.halt(seconds)
+        self._runner.halt(left.drain)

@@ -17,9 +17,6 @@ from unisights.types import UnisightsPayload
 MakeRequest = Callable[[], Any]
 """Makes the framework's request, the handler's second argument."""
 
-CLOSE_SECONDS = 10.0
-"""How long `close` may take, in seconds."""
-
 
 class ManagedHandler:
     """Calls a handler; one with `open` and `close` is opened before and closed afterwards.
@@ -93,12 +90,12 @@ class ManagedHandler:
         self.has_failed_to_open.clear()
         opening.set_result(None)
 
-    async def close(self, caller: Caller) -> None:
-        """Close the handler if it is open; what it raises is logged."""
+    async def close(self, caller: Caller, seconds: float) -> None:
+        """Close the handler if it is open, in so many seconds; what it raises is logged."""
         if not self._was_opened() or self._close is None:
             return
         try:
-            await caller.call_within(CLOSE_SECONDS, self._close)
+            await caller.call_within(seconds, self._close)
         except Exception as error:  # noqa: BLE001  # users' functions raise anything
             # The time limit's own exception says nothing.
             reason = error if str(error) else TimeoutError("it did not end in time")

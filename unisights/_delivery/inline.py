@@ -14,6 +14,7 @@ from unisights._delivery.on_error import report_failure
 from unisights._delivery.outcome import HANDLED, SHUTTING_DOWN, Outcome
 from unisights._runtime.callables import start_in_own_thread
 from unisights._runtime.callers import Caller, run_blocking
+from unisights._runtime.ending import TimeLeft
 from unisights._runtime.event_loop import as_exception
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
@@ -101,13 +102,13 @@ class InlineDelivery(Delivery):
             time.sleep(min(_POLL_SECONDS, left))
         return True
 
-    def close(self, seconds: float | None = None) -> None:
+    def close(self, left: TimeLeft | None = None) -> None:
         """Accept nothing more, and wait for the handlers that run."""
-        super().close(CLOSE_SECONDS if seconds is None else seconds)
+        super().close(left or TimeLeft.alone(CLOSE_SECONDS))
 
-    def _close(self, seconds: float) -> None:
+    def _close(self, left: TimeLeft) -> None:
         self._is_closed = True
-        self.drain(seconds)
+        self.drain(left.drain)
 
     def _note_failure(self, error: BaseException) -> None:
         self._count("failed")

@@ -12,15 +12,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from unisights._runtime.ending import REPORT_SECONDS
 from unisights._runtime.event_loop import as_exception
 from unisights._runtime.fork import reset_in_children
 from unisights._runtime.log import log
 from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
-
-REPORT_SECONDS = 5.0
-"""How long reporting what was not handled may take at the end, in seconds."""
 
 
 class Submitted(enum.Enum):
@@ -161,12 +159,16 @@ class WorkQueue:
                 raise interrupt
             return has_ended()
 
-    def close(self, seconds: float) -> None:
+    def close(self, seconds: float, report_seconds: float = REPORT_SECONDS) -> None:
         """Accept no more payloads, wait for at most so long, report what is left, end the threads.
 
-        What still waits or runs then is passed to `fail`, for at most `REPORT_SECONDS`. Servers
-        may interrupt the wait with more signals: it goes on, and the interrupt is raised at its
-        end.
+        What still waits or runs then is passed to `fail`. Servers may interrupt the wait with more
+        signals: it goes on, and the interrupt is raised at its end.
+
+        Args:
+            seconds: how long to wait for what waits or runs.
+            report_seconds: how long to wait for `fail` afterwards. Its calls go on after that, as
+                long as the process does.
         """
         with self._changed:
             self.is_closed = True
@@ -175,7 +177,7 @@ class WorkQueue:
                 message = "waiting for %d payloads to be handled"
                 log(logging.INFO, "draining", message, count, count=count)
             interrupt = self._wait_until(lambda: not self._open, seconds)
-        interrupt = self._report_rest() or interrupt
+        interrupt = self._report_rest(report_seconds) or interrupt
         self._end_threads()
         if interrupt is not None:
             raise interrupt
@@ -191,7 +193,7 @@ class WorkQueue:
                 interrupt = error
         return interrupt
 
-    def _report_rest(self) -> BaseException | None:
+    def _report_rest(self, seconds: float) -> BaseException | None:
         with self._changed:
             rest = [queued for queued in self._open if queued not in self._failing]
             self._open.clear()
@@ -208,7 +210,7 @@ class WorkQueue:
         except RuntimeError:
             self._report(rest)
         with self._changed:
-            return self._wait_until(lambda: not rest, REPORT_SECONDS)
+            return self._wait_until(lambda: not rest, seconds)
 
     def _end_threads(self) -> None:
         """Let each thread end when it is idle; what comes after `open` has other threads."""

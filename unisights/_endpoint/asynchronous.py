@@ -13,7 +13,6 @@ from unisights._endpoint.base import Endpoint, MakeRequest
 from unisights._endpoint.discarding import discard_rest_async
 from unisights._http.body import AsyncBody
 from unisights._http.responses import HTTPResponse
-from unisights._runtime.callables import run_in_own_thread
 from unisights._runtime.callers import Callers
 from unisights._runtime.log import log
 from unisights.collector import Refused
@@ -48,8 +47,7 @@ class AsyncEndpoint(Endpoint):
         try:
             yield
         finally:
-            await run_in_own_thread(self.delivery.close_with_app)
-            await self.delivery.close_handler()
+            await self.delivery.close_with_app()
 
     async def serve(
         self,
