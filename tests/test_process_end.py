@@ -82,7 +82,8 @@ class Thing:
         self.drain_timeout = drain_timeout
     def close(self, left):
         barrier.wait(20)
-        os.write(1, b"closed %d\\n" % round(left.drain))  # print would mix the lines of several threads
+        # print would mix the lines of several threads.
+        os.write(1, b"closed %d\\n" % round(left.drain))
     drain_at_signal = close
     def finish(self, left):
         os.write(1, b"finished\\n")

@@ -80,6 +80,7 @@ class Settings:
         forward_to: the URL that the third one posts to.
         sink: the URL that the last one stores to.
         has_clock: whether the test sets the time of day.
+        counts_accepted: whether the app tells how many payloads it has accepted.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
@@ -89,10 +90,12 @@ class Settings:
     forward_to: str = ""
     sink: str = ""
     has_clock: bool = False
+    counts_accepted: bool = False
 
 
 ASGI = App("asgi", "asgi_app")
 STARLETTE = App("starlette", "starlette_app", "starlette")
+MIDDLEWARE = App("starlette-middleware", "starlette_middleware", "starlette")
 FASTAPI = App("fastapi", "fastapi_app", "fastapi")
 DJANGO_ASYNC = App("django-async", "django_asgi", "django")
 DJANGO_ON_ASGI = App("django-on-asgi", "django_sync_asgi", "django")
@@ -241,12 +244,17 @@ def running(
     combination: Combination, directory: Path, settings: Settings | None = None
 ) -> Iterator[Running]:
     """Run an app on a server until this ends; skip the test if either is missing."""
-    for package in (combination.app.needs, *combination.server.needs):
-        if not _is_installed(package):
-            pytest.skip(f"{package} is not installed")
+    skip_if_missing(combination)
     with _start(combination, directory, settings or Settings()) as server:
         _wait_until_it_serves(server)
         yield server
+
+
+def skip_if_missing(combination: Combination) -> None:
+    """Skip the test if the app or the server is missing."""
+    for package in (combination.app.needs, *combination.server.needs):
+        if not _is_installed(package):
+            pytest.skip(f"{package} is not installed")
 
 
 def _is_installed(package: str) -> bool:
