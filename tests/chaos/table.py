@@ -48,7 +48,12 @@ class Cell:
 
     @property
     def is_good(self) -> bool:
-        """Whether no more was lost than may be, and something was there to be lost."""
+        """Whether no more was lost than may be, and something was there to be lost.
+
+        A client that leaves is no reason not to deliver.
+        """
+        if self.event == "client leaves" and self.reported:
+            return False
         return self.acknowledged > 0 and 0 <= self.lost <= self.may_lose
 
 
