@@ -1,6 +1,8 @@
 """The end of a server: what was acknowledged is handled, or given to on_error."""
 
+import contextlib
 import signal
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import wait_for
+from tests.processes import post, wait_for
 from tests.servers.apps.settings import FAILING
 from tests.servers.senders import Flood, post_all
 from tests.servers.servers import (
@@ -36,12 +38,14 @@ from tests.servers.servers import (
     UWSGI_THREADS,
     WAITRESS,
     WSGIREF,
+    App,
     Combination,
     Running,
     Settings,
     running,
     with_arguments,
 )
+from tests.support import make_body
 
 
 def _settings(combination: Combination, delay: float = 0.05, **options: Any) -> Settings:
@@ -218,6 +222,41 @@ def test_a_handler_that_fails_too_late_is_reported_once(
         server.send_signal()
         server.wait_for_end()
         assert server.labels("errors") == {FAILING: 20}
+
+
+PATHS = ("/events", "/second", "/third")
+
+_HANGING = (
+    Combination(UVICORN, App("hanging", "hanging_fastapi", "fastapi")),
+    Combination(HYPERCORN, App("hanging", "hanging_fastapi", "fastapi")),
+    Combination(GUNICORN, App("hanging", "hanging_flask", "flask", is_async=False)),
+    Combination(WAITRESS, App("hanging", "hanging_flask", "flask", is_async=False)),
+)
+
+
+def test_the_end_takes_as_long_with_three_endpoints_as_with_one(tmp_path: Path) -> None:
+    """Whatever hangs: the drain_timeout, then what on_error and then what `close` is given, once.
+
+    Here that is 7 seconds. One endpoint after the other would take 19.
+    """
+    options = {"drain_timeout": 1.0, "report_and_close": (2.0, 4.0)}
+    with contextlib.ExitStack() as stack:
+        servers = []
+        for combination in _HANGING:
+            directory = tmp_path / str(combination)
+            directory.mkdir()
+            handler = "async" if combination.app.is_async else "sync"
+            settings = Settings(options=options, handler=handler)
+            servers.append(stack.enter_context(running(combination, directory, settings)))
+        for server in servers:
+            for path in PATHS:
+                assert post(server.port, make_body(), path)[0] == 202
+        began = time.monotonic()
+        for server in servers:
+            server.send_signal()
+        for server in servers:
+            server.wait_for_end()
+            assert time.monotonic() - began < 14, server.combination
 
 
 def test_an_impatient_ctrl_c_loses_nothing(tmp_path: Path) -> None:
