@@ -5,7 +5,6 @@ import functools
 import hashlib
 import itertools
 import json
-import multiprocessing
 import os
 import random
 import sys
@@ -140,8 +139,17 @@ def _fork_if_asked() -> None:
 
 
 def _fork() -> None:
-    """Let a forked child serve requests, as a process that the app starts may."""
-    multiprocessing.get_context("fork").Process(target=_serve_in_child).start()
+    """Let a forked child serve requests, as a process that the app starts may.
+
+    It ends as those of multiprocessing do, which some servers' workers may not start.
+    """
+    if os.fork():
+        return
+    try:
+        _serve_in_child()
+        threading._shutdown()  # type: ignore[attr-defined]
+    finally:
+        os._exit(0)
 
 
 def _serve_in_child() -> None:
