@@ -120,11 +120,42 @@ def test_futures_are_waited_for(caller: Caller) -> None:
     async def wait(end: Any) -> Any:
         future: Future[int] = Future()
         threading.Timer(0.05, end, [future]).start()
-        return await caller.wait_for(future)
+        return await caller.wait_for(future, 30)
 
     assert _run(caller, wait(lambda future: future.set_result(5))) == 5
     with pytest.raises(LookupError):
         _run(caller, wait(lambda future: future.set_exception(LookupError())))
+
+
+@all_callers
+def test_waiting_for_a_future_has_an_end(caller: Caller) -> None:
+    """The future goes on: others may wait for longer."""
+    future: Future[int] = Future()
+
+    async def wait() -> int:
+        return await caller.wait_for(future, 0.01)
+
+    with pytest.raises(TimeoutError):
+        _run(caller, wait())
+    assert not future.done()
+
+
+@all_callers
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_call_is_started_and_not_waited_for(caller: Caller, *, is_async: bool) -> None:
+    """Its future has what it raises."""
+
+    def fail() -> None:
+        raise LookupError
+
+    async def fail_async() -> None:
+        raise LookupError
+
+    async def start() -> None:
+        await caller.wait_for(caller.start(fail_async if is_async else fail), 30)
+
+    with pytest.raises(LookupError):
+        _run(caller, start())
 
 
 def test_blocking_code_that_suspends_is_a_mistake() -> None:

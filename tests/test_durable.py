@@ -22,10 +22,11 @@ from tests.options import make_options
 from tests.processes import DEADLINE, PYTHON, read_until, wait_for
 from tests.spools import fill, query
 from tests.support import ROOT, SITE_ID, click, make_body, make_data, seal
-from unisights import ConfigurationError, Inline, UndeliveredError
+from unisights import ConfigurationError, Inline, PermanentError, UndeliveredError
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._http.asgi import ASGIBody
+from unisights._runtime.callers import run_blocking
 from unisights._runtime.ending import TimeLeft
 from unisights._spool.clock import boot_clock
 from unisights._spool.repair import repair_spool
@@ -42,6 +43,7 @@ class _Handler:
         self.begun: list[str] = []
         self.infos: list[Any] = []
         self.failing: set[str] = set()
+        self.error: type[Exception] = LookupError
         self.goes_on = threading.Event()
         self.goes_on.set()
 
@@ -52,7 +54,7 @@ class _Handler:
     def end(self, payload: Any) -> None:
         label = payload.data.asset_id
         if label in self.failing:
-            raise LookupError(f"no place for {label}")
+            raise self.error(f"no place for {label}")
         self.labels.append(label)
 
 
@@ -158,6 +160,44 @@ def test_what_keeps_failing_becomes_a_dead_letter(
     assert _waiting(path) == 0
 
 
+def test_a_handler_can_say_never(
+    make: Make, handler: _Handler, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A PermanentError makes a dead letter at once; its text is logged, without a traceback."""
+    errors: list[Any] = []
+    endpoint = make(attempts=50, on_error=lambda payload, error: errors.append(error))
+    handler.failing = {"a"}
+    handler.error = PermanentError
+    _send(endpoint, "a")
+    wait_for(lambda: errors, "the call of on_error")
+    assert isinstance(errors[0], PermanentError)
+    assert len(handler.begun) == 1
+    wait_for(lambda: _dead(path) == [(1, "PermanentError: no place for a")], "the dead letter")
+    assert "no place for a" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_memory_may_come_back(
+    make: Make, handler: _Handler, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payload of the spool that there is no memory to decode is attempted again."""
+    fill(path, 1)
+    endpoint = make(attempts=5, pause=0)
+    context: Any = endpoint.delivery._context
+    decode, failures = context.decode, [MemoryError()]
+
+    def decode_with_little_memory(body: bytes, selection: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return decode(body, selection)
+
+    object.__setattr__(context, "decode", decode_with_little_memory)
+    endpoint.delivery.open()
+    wait_for(lambda: handler.labels, "the delivery")
+    assert endpoint.control.stats().retried == 1
+    assert _dead(path) == []
+
+
 def test_what_is_too_old_becomes_a_dead_letter(make: Make, handler: _Handler, path: Path) -> None:
     """It is not tried any more."""
     errors: list[Any] = []
@@ -194,7 +234,7 @@ def test_encrypted_payloads_are_resumed(make: Make, handler: _Handler) -> None:
     body = json.dumps(seal(json.dumps(make_data()).encode())).encode()
     payload = first.collector.decode(body)
     payload.received_at = 1234
-    first.delivery.deliver_sync(INFO, payload, lambda: None)
+    run_blocking(first.delivery.deliver(INFO, payload, lambda: None, first.delivery.in_request))
     first.delivery.close()
     seen: list[Any] = []
     make(handler=lambda payload, info: seen.append((payload, info))).delivery.open()
@@ -944,18 +984,27 @@ def test_a_drain_for_what_another_endpoint_handles(make: Make, handler: _Handler
 # Duplicates.
 
 
-def test_a_batch_holds_a_body_once(make: Make, handler: _Handler, path: Path) -> None:
+def test_a_batch_holds_a_body_once(
+    make: Make, handler: _Handler, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Equal bodies that come into the same transaction are stored once, and all are answered."""
     endpoint = make(duplicate_window=60)
     endpoint.delivery.open()
     assert endpoint.delivery._runner.running is not None
     writer = endpoint.delivery._runner.running.writer
     other = Spool(path)
+    put, puts = writer.put, []
+
+    def count_and_put(item: Any) -> None:
+        put(item)
+        puts.append(item)
+
+    monkeypatch.setattr(writer, "put", count_and_put)
     with ThreadPoolExecutor(16) as pool:
         with other.transaction():
-            # The writer waits for this transaction with at most the first of them in hand.
+            # The writer waits for this transaction with some of them in hand; the rest comes next.
             sends = [pool.submit(_send, endpoint, f"site-{number % 2}") for number in range(16)]
-            wait_for(lambda: len(writer._next.puts) >= 8, "a batch")
+            wait_for(lambda: len(puts) == 16, "all of them")
         assert {send.result() for send in sends} == {202}
     other.close()
     wait_for(lambda: _waiting(path) == 0, "the delivery")

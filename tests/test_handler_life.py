@@ -104,6 +104,69 @@ def test_an_open_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> 
     assert handler.calls == ["open", "open", "open", "call", "call", "close"]
 
 
+def test_a_cancelled_request_does_not_cancel_the_opening() -> None:
+    """The first request begins it; others that wait for it are served when it has ended."""
+    begun, released = asyncio.Event(), asyncio.Event()
+
+    class Slow(Recorder):
+        async def open(self) -> None:
+            begun.set()
+            await released.wait()
+            await super().open()
+
+    handler = Slow()
+    app = unisights_asgi(UnisightsOptions(handler=handler))
+
+    async def main() -> None:
+        first, *others = (asyncio.ensure_future(_request(app)) for _ in range(5))
+        await begun.wait()
+        first.cancel()
+        released.set()
+        assert await asyncio.gather(*others) == [200] * 4
+        assert await app.unisights.adrain(30)
+
+    asyncio.run(main())
+    assert handler.calls == ["open", *["call"] * 5]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_an_open_that_hangs_has_a_deadline(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, is_async: bool
+) -> None:
+    """The app starts, and payloads fail in time; all wait for the one call, and it may yet end."""
+    monkeypatch.setattr("unisights._delivery.handler.OPEN_SECONDS", 0.05)
+    released = threading.Event()
+    calls: list[str] = []
+
+    class Hanging:
+        def __call__(self, payload: Any, request: Any) -> None:
+            calls.append("call")
+
+    class Sync(Hanging):
+        def open(self) -> None:
+            calls.append("open")
+            released.wait(30)
+
+    class Async(Hanging):
+        async def open(self) -> None:
+            calls.append("open")
+            await asyncio.to_thread(released.wait, 30)
+
+    app = unisights_asgi(UnisightsOptions(handler=Async() if is_async else Sync()))
+
+    async def main() -> None:
+        async with app.lifespan():
+            assert "open has not ended within" in caplog.text
+            assert await asyncio.gather(*(_request(app) for _ in range(3))) == [500] * 3
+            assert app.unisights.readiness().reasons == ("handler_not_open",)
+            released.set()
+            monkeypatch.setattr("unisights._delivery.handler.OPEN_SECONDS", 30)
+            assert await _request(app) == 200
+
+    asyncio.run(main())
+    assert calls == ["open", "call"]
+
+
 def test_a_close_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """What `close` raises does not keep the app from ending."""
 

@@ -10,22 +10,25 @@ import pytest
 from tests.endpoints import INFO
 from tests.processes import wait_for
 from tests.support import make_body
-from unisights import Inline, UnisightsOptions
+from unisights import Inline, PermanentError, UnisightsOptions
 from unisights._delivery.inline import InlineDelivery
 from unisights._delivery.outcome import HANDLED, Outcome
 from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._runtime.callers import run_blocking
 
 Deliver = Callable[[SyncEndpoint], Outcome]
 
 
 def _deliver_sync(endpoint: SyncEndpoint) -> Outcome:
     payload = endpoint.collector.decode(make_body())
-    return endpoint.delivery.deliver_sync(INFO, payload, lambda: None)
+    delivery = endpoint.delivery
+    return run_blocking(delivery.deliver(INFO, payload, lambda: None, delivery.in_request))
 
 
 def _deliver_async(endpoint: SyncEndpoint) -> Outcome:
     payload = endpoint.collector.decode(make_body())
-    return asyncio.run(endpoint.delivery.deliver(INFO, payload, lambda: None))
+    delivery = endpoint.delivery
+    return asyncio.run(delivery.deliver(INFO, payload, lambda: None, delivery.on_loop))
 
 
 both = pytest.mark.parametrize("deliver", [_deliver_sync, _deliver_async])
@@ -62,6 +65,20 @@ def test_a_failure_is_counted_logged_and_reported(
     assert isinstance(outcome.error, LookupError)
     assert endpoint.collector.stats().failed == 1
     assert "no such place" in caplog.text
+
+
+@both
+def test_a_handler_can_say_never(deliver: Deliver, caplog: pytest.LogCaptureFixture) -> None:
+    """The text of a PermanentError is logged, without a traceback: it is raised on purpose."""
+    errors: list[Exception] = []
+
+    def fail(_payload: Any, _request: Any) -> None:
+        raise PermanentError("no such site")
+
+    endpoint = _endpoint(handler=fail, on_error=lambda _payload, error: errors.append(error))
+    assert deliver(endpoint).error is errors[0]
+    assert "PermanentError: no such site" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 @both

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.endpoints import deliver
-from tests.processes import wait_for
+from tests.endpoints import serve_async
 from tests.support import make_body
 from unisights import UnisightsOptions
 from unisights._endpoint.asynchronous import AsyncEndpoint
@@ -43,7 +42,7 @@ def test_on_error_has_the_pool_and_the_context() -> None:
 
     async def send(number: int) -> int:
         REQUEST_ID.set(f"request {number}")
-        return (await deliver(endpoint, make_body())).status
+        return (await serve_async(endpoint, make_body())).status
 
     async def send_many() -> list[int]:
         return await asyncio.gather(*(send(number) for number in range(200)))
@@ -70,14 +69,14 @@ def test_a_thread_that_goes_on_after_its_request_counts(*, fails: bool) -> None:
     )
 
     async def cancel_one() -> None:
-        request = asyncio.ensure_future(deliver(endpoint, make_body()))
+        request = asyncio.ensure_future(serve_async(endpoint, make_body()))
         assert await asyncio.to_thread(begun.wait, 30)
         request.cancel()
         with pytest.raises(asyncio.CancelledError):
             await request
         assert not errors
         released.set()
-        await asyncio.to_thread(wait_for, lambda: not endpoint.delivery._unfinished, "the end")  # type: ignore[attr-defined]
+        assert await endpoint.control.adrain(30)
 
     asyncio.run(cancel_one())
     stats = endpoint.control.stats()

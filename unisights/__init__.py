@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from unisights.errors import ConfigurationError as ConfigurationError
     from unisights.errors import DecryptionError as DecryptionError
     from unisights.errors import InvalidJSONError as InvalidJSONError
+    from unisights.errors import PermanentError as PermanentError
     from unisights.errors import Problem as Problem
     from unisights.errors import SinkError as SinkError
     from unisights.errors import StoreError as StoreError
@@ -72,6 +73,7 @@ else:  # Type checkers would take any attribute to exist.
         "ConfigurationError": "errors",
         "DecryptionError": "errors",
         "InvalidJSONError": "errors",
+        "PermanentError": "errors",
         "Problem": "errors",
         "SinkError": "errors",
         "StoreError": "errors",

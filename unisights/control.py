@@ -1,12 +1,17 @@
 """The handle by which an app watches, drains and closes its endpoint: the attribute `unisights`."""
 
+from collections.abc import Callable
+
 from unisights._delivery.base import Delivery
 from unisights._runtime.callables import run_in_own_thread
 from unisights.collector import Collector
-from unisights.readiness import Readiness
+from unisights.readiness import NotReadyReason, Readiness
 from unisights.stats import Stats
 
 __all__ = ["EndpointControl"]
+
+ReadReasons = Callable[[], tuple[NotReadyReason, ...]]
+"""Reads why the endpoint cannot accept payloads now."""
 
 
 class EndpointControl:
@@ -17,9 +22,10 @@ class EndpointControl:
     others would block the event loop.
     """
 
-    def __init__(self, collector: Collector, delivery: Delivery) -> None:
+    def __init__(self, collector: Collector, delivery: Delivery, read_reasons: ReadReasons) -> None:
         self._collector = collector
         self._delivery = delivery
+        self._read_reasons = read_reasons
 
     def stats(self) -> Stats:
         """Return what the endpoint has counted in this process, and what is waiting now."""
@@ -27,7 +33,7 @@ class EndpointControl:
 
     def readiness(self) -> Readiness:
         """Return whether the endpoint is ready to accept payloads, or why not. It never waits."""
-        return Readiness(self._delivery.reasons())
+        return Readiness(self._read_reasons())
 
     def drain(self, timeout: float) -> bool:
         """Wait until what was accepted before the call has been dealt with; accept more meanwhile.

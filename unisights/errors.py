@@ -63,6 +63,14 @@ class ValidationError(UnisightsError, ValueError):
         return f"{first} (and {rest} more problem{'s' if rest > 1 else ''})"
 
 
+class PermanentError(UnisightsError):
+    """A handler raises it for a payload that no further attempt could handle.
+
+    With durable delivery, the payload becomes a dead letter at once. With every delivery, it is
+    passed to `on_error`, and its text is logged without a traceback, as it is raised on purpose.
+    """
+
+
 class UndeliveredError(UnisightsError):
     """A payload was not handled, although its handler did not fail; `on_error` gets the payload.
 

@@ -13,10 +13,11 @@ class Readiness:
 
     Attributes:
         reasons: why it is not ready; empty if it is. `"closed"`: it was closed. `"queue_full"`: the
-            queue has no room. The others have happened within the last 5 seconds:
-            `"handler_not_open"`: the handler's `open` has failed; `"spool_full"`: a payload was
-            refused for want of room in the spool; `"spool_failed"`: the spool could not be opened
-            or written. After that time they are forgotten, so that the next payload can try again.
+            queue has no room, or too many handlers run for clients that have left. The others have
+            happened within the last 5 seconds: `"handler_not_open"`: the handler's `open` has
+            failed; `"spool_full"`: a payload was refused for want of room in the spool;
+            `"spool_failed"`: the spool could not be opened or written. After that time they are
+            forgotten, so that the next payload can try again.
     """
 
     reasons: tuple[NotReadyReason, ...] = ()

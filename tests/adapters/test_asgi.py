@@ -12,7 +12,7 @@ from tests.adapters.drivers import Call, acall_asgi, call_asgi
 from tests.processes import wait_for
 from tests.spools import fill, query
 from tests.support import make_body
-from unisights import Durable, RequestInfo, UnisightsOptions
+from unisights import ConfigurationError, Durable, RequestInfo, UnisightsOptions
 from unisights.asgi import UnisightsASGI, unisights_asgi
 
 JSON = {"content-type": "application/json"}
@@ -323,3 +323,14 @@ def test_servers_may_write_headers_as_they_like() -> None:
     assert post(Origin="https://page.example") == 200
     assert post(Origin="https://other.example") == 403
     assert post(**{"Content-Type": "text/plain"}) == 415
+
+
+def test_an_event_loop_that_is_not_asyncios_ends_the_start() -> None:
+    """Such as Trio's: the message says so, and no payload is lost later."""
+
+    async def begin() -> None:
+        async with unisights_asgi().lifespan():
+            pass
+
+    with pytest.raises(ConfigurationError, match="event loop of asyncio"):
+        begin().send(None)

@@ -95,7 +95,7 @@ class Settings:
 
 ASGI = App("asgi", "asgi_app")
 STARLETTE = App("starlette", "starlette_app", "starlette")
-MIDDLEWARE = App("starlette-middleware", "starlette_middleware", "starlette")
+STARLETTE_MIDDLEWARE = App("starlette-middleware", "starlette_middleware_app", "starlette")
 FASTAPI = App("fastapi", "fastapi_app", "fastapi")
 DJANGO_ASYNC = App("django-async", "django_asgi", "django")
 DJANGO_ON_ASGI = App("django-on-asgi", "django_sync_asgi", "django")

@@ -7,7 +7,7 @@ from unisights._delivery.base import Delivery
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.duplicates import make_window
 from unisights._delivery.handler import MakeRequest
-from unisights._delivery.on_error import report_failure
+from unisights._delivery.on_error import log_failure, report_failure
 from unisights._delivery.outcome import QUEUE_FULL, QUEUED, SHUTTING_DOWN, Outcome
 from unisights._delivery.work_queue import QueuedPayload, Submitted, WorkQueue
 from unisights._runtime.callers import Caller, run_blocking
@@ -32,7 +32,7 @@ class BackgroundDelivery(Delivery):
     """
 
     def __init__(self, context: DeliveryContext, bounds: Background) -> None:
-        super().__init__(context, on_loop=context.callers.on_process_loop)
+        super().__init__(context, on_loop=context.callers.on_process_loop, may_wait=False)
         self._in_worker = context.callers.in_worker
         self._window = make_window(context.options.duplicate_window)
         self._queue = WorkQueue(
@@ -44,7 +44,7 @@ class BackgroundDelivery(Delivery):
         )
         self.drain_timeout = bounds.drain_timeout
 
-    async def _deliver(
+    async def deliver(
         self,
         info: RequestInfo,
         payload: UnisightsPayload,
@@ -114,5 +114,5 @@ class BackgroundDelivery(Delivery):
         if isinstance(error, UndeliveredError):
             self._log(logging.ERROR, "undelivered", "a payload was not handled: %s", error)
         else:
-            self._log(logging.ERROR, "handler_failed", "the handler failed", error=error)
+            log_failure(self._context, error)
         run_blocking(report_failure(self._context, queued.payload, error, self._in_worker))

@@ -23,13 +23,15 @@ from unisights.types import UnisightsPayload
 class Delivery(ABC):
     """Delivers the payloads of one endpoint, and keeps its rejections.
 
-    What hosts call comes in two colours, which run the same code and wait in different ways.
-
     Args:
         context: what the delivery is given of its endpoint.
         on_loop: calls the user's functions for a host that runs an event loop.
+        may_wait: whether delivering a payload may wait.
 
     Attributes:
+        on_loop: as given.
+        in_request: calls the user's functions for a host that serves each request in a thread.
+        may_wait: whether delivering a payload, or keeping a rejection, may wait.
         handler: the user's handler, which it opens and closes.
         defers_signals: whether nothing but a signal will say that the process is about to end.
         drain_timeout: how long draining may take when the process ends, in seconds.
@@ -38,13 +40,14 @@ class Delivery(ABC):
     defers_signals = False
     drain_timeout = 0.0
 
-    def __init__(self, context: DeliveryContext, on_loop: Caller) -> None:
+    def __init__(self, context: DeliveryContext, on_loop: Caller, *, may_wait: bool) -> None:
         self._context = context
         self._options = context.options
         self._count = context.counters.add
         self._log = context.log.log
-        self._on_loop = on_loop
-        self._in_request = context.callers.in_request
+        self.on_loop = on_loop
+        self.in_request = context.callers.in_request
+        self.may_wait = may_wait or context.options.on_reject is not None
         # Whoever opens the handler has to close it, at the latest when the process ends.
         self.handler = ManagedHandler(context.options.handler, self._close_at_exit)
         self.reset_after_fork()
@@ -55,38 +58,25 @@ class Delivery(ABC):
         self._is_hooked = False
         self._is_deferring = False
 
-    def deliver(
-        self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
-    ) -> Coroutine[Any, Any, Outcome]:
-        """Deliver a payload, on the host's event loop."""
-        return self._deliver(info, payload, make_request, self._on_loop)
-
-    def deliver_sync(
-        self, info: RequestInfo, payload: UnisightsPayload, make_request: MakeRequest
-    ) -> Outcome:
-        """Deliver a payload, in the host's thread."""
-        return run_blocking(self._deliver(info, payload, make_request, self._in_request))
-
-    def keep_rejection(self, rejection: Rejection) -> Coroutine[Any, Any, None]:
-        """Keep a rejection, on the host's event loop; what goes wrong is logged."""
-        return self._keep_rejection(rejection, self._on_loop)
-
-    def keep_rejection_sync(self, rejection: Rejection) -> None:
-        """Keep a rejection, in the host's thread; what goes wrong is logged."""
-        run_blocking(self._keep_rejection(rejection, self._in_request))
-
     @abstractmethod
-    async def _deliver(
+    async def deliver(
         self,
         info: RequestInfo,
         payload: UnisightsPayload,
         make_request: MakeRequest,
         caller: Caller,
     ) -> Outcome:
-        """Deliver a payload."""
+        """Deliver a payload.
 
-    async def _keep_rejection(self, rejection: Rejection, caller: Caller) -> None:
-        """Pass a rejection to `on_reject`, which runs where the handler does."""
+        Args:
+            info: its request.
+            payload: the payload.
+            make_request: makes the framework's request.
+            caller: `on_loop` or `in_request`, by where the host calls.
+        """
+
+    async def keep_rejection(self, rejection: Rejection, caller: Caller) -> None:
+        """Keep a rejection: pass it to `on_reject`; what goes wrong is logged."""
         on_reject = self._options.on_reject
         if on_reject is None:
             return
@@ -168,7 +158,7 @@ class Delivery(ABC):
             shutdown.drain_at_signal(self)
 
     def _hook(self) -> None:
-        """Take part in the end of the process; to be called once a payload is queued."""
+        """Be drained at the end of the process; to be called once a payload is to be waited for."""
         if self._is_hooked:
             return
         self._is_hooked = True
@@ -181,8 +171,8 @@ class Delivery(ABC):
 
     def open_handler(self) -> Coroutine[Any, Any, None]:
         """Open the handler before its first call, where a server says that it has started."""
-        return self.handler.open(self._on_loop)
+        return self.handler.open(self.on_loop)
 
     def close_handler(self, seconds: float = CLOSE_SECONDS) -> Coroutine[Any, Any, None]:
         """Close the handler after its last call, where a server says that it ends."""
-        return self.handler.close(self._on_loop, seconds)
+        return self.handler.close(self.on_loop, seconds)

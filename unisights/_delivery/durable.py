@@ -48,7 +48,7 @@ class DurableDelivery(Delivery):
     """
 
     def __init__(self, context: DeliveryContext, durable: Durable) -> None:
-        super().__init__(context, on_loop=context.callers.on_process_loop)
+        super().__init__(context, on_loop=context.callers.on_process_loop, may_wait=True)
         # Its locks lie beside the file: they must be the same by whatever name it is used.
         self.path = Path(durable.spool).resolve()
         self._runner = SpoolRunner(context, durable, self.handler, self.path)
@@ -56,7 +56,7 @@ class DurableDelivery(Delivery):
         self._has_been_full = Recent()
         self._has_failed = Recent()
 
-    async def _deliver(
+    async def deliver(
         self,
         info: RequestInfo,
         payload: UnisightsPayload,
@@ -67,7 +67,7 @@ class DurableDelivery(Delivery):
         put = Put(NewRow.of(payload, info), caller.make_latch(), payload, info)
         return self._outcome_of(await self._store(put, caller))
 
-    async def _keep_rejection(self, rejection: Rejection, caller: Caller) -> None:
+    async def keep_rejection(self, rejection: Rejection, caller: Caller) -> None:
         """Store a rejection, and pass it to `on_reject` even if that fails."""
         put = Put(RejectionRow.of(rejection), caller.make_latch())
         stored = await self._store(put, caller)
@@ -75,7 +75,7 @@ class DurableDelivery(Delivery):
             reason = "shutting down" if stored is PutResult.CLOSED else stored
             message = "a rejected body was not kept: %s"
             self._log(logging.ERROR, "rejected_lost", message, reason)
-        await super()._keep_rejection(rejection, caller)
+        await super().keep_rejection(rejection, caller)
 
     async def _store(
         self, put: Put[NewRow] | Put[RejectionRow], caller: Caller

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
 
-from unisights._runtime.callables import is_async
+from unisights._runtime.callables import call_for_future, is_async
 from unisights._runtime.callers import Caller
 from unisights._runtime.fork import reset_in_children
 from unisights._runtime.log import log
@@ -17,6 +17,9 @@ from unisights.types import UnisightsPayload
 MakeRequest = Callable[[], Any]
 """Makes the framework's request, the handler's second argument."""
 
+OPEN_SECONDS = 10.0
+"""How long a payload, or the start of an app, waits for `open`, in seconds."""
+
 
 class ManagedHandler:
     """Calls a handler; one with `open` and `close` is opened before and closed afterwards.
@@ -24,24 +27,27 @@ class ManagedHandler:
     Either method is optional, sync or async, and takes no arguments. They are called in each
     process that handles payloads. An async `open` runs on the loop on which the handler runs, and
     so does an async `close` that a server's lifespan asks for. At the end of the process a
-    server's loop has stopped already: there, an async `close` runs on the process's own loop. If
-    `open` raises, the payload has failed, and the next payload calls it again.
+    server's loop has stopped already: there, an async `close` runs on the process's own loop.
+
+    If `open` raises, the payloads that wait for it have failed, and the next payload calls it
+    again. If it does not end in time, they have failed, too, and the next payload waits for the
+    same call.
 
     Args:
         handler: the user's, or None for none.
         before_open: is called before the handler is opened, if it has to be closed.
 
     Attributes:
+        is_missing: whether there is no handler to call.
         has_failed_to_open: whether `open` has raised lately, and not succeeded since.
     """
 
     def __init__(self, handler: Handler | None, before_open: Callable[[], None]) -> None:
         self._handler = handler
+        self.is_missing = handler is None
         self._before_open = before_open
         self.has_failed_to_open = Recent()
         self._is_async = handler is not None and is_async(handler)
-        self.runs_in_thread = handler is not None and not self._is_async
-        """Whether an event loop calls the handler in a thread."""
         self._open = _method(handler, "open")
         self._close = _method(handler, "close")
         self._is_managed = self._open is not None or self._close is not None
@@ -67,28 +73,28 @@ class ManagedHandler:
     async def _open_and_call(
         self, payload: UnisightsPayload, make_request: MakeRequest, caller: Caller
     ) -> None:
-        await self.open(caller)
+        if not _has_succeeded(self._opening):
+            await self.open(caller)
         assert self._handler is not None  # noqa: S101  # narrows a type
         await caller.call(self._handler, payload, make_request(), known_async=self._is_async)
 
     async def open(self, caller: Caller) -> None:
-        """Open the handler, once; whoever comes meanwhile waits for that."""
-        opening, is_first = self._claim()
-        if not is_first:
-            await caller.wait_for(opening)
-            return
+        """Open the handler, once; whoever comes meanwhile waits for that, for a limited time.
+
+        Raises:
+            Exception: what `open` raises.
+            TimeoutError: it has not ended in time.
+        """
+        opening = self._begin_opening(caller)
         try:
-            if self._open is not None:
-                await caller.call_unpooled(self._open)
-        except BaseException as error:
-            with self._lock:
-                if self._opening is opening:
-                    self._opening = None
+            await caller.wait_for(opening, OPEN_SECONDS)
+        except Exception:
             self.has_failed_to_open.note()
-            opening.set_exception(error)
-            raise
+            if opening.done():
+                raise
+            message = f"the handler's open has not ended within {OPEN_SECONDS:.0f} s"
+            raise TimeoutError(message) from None
         self.has_failed_to_open.clear()
-        opening.set_result(None)
 
     async def close(self, caller: Caller, seconds: float) -> None:
         """Close the handler if it is open, in so many seconds; what it raises is logged."""
@@ -102,16 +108,17 @@ class ManagedHandler:
             failed = reason if isinstance(error, TimeoutError) else error
             log(logging.ERROR, "handler_close_failed", "the handler's close failed", error=failed)
 
-    def _claim(self) -> tuple[Future[None], bool]:
-        """Return the opening under way or done, and whether the caller has to do it."""
+    def _begin_opening(self, caller: Caller) -> Future[None]:
+        """Return the call of `open` that is under way or has succeeded; if there is none, begin."""
         with self._lock:
-            is_first = self._opening is None
-            if self._opening is None:
-                self._opening = Future()
             opening = self._opening
-        if is_first and self._close is not None:
-            self._before_open()
-        return opening, is_first
+            if opening is None or (opening.done() and not _has_succeeded(opening)):
+                if self._close is not None:
+                    self._before_open()
+                open_handler = self._open
+                opening = caller.start(open_handler) if open_handler else call_for_future(_opened)
+                self._opening = opening
+            return opening
 
     def _was_opened(self) -> bool:
         with self._lock:
@@ -121,6 +128,16 @@ class ManagedHandler:
 
 async def _do_nothing() -> None:
     """What calling no handler comes to."""
+
+
+def _opened() -> None:
+    """The `open` of a handler that has none."""
+
+
+def _has_succeeded(opening: Future[None] | None) -> bool:
+    if opening is None or not opening.done() or opening.cancelled():
+        return False
+    return opening.exception() is None
 
 
 def _method(handler: Handler | None, name: str) -> Any:

@@ -1,9 +1,10 @@
-"""What happens to a payload that was not handled: it is passed to the user's `on_error`."""
+"""What happens to a payload that was not handled: it is logged, and passed to `on_error`."""
 
 import logging
 
 from unisights._delivery.context import DeliveryContext
 from unisights._runtime.callers import Caller
+from unisights.errors import PermanentError
 from unisights.types import UnisightsPayload
 
 
@@ -33,3 +34,20 @@ async def report_failure(
         await call(on_error, payload, error)
     except (Exception, SystemExit) as raised:  # noqa: BLE001  # users' functions raise anything
         context.log.log(logging.ERROR, "on_error_failed", "on_error failed", error=raised)
+
+
+def log_failure(context: DeliveryContext, error: BaseException) -> None:
+    """Log that the handler has failed for a payload, which is not attempted again."""
+    described = f"{type(error).__name__}: {error}" if isinstance(error, PermanentError) else None
+    context.log.log(
+        logging.ERROR,
+        "handler_failed",
+        "the handler failed: %s" if described else "the handler failed",
+        *([described] if described else []),
+        error=traceback_of(error),
+    )
+
+
+def traceback_of(error: BaseException) -> BaseException | None:
+    """Return the exception whose traceback is logged; None if it was raised on purpose."""
+    return None if isinstance(error, PermanentError) else error

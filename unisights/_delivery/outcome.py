@@ -29,6 +29,7 @@ QUEUED = Outcome()
 """The handler will be called later; or an equal payload was queued before."""
 
 SHUTTING_DOWN = Outcome("shutting_down", "shutting down")
+HANDLERS_BUSY = Outcome("queue_full", "too many handlers run for clients that have left")
 QUEUE_FULL = Outcome("queue_full", "the queue is full")
 SPOOL_FULL = Outcome("spool_full", "the spool is full")
 SPOOL_FAILED = Outcome("spool_failed", "the spool cannot be written")

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from unisights._decoding.quarantine import Selection
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import ManagedHandler
-from unisights._delivery.on_error import report_failure
+from unisights._delivery.on_error import report_failure, traceback_of
 from unisights._runtime.callers import Caller, run_blocking
 from unisights._runtime.event_loop import as_exception
 from unisights._spool.stored_requests import read_request
 from unisights._spool.workers import Job
 from unisights._spool.writer import SpoolWriter
 from unisights.delivery import Durable
-from unisights.errors import UndeliveredError, UnisightsError
+from unisights.errors import PermanentError, UndeliveredError, UnisightsError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
@@ -55,6 +55,9 @@ class Attempts:
         except UndeliveredError as error:
             await self._dead_letter(job, error, caller, failed=False)
             return
+        except MemoryError as error:
+            await self._fail(job, error, caller)
+            return
         except Exception as error:  # noqa: BLE001  # another attempt would fail in the same way
             await self._dead_letter(job, error, caller, failed=True)
             return
@@ -76,7 +79,7 @@ class Attempts:
 
     async def _fail(self, job: Job, error: Exception, caller: Caller) -> None:
         attempt = job.attempts + 1
-        if attempt >= self._retry.attempts:
+        if attempt >= self._retry.attempts or isinstance(error, PermanentError):
             await self._dead_letter(job, error, caller, failed=True)
         else:
             self._reschedule(job, attempt, self._retry.pause_after(attempt), error)
@@ -109,7 +112,7 @@ class Attempts:
             "dead_letter",
             "a payload became a dead letter: %s",
             _describe(error),
-            error=error if failed else None,
+            error=traceback_of(error) if failed else None,
             attempt=job.attempts + failed,
         )
         await self._report(job, error, caller)
@@ -117,7 +120,7 @@ class Attempts:
     async def _report(self, job: Job, error: Exception, caller: Caller) -> None:
         try:
             payload, _info = self._decode(job)
-        except _UndecodableError as undecodable:
+        except (_UndecodableError, MemoryError) as undecodable:
             message = "a payload of the spool: %s"
             self._log(logging.ERROR, "undecodable", message, undecodable)
         else:
@@ -136,6 +139,8 @@ class Attempts:
             try:
                 job.payload = self._context.decode(job.row.raw, selection)
                 job.info = read_request(job.row.request, job.row.received_at)
+            except MemoryError:
+                raise  # There may be enough another time.
             except Exception as error:  # noqa: BLE001
                 # The error's own text may quote the payload.
                 raise _UndecodableError(f"it cannot be decoded: {type(error).__name__}") from None

@@ -1,7 +1,4 @@
-"""An endpoint for servers that serve requests on an event loop.
-
-`serve` repeats the steps of `synchronous` (see `unisights._endpoint`).
-"""
+"""An endpoint for servers that serve requests on an event loop."""
 
 import asyncio
 import contextlib
@@ -9,15 +6,18 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
+from unisights._delivery.outcome import HANDLERS_BUSY
 from unisights._endpoint.base import Endpoint, MakeRequest
+from unisights._endpoint.completion import Completion
 from unisights._endpoint.discarding import discard_rest_async
 from unisights._http.body import AsyncBody
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.callers import Callers
 from unisights._runtime.log import log
-from unisights.collector import Refused
 from unisights.config import UnisightsOptions
 from unisights.delivery import Background, Inline
+from unisights.errors import ConfigurationError
+from unisights.readiness import NotReadyReason
 from unisights.request import RequestInfo
 
 
@@ -33,11 +33,19 @@ class AsyncEndpoint(Endpoint):
         super().__init__(options, default, callers)
         # Unless a lifespan begins, nobody but a signal says that the process ends.
         self.delivery.defers_signals = True
+        self._completion = Completion()
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
-        """Open the delivery while the app runs, and drain it when the app ends."""
-        self.delivery.defers_signals = False
+        """Open the delivery while the app runs, and drain it when the app ends.
+
+        Raises:
+            ConfigurationError: the server's event loop is not asyncio's, or an option of durable
+                delivery does not work.
+            StoreError: the spool cannot be opened.
+        """
+        _require_asyncio()
+        self.delivery.defers_signals = self._completion.defers_signals = False
         self.delivery.open()
         try:
             await self.delivery.open_handler()
@@ -48,6 +56,10 @@ class AsyncEndpoint(Endpoint):
             yield
         finally:
             await self.delivery.close_with_app()
+
+    def _read_reasons(self) -> tuple[NotReadyReason, ...]:
+        reasons = super()._read_reasons()
+        return (*reasons, "queue_full") if self._completion.is_full else reasons
 
     async def serve(
         self,
@@ -71,20 +83,33 @@ class AsyncEndpoint(Endpoint):
             if not client_waits:
                 await discard_rest_async(body)
             return response
+        if self._completion.is_full:
+            if not client_waits:
+                await discard_rest_async(body)
+            return self.refuse(info, HANDLERS_BUSY)
         buffer = collector.buffer(info)
         while not body.has_ended:
-            response = collector.add_piece(info, buffer, await body.read())
+            try:
+                piece = await body.read()
+            except asyncio.CancelledError:
+                collector.add_piece(info, buffer, None)
+                raise
+            response = collector.add_piece(info, buffer, piece)
             if response is not None:
                 await discard_rest_async(body)
                 return response
-        if buffer.is_costly:
-            decision = await asyncio.to_thread(collector.decide, info, buffer)
-        else:
-            decision = collector.decide(info, buffer)
-        if decision.rejection is not None:
-            await self.delivery.keep_rejection(decision.rejection)
-        if isinstance(decision, Refused):
-            return decision.response
-        payload = decision.payload
-        outcome = await self.delivery.deliver(info, payload, lambda: make_request(payload.raw))
-        return self.respond(info, payload, outcome)
+        delivery = self.delivery
+        settling = self.settle(info, buffer, make_request, delivery.on_loop)
+        if delivery.may_wait or buffer.is_costly:
+            settling = self._completion.settle(settling, buffer.size)
+        return await settling
+
+
+def _require_asyncio() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "unisights needs an event loop of asyncio, such as uvloop; the server runs another "
+            "one, such as hypercorn's worker class trio"
+        ) from None

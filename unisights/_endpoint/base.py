@@ -1,17 +1,20 @@
 """An endpoint: a collector that decides about requests, and a delivery for the valid ones."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.factory import make_delivery
 from unisights._delivery.outcome import HANDLED, QUEUED, Outcome
+from unisights._http.body import BodyBuffer
 from unisights._http.responses import HTTPResponse
-from unisights._runtime.callers import Callers
-from unisights.collector import Collector
+from unisights._runtime.callers import Caller, Callers
+from unisights.collector import Collector, Refused
 from unisights.config import UnisightsOptions
 from unisights.control import EndpointControl
 from unisights.delivery import Background, Inline
+from unisights.readiness import NotReadyReason
 from unisights.request import RequestInfo
 from unisights.stats import Gauges
 from unisights.types import UnisightsPayload
@@ -45,13 +48,48 @@ class Endpoint:
             options, collector.counters, collector.log, collector.decode, callers
         )
         self.delivery = make_delivery(context, default)
-        self.control = EndpointControl(collector, self.delivery)
+        self.control = EndpointControl(collector, self.delivery, self._read_reasons)
 
     def _read_gauges(self) -> Gauges:
         # The collector is made first, as the delivery needs its counters.
         return self.delivery.gauges()
 
-    def respond(
+    def _read_reasons(self) -> tuple[NotReadyReason, ...]:
+        return self.delivery.reasons()
+
+    async def settle(
+        self, info: RequestInfo, buffer: BodyBuffer, make_request: MakeRequest, caller: Caller
+    ) -> HTTPResponse:
+        """Decide about a body that was read to its end, and deliver its payload.
+
+        Args:
+            info: the request.
+            buffer: the body.
+            make_request: makes the framework's request of the body.
+            caller: calls the user's functions, and waits.
+        """
+        collector = self.collector
+        if buffer.is_costly:
+            decision = await caller.block(partial(collector.decide, info, buffer))
+        else:
+            decision = collector.decide(info, buffer)
+        if decision.rejection is not None:
+            await self.delivery.keep_rejection(decision.rejection, caller)
+        if isinstance(decision, Refused):
+            return decision.response
+        payload = decision.payload
+        outcome = await self.delivery.deliver(
+            info, payload, lambda: make_request(payload.raw), caller
+        )
+        return self._respond(info, payload, outcome)
+
+    def refuse(self, info: RequestInfo, outcome: Outcome) -> HTTPResponse:
+        """Refuse a request, as its payload cannot be taken now."""
+        response = self.collector.responses.unavailable(info, outcome.message)
+        assert outcome.refusal is not None  # noqa: S101  # narrows a type
+        return self.collector.refuse(outcome.refusal, response)
+
+    def _respond(
         self, info: RequestInfo, payload: UnisightsPayload, outcome: Outcome
     ) -> HTTPResponse:
         """Return the response to a request whose payload had this outcome."""
@@ -61,7 +99,6 @@ class Endpoint:
         if outcome is QUEUED:
             return responses.accepted(info, payload, 202)
         if outcome.refusal is not None:
-            response = responses.unavailable(info, outcome.message)
-            return self.collector.refuse(outcome.refusal, response)
+            return self.refuse(info, outcome)
         assert outcome.error is not None  # noqa: S101  # narrows a type
         return responses.handler_failed(info, outcome.error)

@@ -1,13 +1,10 @@
-"""An endpoint for servers that serve each request in a thread.
-
-`serve` repeats the steps of `asynchronous` (see `unisights._endpoint`).
-"""
+"""An endpoint for servers that serve each request in a thread."""
 
 from unisights._endpoint.base import Endpoint, MakeRequest
 from unisights._endpoint.discarding import discard_rest
 from unisights._http.body import SyncBody
 from unisights._http.responses import HTTPResponse
-from unisights.collector import Refused
+from unisights._runtime.callers import run_blocking
 from unisights.request import RequestInfo
 
 
@@ -34,11 +31,4 @@ class SyncEndpoint(Endpoint):
             if response is not None:
                 discard_rest(body)
                 return response
-        decision = collector.decide(info, buffer)
-        if decision.rejection is not None:
-            self.delivery.keep_rejection_sync(decision.rejection)
-        if isinstance(decision, Refused):
-            return decision.response
-        payload = decision.payload
-        outcome = self.delivery.deliver_sync(info, payload, lambda: make_request(payload.raw))
-        return self.respond(info, payload, outcome)
+        return run_blocking(self.settle(info, buffer, make_request, self.delivery.in_request))

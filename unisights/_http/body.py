@@ -136,9 +136,11 @@ class BodyBuffer:
 
     Attributes:
         size: the number of bytes collected so far, as sent.
+        is_costly: whether to decode the body in a thread: it is large, or may be once it is
+            inflated.
     """
 
-    __slots__ = ("_encoding", "_first", "_limit", "_rest", "size")
+    __slots__ = ("_encoding", "_first", "_limit", "_rest", "is_costly", "size")
 
     def __init__(self, limit: int, encoding: str) -> None:
         self._limit = limit
@@ -146,16 +148,12 @@ class BodyBuffer:
         self._first = b""
         self._rest: bytearray | None = None
         self.size = 0
+        self.is_costly = encoding != "identity"
 
     @property
     def sent(self) -> bytes:
         """The bytes collected so far, as sent."""
         return self._first if self._rest is None else self._first + self._rest
-
-    @property
-    def is_costly(self) -> bool:
-        """Whether to decode the body in a thread: it is large, or may be once it is inflated."""
-        return self.size > OFFLOAD_SIZE or self._encoding != "identity"
 
     def add(self, piece: bytes) -> None:
         """Add the next piece of the body, as sent.
@@ -167,6 +165,8 @@ class BodyBuffer:
         if self.size > self._limit:
             self._first, self._rest, self.size = b"", None, 0
             raise BodyTooLargeError
+        if self.size > OFFLOAD_SIZE:
+            self.is_costly = True
         if not self._first:
             self._first = piece  # Most bodies are one piece, which needs no copy.
         elif self._rest is None:

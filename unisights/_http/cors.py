@@ -41,32 +41,29 @@ class Cors:
 
     def is_allowed(self, info: RequestInfo) -> bool:
         """Whether the request's origin may send; a request without an Origin header may."""
-        return self._allowed_headers(info) is not None
+        return info.headers.get("origin") in self._cache or self._decide(info) is not None
 
     def headers(self, info: RequestInfo) -> Headers:
         """Return the CORS headers of any response to the request.
 
         They name the origin if it is allowed. They always include Vary, for caches.
         """
-        headers = self._allowed_headers(info)
+        headers = self._cache.get(info.headers.get("origin")) or self._decide(info)
         return _VARY if headers is None else headers
 
     def preflight_headers(self, info: RequestInfo) -> Headers:
         """Return the CORS headers of the response to a preflight of an allowed origin."""
         return (*self.headers(info), *_PREFLIGHT)
 
-    def _allowed_headers(self, info: RequestInfo) -> Headers | None:
+    def _decide(self, info: RequestInfo) -> Headers | None:
         """Return the headers for the request's origin, or None if it is not allowed."""
         origin = info.headers.get("origin")
-        try:
-            return self._cache[origin]
-        except KeyError:
-            headers = self._make_headers(origin)
-            if headers is not None and len(origin or "") <= _MAX_CACHED_LENGTH:
-                if len(self._cache) >= CACHED_ORIGINS:
-                    self._cache.clear()
-                self._cache[origin] = headers
-            return headers
+        headers = self._make_headers(origin)
+        if headers is not None and len(origin or "") <= _MAX_CACHED_LENGTH:
+            if len(self._cache) >= CACHED_ORIGINS:
+                self._cache.clear()
+            self._cache[origin] = headers
+        return headers
 
     def _make_headers(self, origin: str | None) -> Headers | None:
         if origin is None:

@@ -27,22 +27,37 @@ def start_in_own_thread(function: Callable[..., Result], *arguments: Any) -> Fut
     Raises:
         RuntimeError: no thread can be started.
     """
-    ended: Future[Result] = Future()
-    # So a waiter that is cancelled does not cancel the call.
-    ended.set_running_or_notify_cancel()
+    ended = _Ended[Result]()
+    # A request's id or trace is in the context, for logs.
+    context = contextvars.copy_context()
+    run = functools.partial(context.run, ended.run, function, *arguments)
+    threading.Thread(target=run, daemon=True).start()
+    return ended
 
-    def run() -> None:
+
+def call_for_future(function: Callable[..., Result], *arguments: Any) -> Future[Result]:
+    """Call in this thread; return a future that is done."""
+    ended = _Ended[Result]()
+    ended.run(function, *arguments)
+    return ended
+
+
+class _Ended(Future[Result]):
+    """The end of a call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # So a waiter that is cancelled does not cancel the call.
+        self.set_running_or_notify_cancel()
+
+    def run(self, function: Callable[..., Result], *arguments: Any) -> None:
+        """Make the call."""
         try:
             result = function(*arguments)
         except BaseException as error:  # noqa: BLE001  # it is the waiter's
-            ended.set_exception(as_exception(error))
+            self.set_exception(as_exception(error))
         else:
-            ended.set_result(result)
-
-    # A request's id or trace is in the context, for logs.
-    context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(run,), daemon=True).start()
-    return ended
+            self.set_result(result)
 
 
 async def run_in_own_thread(function: Callable[..., Result], *arguments: Any) -> Result:

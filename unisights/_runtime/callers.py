@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from unisights._runtime.callables import call_sync, is_async, start_in_own_thread
+from unisights._runtime.callables import call_for_future, call_sync, is_async, start_in_own_thread
 from unisights._runtime.event_loop import shared_loop
 from unisights._runtime.latches import Latch, LoopLatch, ThreadLatch
 
@@ -58,8 +58,16 @@ class Caller(ABC):
         """Call a function of ours that blocks for a while."""
 
     @abstractmethod
-    async def wait_for(self, future: "Future[Result]") -> Result:
-        """Wait for a future; other callers may wait for it as well."""
+    def start(self, function: Callable[..., Any]) -> "Future[None]":
+        """Call a callable of the user's as `call_unpooled` does, and do not wait for its end."""
+
+    @abstractmethod
+    async def wait_for(self, future: "Future[Result]", seconds: float) -> Result:
+        """Wait for a future, for a limited time; others may wait for it as well.
+
+        Raises:
+            TimeoutError: it has no result by then.
+        """
 
     @abstractmethod
     def make_latch(self) -> Latch:
@@ -103,10 +111,15 @@ class LoopCaller(Caller):
         """Call a function in a thread of the loop's pool."""
         return await asyncio.to_thread(function)
 
-    async def wait_for(self, future: "Future[Result]") -> Result:
-        """Wait for a future; cancelling this task does not cancel the future."""
+    def start(self, function: Callable[..., Any]) -> "Future[None]":
+        """Call a callable in a task of its own."""
+        loop = asyncio.get_running_loop()
+        return asyncio.run_coroutine_threadsafe(self.call_unpooled(function), loop)
+
+    async def wait_for(self, future: "Future[Result]", seconds: float) -> Result:
+        """Wait for a future; neither the end of the time nor cancelling this task cancels it."""
         if not future.done():
-            await asyncio.shield(asyncio.wrap_future(future))
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), seconds)
         return future.result()
 
     def make_latch(self) -> Latch:
@@ -155,9 +168,20 @@ class ThreadCaller(Caller):
         """Call a function in this thread."""
         return function()
 
-    async def wait_for(self, future: "Future[Result]") -> Result:
+    def start(self, function: Callable[..., Any]) -> "Future[None]":
+        """Call a callable in a daemon thread; if there is none, in this one."""
+
+        def run() -> None:
+            run_blocking(self.call_unpooled(function))
+
+        try:
+            return start_in_own_thread(run)
+        except RuntimeError:
+            return call_for_future(run)
+
+    async def wait_for(self, future: "Future[Result]", seconds: float) -> Result:
         """Block until the future is done."""
-        return future.result()
+        return future.result(seconds)
 
     def make_latch(self) -> Latch:
         """Make a latch for a thread."""

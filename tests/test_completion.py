@@ -1,0 +1,183 @@
+"""Requests that the host cancels on an event loop: what was begun for them goes on to its end."""
+
+import asyncio
+import gzip
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.endpoints import INFO, serve_async
+from tests.support import make_body
+from unisights import Durable, UnisightsOptions
+from unisights._endpoint import completion
+from unisights._endpoint.asynchronous import AsyncEndpoint
+from unisights._endpoint.completion import Completion
+from unisights._http.body import AsyncStreamBody, StreamBody
+from unisights.delivery import Background, Delivery, Inline
+
+
+def _endpoint(**options: Any) -> AsyncEndpoint:
+    return AsyncEndpoint(UnisightsOptions(**options), Inline())
+
+
+async def _cancel(request: "asyncio.Task[Any]") -> None:
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+
+
+def test_an_async_handler_goes_on() -> None:
+    """It may wait as often as it likes, with time limits of its own, and is counted at its end."""
+    begun, released = asyncio.Event(), asyncio.Event()
+
+    async def handle(_payload: Any, _request: Any) -> None:
+        async with asyncio.timeout(30):
+            begun.set()
+            await released.wait()
+            await asyncio.sleep(0)
+
+    endpoint = _endpoint(handler=handle)
+
+    async def main() -> None:
+        request = asyncio.create_task(serve_async(endpoint, make_body()))
+        await begun.wait()
+        await _cancel(request)
+        assert endpoint.control.stats().delivered == 0
+        released.set()
+        assert await endpoint.control.adrain(30)
+
+    asyncio.run(main())
+    stats = endpoint.control.stats()
+    assert (stats.accepted, stats.delivered, stats.failed) == (1, 1, 0)
+
+
+def test_a_request_that_is_cancelled_while_its_body_arrives_is_counted() -> None:
+    """As one whose client has cut the body: there is nothing to deliver."""
+    begun = asyncio.Event()
+
+    class Body:
+        has_ended = False
+
+        async def read(self) -> bytes | None:
+            begun.set()
+            await asyncio.sleep(3600)
+            return None
+
+    endpoint = _endpoint()
+
+    async def main() -> None:
+        request = asyncio.create_task(endpoint.serve(INFO, Body(), lambda _body: None))
+        await begun.wait()
+        await _cancel(request)
+
+    asyncio.run(main())
+    assert endpoint.control.stats().refused["cut_body"] == 1
+
+
+@pytest.mark.parametrize("kind", ["inline", "background", "durable"])
+def test_a_body_that_is_decoded_in_a_thread_is_delivered(kind: str, tmp_path: Path) -> None:
+    """From the moment that it was read, nothing of it depends on the request."""
+    handled = threading.Event()
+    deliveries: dict[str, Delivery] = {
+        "inline": Inline(),
+        "background": Background(),
+        "durable": Durable(tmp_path / "spool"),
+    }
+    endpoint = _endpoint(
+        handler=lambda _payload, _request: handled.set(), delivery=deliveries[kind]
+    )
+    info = INFO.__class__(method="POST", path="/events", headers={"content-encoding": "gzip"})
+    pieces = [gzip.compress(make_body())]
+    read = asyncio.Event()
+
+    def read_piece(_size: int) -> bytes:
+        read.set()
+        return pieces.pop() if pieces else b""
+
+    async def main() -> None:
+        async with endpoint.lifespan():
+            body = AsyncStreamBody(StreamBody(read_piece, len(pieces[0])))
+            request = asyncio.create_task(endpoint.serve(info, body, lambda _body: None))
+            await read.wait()
+            await _cancel(request)
+            assert await asyncio.to_thread(handled.wait, 30)
+
+    asyncio.run(main())
+
+
+def test_the_end_of_the_loop_leaves_a_trace() -> None:
+    """A handler that still runs when its loop is cancelled has failed, and `on_error` is called."""
+    errors: list[Exception] = []
+    begun, reported = asyncio.Event(), threading.Event()
+
+    async def handle(_payload: Any, _request: Any) -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    def on_error(_payload: Any, error: Exception) -> None:
+        errors.append(error)
+        reported.set()
+
+    endpoint = _endpoint(handler=handle, on_error=on_error)
+
+    async def main() -> None:
+        request = asyncio.create_task(serve_async(endpoint, make_body()))
+        await begun.wait()
+        await _cancel(request)
+
+    asyncio.run(main())
+    assert reported.wait(30)
+    assert "CancelledError" in str(errors[0])
+    stats = endpoint.control.stats()
+    assert (stats.accepted, stats.delivered, stats.failed) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("limit", ["MAX_ABANDONED", "MAX_ABANDONED_BYTES"])
+def test_cancelled_requests_are_bounded(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While too many of them are unfinished, others get 503; afterwards they are served again."""
+    monkeypatch.setattr(completion, limit, 3 if limit == "MAX_ABANDONED" else 3 * len(make_body()))
+    all_run, released = asyncio.Barrier(4), asyncio.Event()
+
+    async def handle(_payload: Any, _request: Any) -> None:
+        if not released.is_set():
+            await all_run.wait()
+        await released.wait()
+
+    endpoint = _endpoint(handler=handle)
+
+    async def main() -> None:
+        requests = [asyncio.create_task(serve_async(endpoint, make_body())) for _ in range(3)]
+        await all_run.wait()
+        for request in requests:
+            await _cancel(request)
+        assert (await serve_async(endpoint, make_body())).status == 503
+        assert endpoint.control.readiness().reasons == ("queue_full",)
+        released.set()
+        assert await endpoint.control.adrain(30)
+        assert endpoint.control.readiness().ready
+        assert (await serve_async(endpoint, make_body())).status == 200
+
+    asyncio.run(main())
+    assert endpoint.control.stats().refused["queue_full"] == 1
+
+
+def test_a_loop_that_has_stopped_runs_on_at_the_end() -> None:
+    """Some servers stop the loop at a signal, and cancel nothing."""
+    begun, ended = asyncio.Event(), threading.Event()
+
+    async def settle() -> Any:
+        begun.set()
+        await asyncio.sleep(0.01)
+        ended.set()
+
+    requests = Completion()
+    loop = asyncio.new_event_loop()
+    waiting = loop.create_task(requests.settle(settle(), 0))
+    loop.run_until_complete(begun.wait())
+    assert not ended.is_set()
+    requests.close(30)
+    assert ended.is_set()
+    loop.run_until_complete(waiting)
+    loop.close()
