@@ -1,6 +1,7 @@
 """`python -m tests.chaos`: proves that nothing acknowledged is lost, by trying to lose it."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -44,6 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run scenarios, print a line for each, and return 1 if anything was lost."""
     options = make_parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # Else, the servers would be left behind.
     plans = [
         plan
         for plan in (EARLY if options.early else SHORT if options.short else LONG)
