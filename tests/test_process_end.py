@@ -1,13 +1,17 @@
 """The end of a process in which several endpoints are open."""
 
+import asyncio
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.processes import DEADLINE, PYTHON
 from tests.support import ROOT
+from unisights import Background, Inline, UnisightsOptions
+from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._runtime import ending, shutdown
 from unisights._runtime.ending import TimeLeft
 
@@ -171,6 +175,25 @@ def test_signals_that_are_handled_in_c_are_left_alone() -> None:
         + "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
     )
     assert finished.stdout.splitlines() == ENDED, finished.stderr
+
+
+def test_what_hangs_does_not_hold_up_the_end_of_the_app(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a lifespan ends, an endpoint that does not keep to its time is left behind as well."""
+    monkeypatch.setattr(ending, "REPORT_SECONDS", 0.1)
+    monkeypatch.setattr(ending, "CLOSE_SECONDS", 0.1)
+    goes_on = threading.Event()
+    endpoint = AsyncEndpoint(UnisightsOptions(delivery=Background(drain_timeout=0.1)), Inline())
+    monkeypatch.setattr(endpoint.delivery, "close", lambda left: goes_on.wait(DEADLINE))
+
+    async def live() -> None:
+        async with endpoint.lifespan():
+            pass
+
+    asyncio.run(live())
+    assert "1 endpoints did not end in time" in caplog.text
+    goes_on.set()
 
 
 class _Thing:

@@ -1,9 +1,12 @@
 """The table of hosts and events: how it is filled, and how it is printed."""
 
+import platform
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,9 @@ import pytest
 from tests.chaos.events import EVENTS, PREFIXES, Happened, Session
 from tests.chaos.hosts import Host
 from tests.servers.servers import skip_if_missing
+
+WAITED = "delivery waited for a request"
+"""The note where a restart alone does not begin the delivery of what is in the spool."""
 
 _PATIENCE = 4.0
 """How long nothing may be delivered before what is missing counts as lost, in seconds."""
@@ -97,7 +103,7 @@ def _count(session: Session, event: str, happened: Happened) -> Cell:
         before = held
         held, counted = _settle(session, event, happened)
         if held > before:
-            notes.append("delivery waited for a request")
+            notes.append(WAITED)
     handled = {
         label: ids for label, ids in server.handled().items() if _belongs(label, event, happened)
     }
@@ -161,30 +167,43 @@ def markdown(cells: Iterable[Cell]) -> str:
     """All cells as tables of Markdown: one for each delivery, the events in columns."""
     cells = list(cells)
     events = [event for event in EVENTS if any(cell.event == event for cell in cells)]
-    lines: list[str] = []
+    lines = [f"Filled on {datetime.now(UTC).date()} with {_versions(cells)}."]
     for delivery in dict.fromkeys(cell.host.delivery for cell in cells):
         rows: dict[str, dict[str, str]] = {}
         for cell in cells:
             if cell.host.delivery == delivery:
                 rows.setdefault(cell.host.name, {})[cell.event] = _short(cell)
-        lines += ["", f"### {delivery.capitalize()}", "", f"| | {' | '.join(events)} |"]
+        lines += ["", f"| {delivery.capitalize()} | {' | '.join(events)} |"]
         lines.append(f"| --- |{' --- |' * len(events)}")
         lines += [
             f"| {name} | {' | '.join(row.get(event, '') for event in events)} |"
             for name, row in rows.items()
         ]
-    return "\n".join(lines[1:]) + "\n"
+    return "\n".join(lines) + "\n"
+
+
+def _versions(cells: Iterable[Cell]) -> str:
+    """What was run, with its versions."""
+    combinations = {cell.host.name: cell.host.combination for cell in cells}.values()
+    packages = {
+        package
+        for combination in combinations
+        for package in (combination.app.needs, *combination.server.needs)
+        if "." not in package
+    }
+    named = {f"{name.replace('_', '-')} {version(name)}" for name in packages}
+    return ", ".join([f"Python {platform.python_version()}", *sorted(named)])
 
 
 def _short(cell: Cell) -> str:
-    parts = [f"{cell.acknowledged}: {cell.delivered}"]
-    for count, name in ((cell.dead, "dead"), (cell.reported, "on_error")):
+    parts = [f"{cell.acknowledged}: {cell.delivered} delivered"]
+    for count, name in ((cell.dead, "dead"), (cell.reported, "on_error"), (cell.lost, "**lost**")):
         if count:
             parts.append(f"{count} {name}")
-    if cell.lost:
-        parts.append(f"**{cell.lost} lost**")
     if cell.duplicates:
         parts.append(f"{cell.duplicates} twice")
+    if WAITED in cell.note:
+        parts.append("after a request")
     return ", ".join(parts)
 
 

@@ -135,7 +135,8 @@ class Delivery(ABC):
     async def close_with_app(self) -> None:
         """Close, then close the handler, when the app ends: its endpoints share the time for it."""
         with shutdown.time_left(self) as left:
-            await run_in_own_thread(self.close, left)
+            async with shutdown.leave_behind(left.drain + left.report):
+                await run_in_own_thread(self.close, left)
             await self.close_handler(left.close)
 
     @abstractmethod

@@ -5,13 +5,14 @@ leaves when it is closed, so nothing that is closed is kept alive. `ending` says
 and `signals` defers those that end the process.
 """
 
+import asyncio
 import atexit
 import concurrent.futures.thread  # noqa: F401  # registers its own hook first, see below
 import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -175,6 +176,16 @@ def time_left(thing: Closable) -> contextlib.AbstractContextManager[TimeLeft]:
     return _process_end.time_left(thing)
 
 
+@contextlib.asynccontextmanager
+async def leave_behind(seconds: float) -> AsyncIterator[None]:
+    """Return a context that does not last longer than so many seconds, and one more."""
+    try:
+        async with asyncio.timeout(seconds + _GRACE_SECONDS):
+            yield
+    except TimeoutError:
+        _tell_left_behind(1)
+
+
 def leave(thing: Closable) -> None:
     """Forget something that is closed."""
     _process_end.discard(thing)
@@ -224,9 +235,13 @@ def _run_together(calls: Iterable[Callable[[], None]], seconds: float) -> BaseEx
         run(call)
     errors += _join_until(deadline, threads)
     if count := sum(thread.is_alive() for thread in threads):
-        message = "%d endpoints did not end in time, and were left behind"
-        log(logging.ERROR, "end_timed_out", message, count, count=count)
+        _tell_left_behind(count)
     return errors[-1] if errors else None
+
+
+def _tell_left_behind(count: int) -> None:
+    message = "%d endpoints did not end in time, and were left behind"
+    log(logging.ERROR, "end_timed_out", message, count, count=count)
 
 
 def _join_until(deadline: float, threads: Iterable[threading.Thread]) -> list[BaseException]:
