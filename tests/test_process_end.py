@@ -177,6 +177,18 @@ def test_signals_that_are_handled_in_c_are_left_alone() -> None:
     assert finished.stdout.splitlines() == ENDED, finished.stderr
 
 
+def test_pythons_without_ctypes_defer_in_the_main_thread() -> None:
+    """Where Python was built without libffi, only threads besides the main one cannot."""
+    finished = _run(
+        "import sys\nsys.modules['ctypes'] = None\n"
+        + THINGS
+        + "threading.Thread(target=close_at_exit, args=(things[0],)).start()\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n"
+    )
+    assert finished.stdout.splitlines() == ENDED, finished.stderr
+    assert finished.returncode == -signal.SIGTERM
+
+
 def test_what_hangs_does_not_hold_up_the_end_of_the_app(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from unisights._runtime.fork import reset_in_children
@@ -109,8 +109,9 @@ class _Deferring:
 
 def _is_handled_in_c(number: int) -> bool:
     """Whether a server such as uWSGI handles a signal in C, which Python does not know of."""
-    import ctypes  # noqa: PLC0415  # slow to import, and needed once in a process
-
+    ctypes = _import_ctypes()
+    if ctypes is None:
+        return False
     get = ctypes.pythonapi.PyOS_getsig
     get.restype = ctypes.c_void_p
     return get(number) is not None  # It is None for the null pointer, the default.
@@ -125,8 +126,9 @@ def _run_in_main_thread(function: Callable[[], None]) -> None:
     if threading.current_thread() is threading.main_thread():
         function()
         return
-    import ctypes  # noqa: PLC0415  # likewise
-
+    ctypes = _import_ctypes()
+    if ctypes is None:
+        return
     api = ctypes.pythonapi
     for get in (api.PyInterpreterState_Get, api.PyInterpreterState_Main):
         get.restype = ctypes.c_void_p
@@ -144,3 +146,12 @@ def _run_in_main_thread(function: Callable[[], None]) -> None:
     if api.Py_AddPendingCall(pending, None) != 0:
         # Too many wait already. The next payload that opens something asks again.
         _scheduled.remove(pending)
+
+
+def _import_ctypes() -> ModuleType | None:
+    """Import what calls Python's C API; some Pythons and interpreters are made without it."""
+    try:
+        import ctypes  # noqa: PLC0415  # slow to import, and needed once in a process
+    except ImportError:
+        return None
+    return ctypes
