@@ -215,26 +215,28 @@ def _run_together(calls: Iterable[Callable[[], None]], seconds: float) -> BaseEx
     errors: list[BaseException] = []
     deadline = time.monotonic() + seconds + _GRACE_SECONDS
 
-    def run(call: Callable[[], None]) -> None:
+    def run(call: Callable[[], None], ended: threading.Event) -> None:
         try:
             call()
         except BaseException as error:  # noqa: BLE001  # the others have to run as well
             errors.append(error)
+        finally:
+            ended.set()
 
-    threads = []
+    ends = []
     unstarted = []
     for call in calls:
-        thread = threading.Thread(target=run, args=(call,), daemon=True)
+        arguments = call, threading.Event()
         try:
-            thread.start()
+            threading.Thread(target=run, args=arguments, daemon=True).start()
         except RuntimeError:  # There are no more threads.
-            unstarted.append(call)
+            unstarted.append(arguments)
         else:
-            threads.append(thread)
-    for call in unstarted:
-        run(call)
-    errors += _join_until(deadline, threads)
-    if count := sum(thread.is_alive() for thread in threads):
+            ends.append(arguments[1])
+    for arguments in unstarted:
+        run(*arguments)
+    errors += _wait_until(deadline, ends)
+    if count := sum(not ended.is_set() for ended in ends):
         _tell_left_behind(count)
     return errors[-1] if errors else None
 
@@ -244,13 +246,17 @@ def _tell_left_behind(count: int) -> None:
     log(logging.ERROR, "end_timed_out", message, count, count=count)
 
 
-def _join_until(deadline: float, threads: Iterable[threading.Thread]) -> list[BaseException]:
-    """Wait for threads; return what interrupted the wait, which goes on."""
+def _wait_until(deadline: float, ends: Sequence[threading.Event]) -> list[BaseException]:
+    """Wait for events; return what interrupted the wait, which goes on.
+
+    Not for threads: Python 3.11 takes a thread to have ended when `join` is interrupted.
+    """
     interrupts: list[BaseException] = []
-    for thread in threads:
-        while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
-            try:
-                thread.join(left)
-            except (SystemExit, KeyboardInterrupt) as error:
-                interrupts.append(error)
-    return interrupts
+    while True:
+        try:
+            for ended in ends:
+                ended.wait(max(0.0, deadline - time.monotonic()))
+        except (SystemExit, KeyboardInterrupt) as error:
+            interrupts.append(error)
+        else:
+            return interrupts
