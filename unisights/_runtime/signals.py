@@ -8,6 +8,7 @@ Python lets only the main thread set handlers. Servers that serve requests in ot
 SIGTERM to the system, which ends the process at once. So the main thread is asked to set them.
 """
 
+import _thread
 import contextlib
 import os
 import signal
@@ -83,7 +84,9 @@ class Deferral:
             self._is_deferring = True
             work = self._at_unhandled if previous is signal.SIG_DFL else self._at_handled
             try:
-                threading.Thread(target=self._work, args=(number, work), daemon=True).start()
+                # Not a `Thread`: the signal may have come while the main thread starts one, with
+                # the lock that a second one would wait for.
+                _thread.start_new_thread(self._work, (number, work))
             except RuntimeError:  # There are no more threads.
                 self._work(number, work)
 
