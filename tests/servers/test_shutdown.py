@@ -300,3 +300,22 @@ def test_sigterm_lets_inline_handlers_end(combination: Combination, tmp_path: Pa
         assert answer.result().status == 200
         server.wait_for_end()
         assert server.labels("handled") == {"under-way": 1}
+
+
+@pytest.mark.parametrize(
+    "combination",
+    [Combination(WAITRESS, FLASK_INLINE), Combination(RUNSERVER, DJANGO)],
+    ids=str,
+)
+def test_sigterm_waits_for_inline_handlers(combination: Combination, tmp_path: Path) -> None:
+    """Likewise on servers that leave SIGTERM to the system, which need not answer any more."""
+    with (
+        running(combination, tmp_path, Settings(delay=0.5)) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        assert server.post("first").status == 200
+        pool.submit(server.post, "under-way")
+        wait_for(lambda: "under-way" in server.labels("started"), "the start of the handler")
+        server.send_signal()
+        server.wait_for_end()
+        assert server.labels("handled") == {"first": 1, "under-way": 1}

@@ -47,6 +47,9 @@ class InlineDelivery(Delivery):
         """Run the handler."""
         if self._is_closed:
             return SHUTTING_DOWN
+        if caller is self.in_request:
+            # Some servers leave SIGTERM to the system, which would end their threads at once.
+            self._hook()
         self._count("accepted")
         window = self._window
         content_id = "" if window is None else payload.content_id
