@@ -211,8 +211,9 @@ def test_what_hangs_does_not_hold_up_the_end_of_the_app(
 class _Thing:
     """What takes a while to be closed."""
 
-    def __init__(self, drain_timeout: float) -> None:
+    def __init__(self, drain_timeout: float, *, is_idle: bool = False) -> None:
         self.drain_timeout = drain_timeout
+        self.has_to_report = self.has_to_close = not is_idle
 
     def drain_at_signal(self, left: TimeLeft) -> None:
         """Do nothing."""
@@ -297,6 +298,16 @@ def test_what_one_endpoint_does_not_need_is_the_others(clock: _Clock) -> None:
         clock.now += 0.5
     with process_end.time_left(things[1]) as left:
         assert left == TimeLeft(1.5, ending.REPORT_SECONDS, ending.CLOSE_SECONDS)
+
+
+def test_what_has_nothing_to_do_takes_no_time(clock: _Clock) -> None:
+    """An endpoint that has to report gets all the time if the others are idle."""
+    process_end = shutdown._ProcessEnd()
+    busy = _Thing(2.0)
+    for thing in (busy, _Thing(2.0, is_idle=True), _Thing(2.0, is_idle=True)):
+        process_end.add(thing)
+    with process_end.time_left(busy) as left:
+        assert left == TimeLeft(2.0, ending.REPORT_SECONDS, ending.CLOSE_SECONDS)
 
 
 def test_what_a_signal_began_goes_on_when_the_server_closes(clock: _Clock) -> None:

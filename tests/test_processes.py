@@ -52,6 +52,7 @@ class _Nothing:
     """Holds nothing that would have to be drained."""
 
     drain_timeout = 1.0
+    has_to_report = has_to_close = False
 
     def drain_at_signal(self, left: TimeLeft) -> None:
         """Do nothing."""

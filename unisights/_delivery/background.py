@@ -93,6 +93,11 @@ class BackgroundDelivery(Delivery):
         """Whether payloads are refused since `close`, until `open`."""
         return self._queue.is_closed
 
+    @property
+    def has_to_report(self) -> bool:
+        """Whether payloads are there that may not be handled in time."""
+        return bool(self._queue.held[0])
+
     def open(self) -> None:
         """Accept payloads, also after `close`."""
         self._queue.open()

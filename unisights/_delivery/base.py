@@ -132,6 +132,16 @@ class Delivery(ABC):
             shutdown.leave(self)
             self._is_hooked = self._is_deferring = False
 
+    @property
+    def has_to_report(self) -> bool:
+        """Whether closing may take longer than draining."""
+        return False
+
+    @property
+    def has_to_close(self) -> bool:
+        """Whether the handler has to be closed."""
+        return self.handler.has_to_close
+
     async def close_with_app(self) -> None:
         """Close, then close the handler, when the app ends: its endpoints share the time for it."""
         with shutdown.time_left(self) as left:

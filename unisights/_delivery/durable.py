@@ -133,6 +133,11 @@ class DurableDelivery(Delivery):
         """Whether payloads are refused since `close`, until `open`."""
         return self._runner.is_closed
 
+    @property
+    def has_to_report(self) -> bool:
+        """Whether the spool is open: closing it takes time if another process holds it up."""
+        return self._runner.running is not None
+
     def open(self) -> None:
         """Open the spool and deliver what is in it.
 

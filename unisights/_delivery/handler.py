@@ -96,6 +96,11 @@ class ManagedHandler:
             raise TimeoutError(message) from None
         self.has_failed_to_open.clear()
 
+    @property
+    def has_to_close(self) -> bool:
+        """Whether it is open, and has a `close`."""
+        return self._opening is not None and self._close is not None
+
     async def close(self, caller: Caller, seconds: float) -> None:
         """Close the handler if it is open, in so many seconds; what it raises is logged."""
         if not self._was_opened() or self._close is None:

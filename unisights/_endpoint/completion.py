@@ -40,6 +40,7 @@ class Completion:
 
     defers_signals = True
     drain_timeout = 8.0
+    has_to_report = has_to_close = False
 
     def __init__(self) -> None:
         self.reset_after_fork()

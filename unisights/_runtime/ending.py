@@ -61,7 +61,7 @@ class Ending:
         """Note that something has been closed."""
         self._over_at = max(self._over_at, time.monotonic() + GAP_SECONDS)
 
-    def time_left(self, count: int = 1) -> TimeLeft:
+    def time_left(self, reporting: int = 1, closing: int = 1) -> TimeLeft:
         """Return what an endpoint is given now.
 
         All wait for payloads until the same moment, as their handlers run at the same time. What
@@ -69,13 +69,15 @@ class Ending:
         of what is left, so that the last one can report too.
 
         Args:
-            count: how many endpoints end in turn, from this one on.
+            reporting: how many endpoints that end in turn have something to report, from this one
+                on.
+            closing: how many of them have a handler to close, likewise.
         """
         now = time.monotonic()
         drain = max(0.0, self._drain_until - now)
-        rest = max(0.0, self._end - now - drain) / count
+        rest = max(0.0, self._end - now - drain)
         report = rest * REPORT_SECONDS / (REPORT_SECONDS + CLOSE_SECONDS)
-        return TimeLeft(drain, report, rest - report)
+        return TimeLeft(drain, report / reporting, (rest - report) / closing)
 
     def time_to_close(self) -> TimeLeft:
         """Return what is left for the handlers once everything was drained and reported."""

@@ -32,6 +32,14 @@ class Closable(Protocol):
     def drain_timeout(self) -> float:
         """How long draining may take, in seconds, if nothing else in the process takes longer."""
 
+    @property
+    def has_to_report(self) -> bool:
+        """Whether it needs time after draining, for what was not drained."""
+
+    @property
+    def has_to_close(self) -> bool:
+        """Whether it needs time to finish."""
+
     def drain_at_signal(self, left: TimeLeft) -> None:
         """Drain, before the process or its server gets a signal."""
 
@@ -78,7 +86,11 @@ class _ProcessEnd:
     def time_left(self, thing: Closable) -> Iterator[TimeLeft]:
         with self._lock:
             ending = self._join([thing])
-            left = ending.time_left(len(self._in_turn))
+            others = [other for other in self._in_turn.values() if other is not thing]
+            left = ending.time_left(
+                reporting=1 + sum(other.has_to_report for other in others),
+                closing=1 + sum(other.has_to_close for other in others),
+            )
         try:
             yield left
         finally:
