@@ -1,8 +1,9 @@
 """Renders every generated file as text; comparing and writing are left to the caller."""
 
 import subprocess
-import sys
 from collections.abc import Callable
+
+from ruff import find_ruff_bin
 
 from codegen.emit_contract import emit_contract
 from codegen.emit_decoders import emit_decoder, emit_lenient_decoder
@@ -37,6 +38,9 @@ PYTHON_EMITTERS: dict[str, Callable[[Model], str]] = {
 SCHEMA_COPY = "unisights/_schema/generated/unisights.schema.json"
 """The schema itself, where the installed package finds it."""
 
+GENERATED = sorted([*PYTHON_EMITTERS, SCHEMA_COPY])
+"""The paths of all generated files."""
+
 
 def render(schema: Schema) -> dict[str, str]:
     """Return `{path: text}` of every generated file, paths relative to the repository's root."""
@@ -53,7 +57,7 @@ def _finish(model: Model, source: str) -> str:
 
 def _format(source: str) -> str:
     finished = subprocess.run(
-        [sys.executable, "-m", "ruff", "format", "--stdin-filename", "generated.py", "-"],
+        [find_ruff_bin(), "format", "--stdin-filename", "generated.py", "-"],
         cwd=ROOT,
         input=source,
         capture_output=True,

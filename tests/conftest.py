@@ -1,5 +1,6 @@
 """What all tests share: the npm face, the processes that they run in, and that CI skips nothing."""
 
+import gc
 import shutil
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -37,11 +38,13 @@ SHARED = (
     "redis",
     "kafka",
     "npm_face",
-    "server",
     "browser",
+    "server",
+    "bomb",
     "answers",
     "found",
     "changed_tree",
+    "repository",
 )
 """Fixtures that take long to set up: the tests that use one run in one process."""
 
@@ -52,6 +55,25 @@ def pytest_collection_modifyitems(items: Iterable[pytest.Function]) -> None:
     for item in items:
         if (group := _group_of(item)) is not None:
             item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make sure that pytest-xdist has taken the groups, and have done with what was collected.
+
+    A group is part of an item's id. Where another version of pytest or of pytest-xdist leaves it
+    out, all tests pass, but each process sets up every fixture: that takes twice as long.
+    """
+    if session.config.getoption("loadgroup", default=False):  # set in the processes of pytest-xdist
+        for item in session.items:
+            group = item.get_closest_marker("xdist_group")
+            if group and not item.nodeid.endswith(f"@{group.args[0]}"):
+                raise RuntimeError(
+                    "pytest-xdist does not see the groups of tests: see pytest in pyproject.toml"
+                )
+    # Else the garbage collector would look through it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -76,7 +98,8 @@ def _group_of(item: pytest.Function) -> str | None:
     for name in SHARED:
         if name in used or f"{name}_at" in used:
             # Of a server with parameters, there is one for each of them.
-            return f"{name} {parameters.get(name, '')}".strip()
+            parameter = parameters.get(name, "")
+            return f"{name} {getattr(parameter, 'name', parameter)}".strip()
     return None
 
 

@@ -19,13 +19,18 @@ DEADLINE = 30.0
 
 @contextlib.contextmanager
 def process(
-    command: Sequence[str], *, cwd: Path = ROOT, env: dict[str, str] | None = None
+    command: Sequence[str],
+    *,
+    cwd: Path = ROOT,
+    env: dict[str, str] | None = None,
+    stdin: int | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a command in the background; its output is a pipe. It is gone when this ends."""
     child = subprocess.Popen(
         command,
         cwd=cwd,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -37,8 +42,9 @@ def process(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
-        if child.stdout is not None:
-            child.stdout.close()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                stream.close()
 
 
 def stop(child: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:

@@ -93,15 +93,14 @@ def test_a_deadline_ends_the_wait(caller: Caller, is_async: bool) -> None:
 
 @all_callers
 def test_latches_are_opened_by_other_threads(caller: Caller) -> None:
-    """Whoever waits goes on, in a thread or on a loop."""
+    """Whoever waits goes on, in a thread or on a loop, or when the time is over."""
 
-    async def wait() -> str:
+    async def wait() -> list[bool]:
         latch = caller.make_latch()
         threading.Timer(0.05, open_all, [[latch]]).start()
-        await latch.wait()
-        return "open"
+        return [await latch.wait(30), await caller.make_latch().wait(0.01)]
 
-    assert _run(caller, wait()) == "open"
+    assert _run(caller, wait()) == [True, False]
 
 
 def test_a_latch_of_a_loop_that_ended_harms_nobody() -> None:

@@ -48,6 +48,21 @@ def test_there_is_one_hook_for_forks() -> None:
     assert users == ["_runtime/fork.py"]
 
 
+def test_connections_to_sqlite_files_are_closed_before_forks() -> None:
+    """Whatever connects does so for a `SQLiteConnection`, except for a command that never forks."""
+    package = Path(unisights.__file__).parent
+    users = {
+        path.relative_to(package).as_posix(): "SQLiteConnection(" in text
+        for path in package.rglob("*.py")
+        if "sqlite3.connect(" in (text := path.read_text(encoding="utf-8"))
+    }
+    assert users == {
+        "_spool/connection.py": True,
+        "_spool/repair.py": False,
+        "sinks/sqlite.py": True,
+    }
+
+
 class _Nothing:
     """Holds nothing that would have to be drained."""
 

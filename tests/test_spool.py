@@ -251,6 +251,10 @@ def test_durability_decides_on_fsync(tmp_path: Path) -> None:
         spool = Spool(tmp_path / durability, durability=durability)  # type: ignore[arg-type]
         assert spool._connection.execute("PRAGMA synchronous").fetchone() == (expected,)
         assert spool._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        # As before a fork.
+        spool._connection.close()
+        assert spool._connection.execute("PRAGMA synchronous").fetchone() == (expected,)
+        assert spool._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         spool.close()
 
 
@@ -354,8 +358,8 @@ def test_a_read_only_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch
     fill(path, 1)
     connect = sqlite3.connect
 
-    def connect_read_only(file: Path, **options: Any) -> sqlite3.Connection:
-        return connect(f"{file.as_uri()}?mode=ro", uri=True, **options)
+    def connect_read_only(file: str, **options: Any) -> sqlite3.Connection:
+        return connect(file.replace("?mode=rw", "?mode=ro"), **options)
 
     with contextlib.closing(Spool(path)) as spool:
         monkeypatch.setattr(sqlite3, "connect", connect_read_only)

@@ -56,7 +56,9 @@ OBJECTS = [name for name, s in SCHEMA["definitions"].items() if s.get("type") ==
 CLICK = {"x": 1, "y": 2, "timestamp": 3}
 ENVELOPE = {"site_id": "s", "bucket": 1, "tag": "AAAA", "ciphertext": "AAAA"}
 
-MINIMAL = {name: sample_object(build_model(read_schema()), name) for name in OBJECTS}
+MODEL = build_model(read_schema())
+
+MINIMAL = {name: sample_object(MODEL, name) for name in OBJECTS}
 """For each type, an object with nothing but what the schema requires."""
 
 

@@ -18,6 +18,7 @@ class Readiness:
             failed; `"spool_full"`: a payload was refused for want of room in the spool;
             `"spool_failed"`: the spool could not be opened or written. After that time they are
             forgotten, so that the next payload can try again.
+            `"spool_failed"` also stays while the spool waits for another process or for its disk.
     """
 
     reasons: tuple[NotReadyReason, ...] = ()

@@ -299,7 +299,7 @@ def test_whole_numbers_out_of_range_are_400(connect: Any, field: str, digits: in
 
 def test_tiny_pieces_cost_no_memory(connect: Any) -> None:
     """A body that comes byte by byte costs about what it weighs."""
-    limit = 256 * 1024
+    limit = 64 * 1024
     client = connect(max_payload_size=8 * limit)
     client.post(make_body())
     tracemalloc.start()

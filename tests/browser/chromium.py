@@ -35,11 +35,23 @@ globalThis.beacon = async (url, body, type = "application/json") => {
 
 
 class Tab:
-    """A tab with cookies and caches of its own."""
+    """A tab with no cookies, and with empty caches, that of preflights too."""
 
-    def __init__(self, page: Any, call: Callable[..., Any]) -> None:
-        self._page = page
+    def __init__(self, context: Any, call: Callable[..., Any]) -> None:
+        self._context = context
         self._call = call
+        self._page = call(context.new_page)
+        self._devtools = call(context.new_cdp_session, self._page)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the tab has been closed."""
+        return bool(self._call(self._page.is_closed))
+
+    def forget(self) -> None:
+        """Clear cookies and caches, as if the browser had just been started."""
+        self._call(self._context.clear_cookies)
+        self._call(self._devtools.send, "Network.clearBrowserCache")
 
     def open(self, url: str) -> None:
         """Go to a page, and wait until it is loaded."""
@@ -62,13 +74,15 @@ class Browser:
     """A browser, driven from a thread of its own.
 
     Playwright leaves an event loop running in the thread that calls it, and in such a thread no
-    other test could run one.
+    other test could run one. To open a tab costs Chromium four times as much as to go to a page, so
+    tests take over the tab that the test before has left open.
     """
 
     def __init__(self, executable: str, thread: ThreadPoolExecutor) -> None:
         self._executable = executable
         self._thread = thread
-        self._browser: Any = None
+        self._context: Any = None
+        self._spare: Tab | None = None
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Browser"]:
@@ -77,27 +91,31 @@ class Browser:
 
         playwright = self._call(sync_playwright().start)
         try:
-            self._browser = self._call(
+            browser = self._call(
                 playwright.chromium.launch, executable_path=self._executable, args=_FLAGS
             )
             try:
+                self._context = self._call(browser.new_context)
+                self._call(self._context.add_init_script, _SEND)
                 yield self
             finally:
-                self._call(self._browser.close)
+                self._call(browser.close)
         finally:
             self._call(playwright.stop)
 
     @contextlib.contextmanager
     def tab(self, url: str) -> Iterator[Tab]:
-        """Open a page in a fresh tab."""
-        context = self._call(self._browser.new_context)
+        """Open a page in a tab that remembers nothing; after a failure, it is not used again."""
+        tab, self._spare = self._spare or Tab(self._context, self._call), None
         try:
-            self._call(context.add_init_script, _SEND)
-            tab = Tab(self._call(context.new_page), self._call)
+            tab.forget()
             tab.open(url)
             yield tab
-        finally:
-            self._call(context.close)
+        except BaseException:
+            tab.close()
+            raise
+        if not tab.is_closed:
+            self._spare = tab
 
     def _call(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
         return self._thread.submit(function, *arguments, **options).result()

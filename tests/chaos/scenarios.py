@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.chaos.destinations import DESTINATIONS, Destination, Found, destination
 from tests.chaos.load import Load, Sent
 from tests.chaos.target import TARGETS, Target, target
+from tests.stopped import stopped
 
 SETTLE_SECONDS = 60.0
 """How long, at the end, nothing may be delivered before what is missing counts as lost."""
@@ -108,6 +109,24 @@ def terminations(name: str, directory: Path, *, count: int) -> Report:
         load.wait_until_served()
         server.set_mood()
         return _settle("sigterm", server, load, f"SIGTERM: {count} times")
+
+
+def stops(name: str, directory: Path, *, count: int) -> Report:
+    """A process stops inside a transaction, so many times; then once more until after a SIGTERM."""
+    with (
+        target(name, directory, options={"drain_timeout": 1.0}) as server,
+        Load(server.port) as load,
+    ):
+        for number in range(count + 1):
+            load.wait_until_served()
+            with stopped(server.spool) as sibling:
+                load.wait_until_refused()
+                if number == count:
+                    server.terminate()
+                sibling.go_on()
+        server.start()
+        load.wait_until_served()
+        return _settle("stop", server, load, f"SIGSTOP inside a transaction: {count + 1} times")
 
 
 def full_disk(name: str, directory: Path, *, seconds: float) -> Report:
@@ -216,6 +235,7 @@ SCENARIOS: dict[str, Callable[..., Report]] = {
     "kill": kills,
     "outage": outage,
     "sigterm": terminations,
+    "stop": stops,
     "disk": full_disk,
     "clock": clock_back,
     **{sink: partial(sink_outage, sink=sink) for sink in DESTINATIONS},
@@ -237,7 +257,7 @@ class Plan:
 
     def run(self, directory: Path) -> Report:
         """Run it; its files go into the directory."""
-        name = "count" if self.scenario in {"kill", "sigterm"} else "seconds"
+        name = "count" if self.scenario in {"kill", "sigterm", "stop"} else "seconds"
         measure = int(self.measure) if name == "count" else self.measure
         return SCENARIOS[self.scenario](self.target, directory, **{name: measure})
 
@@ -248,6 +268,7 @@ SHORT = [
     Plan("kill", "django", 3),
     Plan("outage", "flask", 2),
     Plan("sigterm", "django", 1),
+    Plan("stop", "fastapi", 0),
     Plan("disk", "flask", 1),
     Plan("clock", "django", 1),
     Plan("postgres", "fastapi", 2),
@@ -262,6 +283,7 @@ LONG = [
     *(Plan("kill", name, 20) for name in TARGETS),
     *(Plan("outage", name, 60) for name in ("fastapi", "flask", "django")),
     *(Plan("sigterm", name, 5) for name in TARGETS),
+    *(Plan("stop", name, 3) for name in TARGETS),
     *(Plan("disk", name, 10) for name in ("fastapi", "flask", "django")),
     *(Plan("clock", name, 5) for name in ("fastapi", "flask", "django")),
     *(Plan(sink, name, 60) for sink in DESTINATIONS for name in ("fastapi", "flask", "django")),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from codegen.__main__ import generate
 from codegen.compare import Change, Effect
 from codegen.earlier_vectors import run_cases
 from codegen.evolution import objection
@@ -51,9 +52,17 @@ def commit(tree: Path, message: str) -> None:
 
 
 def python(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a module of a tree, as the Makefile does."""
+    """Run a module of a tree, as the Makefile does.
+
+    It keeps no bytecode: a file that is generated twice within a second may be of the same size,
+    and then the bytecode of the first would be taken for that of the second.
+    """
     return subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=tree, capture_output=True, text=True, check=False
+        [sys.executable, "-B", "-m", *arguments],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -69,21 +78,27 @@ def edit_schema(tree: Path, edit: Edit, *, version: str = SCHEMA_VERSION) -> Non
     edit(document)
     document["x-version"] = version
     path.write_text(json.dumps(document, indent=2), encoding="utf-8")
-    generated = python(tree, "codegen")
-    assert generated.returncode == 0, generated.stderr
+    assert generate(path, tree, check=False) == 0
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A repository of one commit with what the gate needs."""
-    root = tmp_path / "clone"
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of one commit with what the gate needs; not to be changed."""
+    root = tmp_path_factory.mktemp("repository")
     for name in ("schema", "codegen", "unisights"):
         shutil.copytree(ROOT / name, root / name, ignore=IGNORED)
     for name in ("pyproject.toml", "Makefile", ".gitattributes", ".gitignore"):
         shutil.copy(ROOT / name, root)
-    git(tmp_path, "init", "--quiet", "--initial-branch", "main", "clone")
+    git(root, "init", "--quiet", "--template=", "--initial-branch", "main")
     commit(root, "The schema")
+    git(root, "gc", "--quiet")  # Few files are copied sooner.
     return root
+
+
+@pytest.fixture
+def tree(repository: Path, tmp_path: Path) -> Path:
+    """A copy of the repository."""
+    return Path(shutil.copytree(repository, tmp_path / "clone"))
 
 
 def require_positive_x(document: dict[str, Any]) -> None:

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from codegen.render import render
-from codegen.schema import read_schema
+from codegen.__main__ import generate
+from codegen.render import GENERATED
 from tests.support import ROOT
 from unisights import SCHEMA_DIGEST, SCHEMA_VERSION
 
 IGNORED = shutil.ignore_patterns("__pycache__", "node_modules")
 
-GENERATED = sorted(render(read_schema()))
 MODULES = [path for path in GENERATED if path.endswith(".py")]
 
 
@@ -54,24 +53,31 @@ def test_the_repository_is_up_to_date() -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_edited_generated_files_are_noticed_and_restored(tree: Path) -> None:
+def generate_in(root: Path, *, check: bool = False) -> int:
+    """What the command does in a tree, without another process."""
+    return generate(root / "schema" / "unisights.schema.json", root, check=check)
+
+
+def test_edited_generated_files_are_noticed_and_restored(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Hand-edited files fail the check, which changes nothing; generating restores them."""
     edited = ["unisights/types.py", "unisights/_schema/generated/unisights.schema.json"]
     for path in edited:
         with (tree / path).open("a", encoding="utf-8") as file:
             file.write("\n")
     before = contents(tree)
-    checked = run_codegen(tree, "--check")
-    assert checked.returncode == 1
-    assert [path for path in GENERATED if path in checked.stderr] == sorted(edited)
-    assert "make generate" in checked.stderr
+    assert generate_in(tree, check=True) == 1
+    said = capsys.readouterr().err
+    assert [path for path in GENERATED if path in said] == sorted(edited)
+    assert "make generate" in said
     assert contents(tree) == before
-    assert run_codegen(tree).returncode == 0
+    assert generate_in(tree) == 0
     assert contents(tree) == contents(ROOT)
 
 
 def test_a_missing_generated_file_is_noticed(tree: Path) -> None:
-    """A generated file that was deleted fails the check, and stays deleted."""
+    """A generated file that was deleted fails the command's check, and stays deleted."""
     (tree / "unisights/_decoding/generated/decoder.py").unlink()
     checked = run_codegen(tree, "--check")
     assert checked.returncode == 1
@@ -80,17 +86,17 @@ def test_a_missing_generated_file_is_noticed(tree: Path) -> None:
     assert not (tree / "unisights/_decoding/generated/decoder.py").exists()
 
 
-def test_an_edited_schema_is_noticed(tree: Path) -> None:
+def test_an_edited_schema_is_noticed(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Any change to the schema, be it to a description, makes every generated file stale."""
     path = tree / "schema" / "unisights.schema.json"
     text = path.read_text(encoding="utf-8")
     assert text.count("The visitor clicked or tapped.") == 1
     path.write_text(text.replace("clicked or tapped", "clicked"), encoding="utf-8")
     before = contents(tree)
-    checked = run_codegen(tree, "--check")
-    assert checked.returncode == 1
-    assert "make generate" in checked.stderr
-    assert [p for p in GENERATED if p not in checked.stderr] == []
+    assert generate_in(tree, check=True) == 1
+    said = capsys.readouterr().err
+    assert "make generate" in said
+    assert [p for p in GENERATED if p not in said] == []
     assert contents(tree) == before
 
 
@@ -107,7 +113,7 @@ def test_generation_is_deterministic(tree: Path, seed: str) -> None:
 def test_generating_twice_writes_nothing(tree: Path) -> None:
     """Files that are up to date are not written again."""
     before = {path: (tree / path).stat().st_mtime_ns for path in GENERATED}
-    assert run_codegen(tree).returncode == 0
+    assert generate_in(tree) == 0
     assert {path: (tree / path).stat().st_mtime_ns for path in GENERATED} == before
 
 

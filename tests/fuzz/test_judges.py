@@ -20,7 +20,7 @@ from tests.fuzz.minimise import as_vector, minimise
 from tests.fuzz.run import run_block
 from tests.npm import copy_to
 from tests.support import make_body
-from tests.vectors.cases import VECTORS, Vector
+from tests.vectors.cases import VECTORS, Vector, each
 
 CASES = 1_500
 
@@ -50,7 +50,7 @@ def test_a_seed_makes_the_same_cases() -> None:
     assert list(cases("a/0", 50)) != list(cases("a/1", 50))
 
 
-@pytest.mark.parametrize("vector", [v for v in VECTORS if "server_secret" not in v.case], ids=str)
+@each([vector for vector in VECTORS if "server_secret" not in vector.case])
 def test_the_referee_expects_what_the_vectors_say(vector: Vector) -> None:
     """What cases are compared with is the contract: the vectors' results, errors and sessions."""
     expected = expect(vector.body)

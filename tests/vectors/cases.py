@@ -2,10 +2,13 @@
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.referee import Problems, is_finite, parse
 from tests.support import ROOT
@@ -88,3 +91,32 @@ VECTORS = [
 ]
 JSON_VECTORS = [vector for vector in VECTORS if vector.is_json]
 ENCRYPTED = [vector for vector in VECTORS if vector.encryption]
+
+
+def each(vectors: list[Vector]) -> Callable[[Callable[[Vector], None]], Callable[[Path], None]]:
+    """Run a test for each of the vectors; those of a file are one item of pytest.
+
+    To start, report and send to another process costs an item more than such a test takes. All
+    vectors are tried whatever fails, and each that fails is named, with what failed.
+    """
+    files = sorted({vector.file for vector in vectors})
+
+    def decorate(test: Callable[[Vector], None]) -> Callable[[Path], None]:
+        @pytest.mark.parametrize("path", files, ids=lambda path: path.stem)
+        def test_all_of(path: Path) -> None:
+            failures = []
+            for vector in vectors:
+                if vector.file == path:
+                    try:
+                        test(vector)
+                    except Exception as error:  # noqa: BLE001  # whatever fails is raised below
+                        error.add_note(f"the vector is {vector}")
+                        failures.append(error)
+            if failures:
+                raise ExceptionGroup("vectors fail", failures)
+
+        test_all_of.__name__ = test.__name__
+        test_all_of.__doc__ = test.__doc__
+        return test_all_of
+
+    return decorate

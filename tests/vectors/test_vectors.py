@@ -39,6 +39,7 @@ from tests.vectors.cases import (
     VECTOR_DIR,
     VECTORS,
     Vector,
+    each,
 )
 from unisights import (
     InvalidJSONError,
@@ -48,12 +49,6 @@ from unisights import (
     validate_unisights_payload,
 )
 from unisights.encryption import decrypt, derive_key, encrypt
-
-
-def each(vectors: list[Vector]) -> pytest.MarkDecorator:
-    """Run a test for each of the vectors."""
-    return pytest.mark.parametrize("vector", vectors, ids=str)
-
 
 # The vectors as data.
 

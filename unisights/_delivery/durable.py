@@ -88,10 +88,7 @@ class DurableDelivery(Delivery):
         if running is None:
             return PutResult.CLOSED
         self._hook()
-        running.writer.put(put)
-        await put.latch.wait()
-        assert put.result is not None  # noqa: S101  # narrows a type: it was settled
-        return put.result
+        return await running.writer.store(put)
 
     def _outcome_of(self, result: PutResult | _Unusable) -> Outcome:
         match result:
@@ -125,7 +122,7 @@ class DurableDelivery(Delivery):
     def _reasons(self) -> Iterable[NotReadyReason]:
         if self._has_been_full:
             yield "spool_full"
-        if self._has_failed:
+        if self._has_failed or self._runner.is_stuck:
             yield "spool_failed"
 
     @property

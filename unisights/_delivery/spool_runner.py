@@ -1,9 +1,11 @@
 """What a process runs to deliver from a spool: opened at first use, drained and closed."""
 
+import logging
 import sqlite3
 import threading
 import time
 import weakref
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,9 +13,11 @@ from pathlib import Path
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import ManagedHandler
 from unisights._delivery.retry import Attempts
-from unisights._runtime.callables import is_async
+from unisights._runtime.callables import is_async, start_in_own_thread
 from unisights._runtime.fork import leak, reset_in_children
+from unisights._runtime.log import log
 from unisights._spool.files import check_spool, explain
+from unisights._spool.progress import Progress
 from unisights._spool.store import Spool
 from unisights._spool.workers import LoopWorkers, ThreadWorkers, Workers
 from unisights._spool.writer import SpoolWriter
@@ -22,6 +26,9 @@ from unisights.errors import ConfigurationError, StoreError
 
 REOPEN_SECONDS = 1.0
 """A spool that could not be opened is not tried again for so long."""
+
+OPEN_SECONDS = 5.0
+"""How long requests and `open` wait for the spool to be opened; that goes on afterwards."""
 
 _COMMON = ("handler", "server_secret", "validate_schema", "validate_required_fields")
 """What endpoints that share a spool must agree on: each reads and delivers the others' payloads."""
@@ -38,6 +45,25 @@ class Running:
 
     writer: SpoolWriter
     workers: Workers
+
+
+class _StillOpeningError(StoreError):
+    """The spool may be opened yet."""
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """The opening of a spool, under way in a thread of its own.
+
+    Attributes:
+        progress: what that thread waits for.
+        opened: what runs in the end; None if it was closed meanwhile.
+        deadline: for how long others wait for it, by `time.monotonic`.
+    """
+
+    progress: Progress
+    opened: "Future[Running | None]"
+    deadline: float
 
 
 def _halt(running: Running, seconds: float) -> BaseException | None:
@@ -78,19 +104,29 @@ class SpoolRunner:
         runners.add(self)
 
     def reset_after_fork(self) -> None:
-        """Leave the connection, the locks and the threads to the parent."""
+        """Leave the threads to the parent."""
         if self.running is not None:
-            self.running.writer.leave_to_parent()
-            # To close the connection here would have SQLite act as if it were the parent.
+            # To destroy its tasks here would run the ends of the handlers that the parent runs.
             leak(self.running)
         self.running = None
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self.is_closed = False
         self._error: StoreError | None = None
         self._reopen_at = 0.0
+        self._opening: _Opening | None = None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether requests are refused, as another process or the disk does not get on."""
+        if (running := self.running) is not None:
+            return running.writer.is_stuck
+        opening = self._opening
+        return opening is not None and time.monotonic() > opening.deadline
 
     def open(self) -> None:
         """Open the spool and deliver what is in it, also after `close`.
+
+        What takes longer than `OPEN_SECONDS` goes on, and does not keep an app from starting.
 
         Raises:
             StoreError: the spool cannot be used.
@@ -99,28 +135,57 @@ class SpoolRunner:
         with self._lock:
             self.is_closed = False
             self._reopen_at = 0.0
+        try:
             self.start()
+        except _StillOpeningError as error:
+            log(logging.ERROR, "spool_failed", "not open yet: %s", error)
 
     def start(self) -> Running | None:
         """Return what runs in this process, and start it if need be; None after `close`.
 
         Raises:
-            StoreError: the spool cannot be used.
+            StoreError: the spool cannot be used, or not within `OPEN_SECONDS`.
             ConfigurationError: another endpoint of this process uses it differently.
+            RuntimeError: no thread can be started.
         """
         with self._lock:
-            if self.running is None and not self.is_closed:
-                now = time.monotonic()
-                if self._error is not None and now < self._reopen_at:
-                    # Each raise adds to the traceback, which holds requests with their bodies.
-                    raise self._error.with_traceback(None)
-                try:
-                    self.running = self._start()
-                except StoreError as error:
+            if self.running is not None or self.is_closed:
+                return self.running
+            if self._error is not None and time.monotonic() < self._reopen_at:
+                # Each raise adds to the traceback, which holds requests with their bodies.
+                raise self._error.with_traceback(None)
+            if self._opening is None:
+                # To wait for a lock, or for a disk, may take for ever.
+                progress = Progress(self.path)
+                opened = start_in_own_thread(self._open, progress)
+                self._opening = _Opening(progress, opened, time.monotonic() + OPEN_SECONDS)
+            opening = self._opening
+        try:
+            return opening.opened.result(max(opening.deadline - time.monotonic(), 0.0))
+        except TimeoutError:
+            raise _StillOpeningError(str(opening.progress.error())) from None
+
+    def _open(self, progress: Progress) -> Running | None:
+        try:
+            running = self._make(progress)
+            with self._lock:
+                self._opening = None
+                is_closed = self.is_closed  # It may have been closed meanwhile.
+                if is_closed:
+                    running.writer.halt()
+                running.writer.start()
+                if not is_closed:
+                    self.running = running
+                    return running
+        except BaseException as error:
+            with self._lock:
+                self._opening = None
+                if isinstance(error, StoreError):
                     self._error = error
-                    self._reopen_at = now + REOPEN_SECONDS
-                    raise
-            return self.running
+                    self._reopen_at = time.monotonic() + REOPEN_SECONDS
+            raise
+        running.writer.stop()
+        return None
 
     def halt(self, seconds: float) -> None:
         """Start no more attempts, and wait for those that run, for at most so long."""
@@ -141,7 +206,7 @@ class SpoolRunner:
         if interrupt is not None:
             raise interrupt
 
-    def _start(self) -> Running:
+    def _make(self, progress: Progress) -> Running:
         self._refuse_other_use()
         options = self._options
         durable = self._durable
@@ -156,23 +221,29 @@ class SpoolRunner:
             max_jobs=durable.queue_size,
             max_bytes=durable.queue_bytes,
         )
-        spool = Spool(self.path, durability=durable.durability, ordered=durable.ordered)
-        try:
-            writer = SpoolWriter(
-                spool,
-                workers,
-                attempts.report_evicted,
-                durable,
-                self._context.counters,
-                duplicate_window=options.duplicate_window,
+        with progress.step():
+            spool = Spool(
+                self.path,
+                durability=durable.durability,
+                ordered=durable.ordered,
+                progress=progress,
             )
-            attempts.writer = writer
-            writer.start()
-        except BaseException as error:
-            spool.close()
-            if isinstance(error, sqlite3.Error | OSError):
-                raise explain(self.path, error) from error
-            raise
+            try:
+                writer = SpoolWriter(
+                    spool,
+                    workers,
+                    attempts.report_evicted,
+                    durable,
+                    self._context.counters,
+                    progress=progress,
+                    duplicate_window=options.duplicate_window,
+                )
+                attempts.writer = writer
+            except BaseException as error:
+                spool.close()
+                if isinstance(error, sqlite3.Error | OSError):
+                    raise explain(self.path, error) from error
+                raise
         return Running(writer, workers)
 
     def _refuse_other_use(self) -> None:

@@ -70,14 +70,23 @@ class Completion:
             shutdown.drain_at_signal(self)
             shutdown.close_at_exit(self)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        ended = task.get_loop().create_future()
+
+        def end(_task: object) -> None:
+            self._tasks.discard(task)
+            if ended.cancelled():
+                self._count(-1, -size)
+            else:
+                ended.set_result(None)
+
+        task.add_done_callback(end)
         try:
-            return await asyncio.shield(task)
+            await ended  # `asyncio.shield` does the same, and takes longer.
         except asyncio.CancelledError:
-            if not task.done():
+            if ended.cancelled():  # Else the task has ended just now.
                 self._count(1, size)
-                task.add_done_callback(lambda _task: self._count(-1, -size))
             raise
+        return task.result()
 
     def _count(self, requests: int, size: int) -> None:
         self._abandoned += requests

@@ -15,9 +15,9 @@ class ThreadLatch:
     def __init__(self) -> None:
         self._is_open = threading.Event()
 
-    async def wait(self) -> None:
-        """Block until it is open."""
-        self._is_open.wait()
+    async def wait(self, seconds: float) -> bool:
+        """Block until it is open, at most so long; return whether it is open."""
+        return self._is_open.wait(seconds)
 
     def open(self) -> None:
         """Let the thread go on."""
@@ -31,16 +31,23 @@ class LoopLatch:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self._future: asyncio.Future[None] = self.loop.create_future()
+        self._future: asyncio.Future[bool] = self.loop.create_future()
 
-    async def wait(self) -> None:
-        """Wait until it is open."""
-        await self._future
+    async def wait(self, seconds: float) -> bool:
+        """Wait until it is open, at most so long; return whether it is open."""
+        limit = self.loop.call_later(seconds, self._end, False)  # noqa: FBT003  # positional here
+        try:
+            return await self._future
+        finally:
+            limit.cancel()
 
     def open(self) -> None:
         """Let the task go on; to be called on its loop."""
-        if not self._future.done():  # Else, its request was cancelled.
-            self._future.set_result(None)
+        self._end(True)  # noqa: FBT003  # as for `call_later`
+
+    def _end(self, is_open: bool) -> None:  # noqa: FBT001  # `call_later` passes no names
+        if not self._future.done():  # Else, its request was cancelled, or does not wait any longer.
+            self._future.set_result(is_open)
 
 
 Latch = ThreadLatch | LoopLatch

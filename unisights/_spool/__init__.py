@@ -6,6 +6,7 @@ The file, and one connection to it:
 - `files`: finds, makes and checks the file before SQLite opens it.
 - `file_lock`: a lock on a file, which ends with its process.
 - `clock`: the clocks that times in the file are measured by.
+- `progress`: tells others what the thread that uses the file is waiting for.
 - `connection`: opens the file, and makes transactions.
 - `statements`: helpers for statements about many rows.
 - `rows`, `stored_requests`: the form in which payloads and their requests are stored.

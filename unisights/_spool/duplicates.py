@@ -3,9 +3,9 @@
 The statements belong inside a transaction of the spool.
 """
 
-import sqlite3
 from collections.abc import Collection
 
+from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights._spool import clock
 from unisights._spool.statements import chunks, marks
 
@@ -20,7 +20,7 @@ class DuplicateWindow:
         connection: the spool's.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: SQLiteConnection) -> None:
         self._execute = connection.execute
         self._execute_many = connection.executemany
 

@@ -1,39 +1,89 @@
 """A lock on a file, which ends with its process."""
 
+import contextlib
 import os
+import time
 from pathlib import Path
+
+from unisights._runtime.fork import reset_in_children
 
 try:
     import fcntl
 except ImportError:  # Windows: `UnisightsOptions` refuses what needs this module.
     fcntl = None  # type: ignore[assignment]
 
+_LOCKS = Path("/proc/locks")
+
+_POLL_SECONDS = 0.02
+"""How often a lock is tried whose wait is limited; the kernel knows no limit."""
+
 
 class FileLock:
-    """An exclusive lock on a file, released when it is closed or its process ends."""
+    """An exclusive lock on a file, released when it is closed or its process ends.
+
+    A forked child does not keep it: whoever waits for the parent's end must not wait for the
+    child's.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
+        self._file: int | None = None
+        reset_in_children(self)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
-    def acquire(self) -> None:
-        """Wait for the lock."""
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+    def reset_after_fork(self) -> None:
+        """Close the file in a child; the lock stays the parent's."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+    def acquire(self, seconds: float | None = None) -> bool:
+        """Wait for the lock, at most so long or without limit; return whether it is held now."""
+        if seconds is None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            return True
+        deadline = time.monotonic() + seconds
+        while not (is_held := self.try_acquire()) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        return is_held
 
     def try_acquire(self) -> bool:
         """Take the lock if nobody holds it; return whether it is held now."""
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
 
     def release(self) -> None:
         """Release the lock; it can be acquired again."""
-        fcntl.flock(self._file, fcntl.LOCK_UN)
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self, *, removes: bool = False) -> None:
-        """Close the file, and remove it if asked to. A forked parent still holds its lock."""
+        """Close the file, and remove it if asked to."""
         if removes:
-            self._path.unlink(missing_ok=True)
-        os.close(self._file)
+            self.path.unlink(missing_ok=True)
+        self.reset_after_fork()
+
+    def describe(self) -> str:
+        """Return the lock in words for people, with the process that holds it if that is known."""
+        holder = _holder_of(self.path)
+        return f"the lock {self.path}" + (f", which process {holder} holds" if holder else "")
+
+    @property
+    def _descriptor(self) -> int:
+        if self._file is None:
+            raise OSError(f"the lock {self.path} is closed")
+        return self._file
+
+
+def _holder_of(path: Path) -> int:
+    """Return the process that holds the lock on a file; 0 if the system does not tell."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        inode = str(path.stat().st_ino)
+        for line in _LOCKS.read_text(encoding="ascii").splitlines():
+            # Those that wait have an arrow behind the number.
+            _number, kind, *_mode, pid, file, _start, _end = line.split()
+            if kind == "FLOCK" and file.rpartition(":")[2] == inode:
+                return max(int(pid), 0)
+    return 0

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from unisights._runtime.fork import reset_in_children
+from unisights._runtime.sqlite_connection import Inode, inode_of
 from unisights._spool.tables import APPLICATION_ID, SPOOL_VERSION
 from unisights.errors import StoreError
 
@@ -16,9 +17,6 @@ _MAGIC = b"SQLite format 3\0"
 
 _LEAST_BYTES = 256 * 1024
 """A disk with less room than this is full: SQLite makes the WAL and its index beside the file."""
-
-Inode = tuple[int, int]
-"""The identity of a file, by whatever name: its device and its number."""
 
 
 class _OpenFiles:
@@ -50,6 +48,8 @@ def explain(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     reason = str(error)
     if primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return corrupt(path, reason)
+    if primary_code(error) == sqlite3.SQLITE_BUSY:
+        reason += "; waited in vain for the end of another program's transaction in it"
     if is_disk_full(path):
         # SQLite itself may call it an I/O error.
         reason += f"; the disk is full: make room in {path.parent}"
@@ -115,12 +115,3 @@ def make_private(path: Path) -> None:
     """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-
-
-def inode_of(path: Path) -> Inode | None:
-    """Return the identity of a file; None if there is no such file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

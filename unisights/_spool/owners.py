@@ -1,9 +1,9 @@
 """The owners of a spool: the processes to which payloads belong while they are in memory there."""
 
 import os
-import sqlite3
 from collections.abc import Iterable, Sequence
 
+from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights._spool.statements import chunks, literals, marks
 
 
@@ -14,7 +14,7 @@ class Owners:
         connection: the spool's.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: SQLiteConnection) -> None:
         self._connection = connection
 
     def add(self, owner: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from unisights._spool.puts import NewPut, RejectionPut
 from unisights._spool.rejections import RejectionRow
@@ -47,6 +47,12 @@ class PendingWrites:
             self.rejections.append(put)
         else:
             self.puts.append(put)
+
+    def discard(self, put: NewPut | RejectionPut) -> None:
+        """Remove a put, if it is still here."""
+        puts: list[Any] = self.rejections if isinstance(put.row, RejectionRow) else self.puts
+        if put in puts:
+            puts.remove(put)
 
     def split(self) -> Self:
         """Take out the puts that are too many for one transaction, and return them."""

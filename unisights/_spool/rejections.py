@@ -1,12 +1,12 @@
 """The rejections in the spool: refused bodies, and bodies of which events were quarantined."""
 
-import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from typing import Self
 
 import msgspec
 
+from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights._schema.content_id import digest
 from unisights._spool.ids import skip_id, take_ids
 from unisights._spool.rows import size_of
@@ -70,7 +70,7 @@ class Rejections:
         connection: the spool's.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: SQLiteConnection) -> None:
         self._connection = connection
 
     def insert(self, rows: Sequence[RejectionRow], *, max_bytes: int) -> None:

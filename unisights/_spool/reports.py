@@ -1,9 +1,9 @@
 """Reports about a spool, for people."""
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights._spool import clock
 from unisights._spool.statements import CHUNK
 
@@ -20,7 +20,7 @@ class Reports:
         connection: the spool's.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: SQLiteConnection) -> None:
         self._connection = connection
 
     def count_owned(self) -> int:

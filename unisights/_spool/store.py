@@ -10,6 +10,7 @@ from unisights._spool.duplicates import DuplicateWindow
 from unisights._spool.ids import skip_id, take_ids
 from unisights._spool.owners import Owners
 from unisights._spool.process_locks import ProcessLocks
+from unisights._spool.progress import Progress
 from unisights._spool.rejections import Rejections
 from unisights._spool.reports import Reports
 from unisights._spool.rows import NewRow, Row, Totals, size_of
@@ -23,7 +24,7 @@ class Spool(SpoolConnection):
     Methods that change something belong inside a transaction.
 
     Args:
-        path, durability, ordered, must_exist: as for `SpoolConnection`.
+        path, durability, ordered, must_exist, progress: as for `SpoolConnection`.
 
     Attributes:
         process_locks: the locks of the processes that use it.
@@ -43,8 +44,11 @@ class Spool(SpoolConnection):
         durability: Durability = "process",
         ordered: bool = False,
         must_exist: bool = False,
+        progress: Progress | None = None,
     ) -> None:
-        super().__init__(path, durability=durability, ordered=ordered, must_exist=must_exist)
+        super().__init__(
+            path, durability=durability, ordered=ordered, must_exist=must_exist, progress=progress
+        )
         self.process_locks = ProcessLocks(path)
         self.owners = Owners(self._connection)
         self.rejections = Rejections(self._connection)

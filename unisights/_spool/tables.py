@@ -8,6 +8,7 @@ Triggers keep the totals in `state` for every row that comes or goes.
 import sqlite3
 from collections.abc import Iterator
 
+from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights._spool import clock
 
 APPLICATION_ID = 0x75736C71
@@ -110,7 +111,7 @@ SESSION_INDEX = "CREATE INDEX IF NOT EXISTS waiting_session ON waiting (session_
 """For spools whose payloads are delivered in order."""
 
 
-def create_tables(connection: sqlite3.Connection) -> None:
+def create_tables(connection: SQLiteConnection) -> None:
     """Make a new file a spool.
 
     The file must not be in WAL mode yet, so that its header is in the file itself for

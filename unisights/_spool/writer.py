@@ -17,6 +17,7 @@ from unisights._spool.claims import Claims
 from unisights._spool.drains import Drains
 from unisights._spool.file_lock import FileLock
 from unisights._spool.pending_writes import PendingWrites
+from unisights._spool.progress import Progress
 from unisights._spool.puts import NewPut, PutResult, RejectionPut, settle
 from unisights._spool.store import Spool
 from unisights._spool.upkeep import Upkeep
@@ -34,6 +35,12 @@ LINGER_SECONDS = 0.02
 RETRY_SECONDS = 0.5
 """How long after a failed write the next one is tried, if no request waits for it."""
 
+STUCK_SECONDS = 5.0
+"""Requests do not wait for a thread that has not got on for so long."""
+
+STOP_SECONDS = 5.0
+"""How long the end of the process waits until the thread has written what it has to."""
+
 
 class SpoolWriter:
     """The thread that uses a process's connection to the spool, and what it has to write.
@@ -45,6 +52,7 @@ class SpoolWriter:
             room; they are deleted once it has returned.
         durable: the bounds of what the spool keeps.
         counters: where to count what was stored.
+        progress: the connection's; tells others what the thread is doing.
         duplicate_window: a payload that comes again within so many seconds is dropped; 0: none is.
 
     Attributes:
@@ -59,10 +67,11 @@ class SpoolWriter:
         durable: Durable,
         counters: Counters,
         *,
+        progress: Progress,
         duplicate_window: float,
     ) -> None:
-        self.totals = spool.totals()
         self._spool = spool
+        self._progress = progress
         self._workers = workers
         self._ordered = durable.ordered
         self._max_rejected_bytes = durable.rejected_bytes
@@ -74,7 +83,9 @@ class SpoolWriter:
         self._is_stopping = False
         self._drains = Drains(spool)
         self._log = ThrottledLog()
-        self._owner, self._lock = self._register(duplicate_window)
+        with spool.use():
+            self.totals = spool.totals()
+            self._owner, self._lock = self._register(duplicate_window)
         self._claims = Claims(spool, self._owner, workers, ordered=durable.ordered)
         self._admission = Admission(
             spool,
@@ -94,7 +105,7 @@ class SpoolWriter:
         self._thread = threading.Thread(target=self._work, name="unisights-spool", daemon=True)
 
     def start(self) -> None:
-        """Start the thread.
+        """Start the thread; if that fails, close the connection.
 
         Raises:
             StoreError: no thread can be started.
@@ -103,14 +114,15 @@ class SpoolWriter:
             self._thread.start()
         except RuntimeError as error:
             self._lock.close(removes=True)
+            self._spool.close()
             raise StoreError(f"cannot use the spool {self._spool.path}: {error}") from error
 
-    def leave_to_parent(self) -> None:
-        """In a forked child: keep no lock, as the parent's must end with the parent."""
-        self._lock.close()
-        self._spool.leave_to_parent()
-
     # What others may call, in any thread.
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether requests do not wait, as the thread does not get on."""
+        return self._progress.seconds >= STUCK_SECONDS
 
     def put(self, put: NewPut | RejectionPut) -> None:
         """Store a payload or a rejection; its latch opens once there is a result."""
@@ -120,6 +132,23 @@ class SpoolWriter:
                 self._changed.notify()
                 return
         settle([(put, PutResult.CLOSED)])
+
+    async def store(self, put: NewPut | RejectionPut) -> PutResult | StoreError:
+        """Store a payload or a rejection, and wait for the result by the put's latch.
+
+        Once the thread is stuck, the wait ends. Then the put is not stored, unless it is in the
+        very transaction that is stuck, and that is committed later.
+        """
+        self.put(put)
+        # It waits a little in any case: all looks stuck after this process itself was stopped.
+        while not await put.latch.wait(max(STUCK_SECONDS - self._progress.seconds, 0.05)):
+            if self.is_stuck:
+                error = self._progress.error()
+                with self._changed:
+                    self._next.discard(put)
+                return put.result or error
+        assert put.result is not None  # noqa: S101  # narrows a type: it was settled
+        return put.result
 
     def complete(self, job: Job) -> None:
         """Delete a payload that was delivered."""
@@ -169,12 +198,21 @@ class SpoolWriter:
         return drain.is_done
 
     def stop(self) -> None:
-        """Write what waits, release the rest, and end the thread."""
+        """Write what waits, release the rest, and end the thread.
+
+        A thread that is stuck is left behind after `STOP_SECONDS`. If it goes on before the process
+        ends, it does all of this. If not, other processes take over when this one has ended, and
+        payloads whose delivery was not recorded are delivered again.
+        """
         with self._changed:
             self._claims.is_closed = True
             self._is_stopping = True
             self._changed.notify()
-        self._thread.join()
+        # An app closes its endpoints one after the other, which wait for the same.
+        self._thread.join(max(STOP_SECONDS - self._progress.seconds, 0.0))
+        if self._thread.is_alive():
+            error = self._progress.error()
+            self._log.log(logging.ERROR, "spool_failed", "could not be closed: %s", error)
 
     def _write_upkeep(self, change: Callable[[Spool], None]) -> None:
         with self._changed:
@@ -213,13 +251,16 @@ class SpoolWriter:
 
     def _work(self) -> None:
         while not self._is_stopping:
-            self._write_safely(self._gather())
-            if time.monotonic() >= self._upkeep_at and not self._is_stopping:
-                self._upkeep_at = time.monotonic() + UPKEEP_SECONDS
-                self._keep_up_safely()
-            self._check_drains_safely()
+            pending = self._gather()
+            with self._progress.step():
+                self._write_safely(pending)
+                if time.monotonic() >= self._upkeep_at and not self._is_stopping:
+                    self._upkeep_at = time.monotonic() + UPKEEP_SECONDS
+                    self._keep_up_safely()
+                self._check_drains_safely()
         self._drains.end()
-        self._finish()
+        with self._progress.step():
+            self._finish()
 
     def _gather(self) -> PendingWrites:
         """Wait until there is something to do; then take all there is to write."""
@@ -265,20 +306,21 @@ class SpoolWriter:
             self._write_within(RETRY_SECONDS)
 
     def _write(self, pending: PendingWrites) -> None:
-        claims = self._claims.look(has_completed=bool(pending.completed))
-        if not (pending.has_puts or pending.has_results or claims):
-            return
         jobs: list[Job] = []
         results: list[PutResult] = []
-        with self._spool.transaction() as spool:
-            pending.write_results(spool)
-            if claims:
-                jobs += self._claims.claim()
-            if pending.puts:
-                self.totals = spool.totals()
-                stored, results = self._admission.store(pending.puts, self.totals)
-                jobs += stored
-            self._store_rejections(pending.rejections)
+        with self._spool.use():
+            claims = self._claims.look(has_completed=bool(pending.completed))
+            if not (pending.has_puts or pending.has_results or claims):
+                return
+            with self._spool.transaction() as spool:
+                pending.write_results(spool)
+                if claims:
+                    jobs += self._claims.claim()
+                if pending.puts:
+                    self.totals = spool.totals()
+                    stored, results = self._admission.store(pending.puts, self.totals)
+                    jobs += stored
+                self._store_rejections(pending.rejections)
         self._claims.look_at(pending.due_at)
         self._count(results)
         settle(zip(pending.puts, results, strict=True))
@@ -317,14 +359,16 @@ class SpoolWriter:
     def _keep_up_safely(self) -> None:
         try:
             self._workers.keep_running()
-            self.totals = self._spool.totals()
-            self._upkeep.run(self.totals)
+            with self._spool.use():
+                self.totals = self._spool.totals()
+                self._upkeep.run(self.totals)
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
             self._log_failure(error)
 
     def _check_drains_safely(self) -> None:
         try:
-            self._drains.check()
+            with self._spool.use():
+                self._drains.check()
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
             self._log_failure(error)
 

@@ -1,16 +1,19 @@
 """A handler that stores in a SQLite file."""
 
 import asyncio
+import contextlib
 import os
 import shlex
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights.errors import StoreError
 from unisights.sinks._batch import Batch
-from unisights.sinks._batching_sink import NO_RETRY, UNLIMITED, BatchingSink
+from unisights.sinks._batching_sink import NO_RETRY, BatchingSink
 from unisights.sinks._records import encode
 from unisights.sinks._urls import read_path
 from unisights.sinks._writer import Writer
@@ -63,6 +66,15 @@ CREATE INDEX events_session ON events (session_id);
 _BUSY_SECONDS = 5.0
 """How long to wait for the transaction of another process."""
 
+_USE_SECONDS = 5.0
+"""How long to wait for an earlier batch, whose callers have given up, and for the end."""
+
+_TIMEOUT = 20.0
+"""How long a batch may take, in seconds: more than SQLite waits to connect and to begin.
+
+A thread that hangs cannot be stopped. If it goes on, it stores a batch that counts as failed.
+"""
+
 _INSERT_PAYLOAD = (
     "INSERT INTO payloads VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (content_id, received_at) DO NOTHING"
@@ -89,8 +101,8 @@ class SQLiteSink(BatchingSink[Rows]):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, batch: Batch | None = None) -> None:
-        # SQLite itself waits for other processes, and a thread that hangs cannot be stopped.
-        super().__init__(str(Path(path).absolute()), batch, NO_RETRY, UNLIMITED)
+        # SQLite itself waits for other processes.
+        super().__init__(str(Path(path).absolute()), batch, NO_RETRY, _TIMEOUT)
         self._path = Path(path)
 
     @classmethod
@@ -139,36 +151,39 @@ class _FileWriter(Writer[Rows]):
     splits = True
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
+        self._connection = SQLiteConnection(path, partial(_connect, path))
 
     async def open(self) -> None:
-        await asyncio.to_thread(self._opened)
+        await asyncio.to_thread(self._open)
 
     async def write(self, items: Sequence[Rows]) -> None:
         await asyncio.to_thread(self._store, items)
 
     async def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await asyncio.to_thread(connection.close)
+        if self._connection.is_open:
+            # What hangs is left to the end of the process.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.to_thread(self._connection.close, _USE_SECONDS)
 
     def is_transient(self, error: Exception) -> bool:
-        # A full disk or a lock: smaller batches would fail, too.
-        return isinstance(error, StoreError) or type(error) in {
+        # A full disk, a lock, or a disk that hangs: smaller batches would fail, too.
+        return isinstance(error, StoreError | TimeoutError) or type(error) in {
             sqlite3.OperationalError,
             sqlite3.DatabaseError,
         }
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = _connect(self._path)
-        return self._connection
+    def describe(self, error: Exception) -> str:
+        described = super().describe(error)
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            described += f"; waited {_BUSY_SECONDS:g} s for the transaction of another process"
+        return described
+
+    def _open(self) -> None:
+        with self._connection.use(_USE_SECONDS):
+            self._connection.open()
 
     def _store(self, items: Sequence[Rows]) -> None:
-        connection = self._opened()
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._connection.transaction(_USE_SECONDS) as connection:
             rows: list[tuple[Any, ...]] = []
             for row, events in items:
                 stored = connection.execute(_INSERT_PAYLOAD, row)

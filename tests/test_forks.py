@@ -1,0 +1,338 @@
+"""Forks with open files: what a child or its parent acknowledges stays, whoever ends first."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.processes import DEADLINE, PYTHON
+from tests.spools import query
+from tests.support import ROOT
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+STORES = '''\
+import itertools, os, sys, threading
+from tests.endpoints import serve
+from tests.options import make_options
+from tests.support import make_body
+from unisights import Inline, decode_unisights_payload
+from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._runtime.callers import ON_LOOP
+from unisights._runtime.event_loop import shared_loop
+from unisights.sinks import SQLiteSink
+
+def fail(payload, info):
+    raise LookupError
+
+class Spool:
+    """Keeps what it is sent, as its handler always fails."""
+
+    def __init__(self, path):
+        options = make_options(delivery="durable", handler=fail, spool=path, pause=600)
+        self.endpoint = SyncEndpoint(options, Inline())
+
+    def store(self, label):
+        return serve(self.endpoint, make_body(asset_id=label)).status == 202
+
+    def close(self):
+        self.endpoint.delivery.close()
+
+class Sink:
+    def __init__(self, path):
+        self.sink = SQLiteSink(path)
+
+    def store(self, label):
+        payload = decode_unisights_payload(make_body(asset_id=label))
+        try:
+            shared_loop().run(ON_LOOP.call(self.sink, payload, None))
+        except Exception as error:
+            print("not stored:", error, file=sys.stderr)
+            return False
+        return True
+
+    def close(self):
+        shared_loop().run(ON_LOOP.call(self.sink.close))
+
+kind, path = sys.argv[1:3]
+store = {"spool": Spool, "sink": Sink}[kind](path)
+
+numbers = itertools.count()
+
+def store_some(label, count):
+    labels = [f"{label}-{os.getpid()}-{next(numbers)}" for _ in range(count)]
+    return sum(map(store.store, labels))
+
+def tell(text):
+    os.write(1, f"{text}\\n".encode())
+
+def wait(child):
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+'''
+
+SCENARIOS = {
+    "the parent closes while the child stores": """\
+tell(store_some("parent", 3))
+closed, close = os.pipe()
+begun, begin = os.pipe()
+if not (child := os.fork()):
+    tell(store_some("before", 3))
+    os.write(begin, b"x")
+    os.read(closed, 1)
+    tell(store_some("after", 20))
+    os._exit(0)
+os.read(begun, 1)
+store.close()
+os.write(close, b"x")
+wait(child)
+""",
+    "the child closes while the parent stores": """\
+tell(store_some("parent", 3))
+if not (child := os.fork()):
+    tell(store_some("child", 3))
+    store.close()
+    os._exit(0)
+tell(store_some("meanwhile", 20))
+wait(child)
+tell(store_some("after", 3))
+os._exit(0)
+""",
+    "children of children, none of which closes": """\
+tell(store_some("parent", 1))
+for depth in range(3):
+    if child := os.fork():
+        break
+    tell(store_some(f"depth-{depth}", 3))
+if child:
+    wait(child)
+tell(store_some("after", 3))
+os._exit(0)
+""",
+    "other threads fork while payloads are stored": """\
+store.store("first") and tell(1)
+stopping = threading.Event()
+
+def go_on():
+    count = 0
+    while not stopping.is_set():
+        count += store.store(f"on-{count}")
+        stopping.wait(0.002)
+    tell(count)
+
+def fork():
+    for number in range(5):
+        if not (child := os.fork()):
+            tell(store_some(f"child-{number}", 3))
+            os._exit(0)
+        wait(child)
+
+storing = threading.Thread(target=go_on)
+forking = [threading.Thread(target=fork) for _ in range(2)]
+for thread in (storing, *forking):
+    thread.start()
+for thread in forking:
+    thread.join()
+stopping.set()
+storing.join()
+store.close()
+""",
+    "multiprocessing": """\
+import multiprocessing
+tell(store_some("parent", 3))
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    tell(sum(pool.starmap(store_some, [(f"child-{n}", 3) for n in range(4)])))
+    tell(store_some("meanwhile", 3))
+store.close()
+""",
+    "Celery's pool": """\
+import billiard
+tell(store_some("parent", 3))
+with billiard.get_context("fork").Pool(2, maxtasksperchild=2) as pool:
+    tell(sum(pool.starmap(store_some, [(f"child-{n}", 3) for n in range(4)])))
+    tell(store_some("meanwhile", 3))
+    pool.close()
+    pool.join()
+store.close()
+""",
+    "subprocesses with and without preexec_fn": """\
+import subprocess
+for number in range(3):
+    tell(store_some("parent", 2))
+    subprocess.run(["true"], check=True)
+    subprocess.run(["true"], check=True, preexec_fn=lambda: None)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, preexec_fn=os.setsid) as child:
+        tell(store_some("parent", 2))
+store.close()
+""",
+    "a hundred endpoints": """\
+stores = [type(store)(path) for _ in range(100)]
+tell(sum(other.store(f"parent-{number}") for number, other in enumerate(stores)))
+if not (child := os.fork()):
+    tell(sum(other.store(f"child-{number}") for number, other in enumerate(stores[:9])))
+    os._exit(0)
+wait(child)
+tell(sum(other.store(f"after-{number}") for number, other in enumerate(stores[:9])))
+os._exit(0)
+""",
+}
+
+IN_USE = """\
+import logging
+from contextlib import ExitStack
+from unisights._runtime import fork
+fork.FORK_SECONDS = fork._CLOSE_SECONDS = 0.2
+logging.basicConfig(format="%(event)s: %(message)s")
+
+def guards():
+    return [guard for guard in fork._forks.guards if guard.is_open]
+
+assert store.store("parent")
+(guard,) = guards()
+"""
+
+UNCLOSED = {
+    "another thread uses the file for ever": """\
+entered, leave = threading.Event(), threading.Event()
+
+def hang():
+    with guard.use():
+        entered.set()
+        leave.wait()
+
+thread = threading.Thread(target=hang)
+thread.start()
+entered.wait()
+if not (child := os.fork()):
+    os._exit(0 if not store.store("child") else 1)
+wait(child)
+leave.set()
+thread.join()
+""",
+    "another thread opens the file for ever": """\
+guard.close()
+connect = guard._connect
+entered, leave = threading.Event(), threading.Event()
+
+def hang():
+    entered.set()
+    leave.wait()
+    return connect()
+
+guard._connect = hang
+thread = threading.Thread(target=guard.open)
+thread.start()
+entered.wait()
+if not (child := os.fork()):
+    os._exit(0 if not store.store("child") else 1)
+wait(child)
+leave.set()
+thread.join()
+""",
+    "the file cannot be closed": """\
+leave = threading.Event()
+guard._disconnect = lambda connection: (leave.wait(), connection.close())
+if not (child := os.fork()):
+    os._exit(0 if not store.store("child") else 1)
+wait(child)
+leave.set()
+""",
+    "the thread that forks uses the file": """\
+with guard.use():
+    if not (child := os.fork()):
+        os._exit(0 if not store.store("child") else 1)
+    wait(child)
+""",
+}
+
+
+def _run(script: str, *arguments: str) -> list[str]:
+    """Run a script to its end; return the lines that it and its children have printed."""
+    return _finish(script, *arguments).stdout.split()
+
+
+def _finish(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    finished = subprocess.run(
+        [PYTHON, "-W", "ignore", "-c", script, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=2 * DEADLINE,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished
+
+
+@pytest.mark.parametrize("kind", ["spool", "sink"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_what_was_acknowledged_around_forks_is_stored(
+    scenario: str, kind: str, tmp_path: Path
+) -> None:
+    """Everything that parent and children have acknowledged is in the file in the end."""
+    if scenario == "Celery's pool":
+        pytest.importorskip("billiard")
+    path = tmp_path / "file.sqlite3"
+    acknowledged = sum(map(int, _run(STORES + SCENARIOS[scenario], kind, str(path))))
+    assert query(path, "SELECT count(*) FROM payloads") == [(acknowledged,)]
+    sent = {"the parent closes while the child stores": 26}.get(scenario, 10)
+    assert acknowledged >= sent
+
+
+@pytest.mark.parametrize("kind", ["spool", "sink"])
+@pytest.mark.parametrize("case", UNCLOSED)
+def test_a_child_refuses_what_could_not_be_closed_before_the_fork(
+    case: str, kind: str, tmp_path: Path
+) -> None:
+    """It acknowledges nothing that would be lost, and the fork does not wait for ever.
+
+    The log says so on both sides; the parent goes on.
+    """
+    path = tmp_path / "file.sqlite3"
+    goes_on = 'assert store.store("after")\nstore.close()\n'
+    finished = _finish(STORES + IN_USE + UNCLOSED[case] + goes_on, kind, str(path))
+    assert query(path, "SELECT count(*) FROM payloads") == [(2,)]
+    assert f"fork_unsafe: the process was forked while it had been using {path}" in finished.stderr
+    assert "this process was forked while the file was in use for too long" in finished.stderr
+
+
+UNHOOKED = """\
+import time, weakref
+from unisights import Background, UnisightsOptions
+from unisights._runtime.fork import _forks
+
+handled = []
+options = UnisightsOptions(
+    handler=lambda payload, request: handled.append(payload.data.asset_id),
+    delivery=Background(drain_timeout=1),
+)
+background = SyncEndpoint(options, Inline())
+
+def handles(label):
+    assert serve(background, make_body(asset_id=label)).status == 202
+    deadline = time.monotonic() + 30
+    while label not in handled and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return label in handled
+
+assert store.store("parent") and handles("parent")
+# A fork by C code would hang in the interpreter, now and then, where threads run.
+known = _forks.guards, _forks.objects, _forks.process
+_forks.guards, _forks.objects = weakref.WeakSet(), weakref.WeakSet()
+child = os.fork()
+_forks.guards, _forks.objects, _forks.process = known
+if not child:
+    status = serve(store.endpoint, make_body(asset_id="child")).status
+    os._exit(0 if status == 503 and handles("child") else 1)
+wait(child)
+assert store.store("after") and handles("after")
+store.close()
+"""
+
+
+def test_a_fork_that_no_hook_is_told_of(tmp_path: Path) -> None:
+    """A child begins anew with its first request, and refuses the spool that is open in it."""
+    path = tmp_path / "file.sqlite3"
+    finished = _finish(STORES + UNHOOKED, "spool", str(path))
+    assert query(path, "SELECT count(*) FROM payloads") == [(2,)]
+    assert "does not call the hooks of os.register_at_fork" in finished.stderr
