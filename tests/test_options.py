@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from unisights import Background, ConfigurationError, Durable, Inline, Retry, UnisightsOptions
+from unisights import (
+    Background,
+    ConfigurationError,
+    Durable,
+    Inline,
+    RequestInfo,
+    Retry,
+    UnisightsOptions,
+)
 
 
 @pytest.mark.parametrize(
@@ -183,3 +191,8 @@ def test_options_cannot_change() -> None:
     """The options of a running endpoint cannot be changed."""
     with pytest.raises(AttributeError):
         UnisightsOptions().path = "/other"  # type: ignore[misc]
+
+
+def test_the_class_of_the_request_may_be_named() -> None:
+    """For type checkers; the options are the same without it."""
+    assert UnisightsOptions[RequestInfo](path="/a") == UnisightsOptions(path="/a")

@@ -15,7 +15,7 @@ from unisights.request import RequestInfo
 
 
 def unisights_asgi(
-    options: UnisightsOptions | None = None, app: ASGIApp | None = None
+    options: UnisightsOptions[RequestInfo] | None = None, app: ASGIApp | None = None
 ) -> "UnisightsASGI":
     """Make an ASGI app that serves the endpoint.
 
@@ -43,7 +43,9 @@ class UnisightsASGI:
         unisights: the endpoint's counters and readiness; drains and closes it.
     """
 
-    def __init__(self, app: ASGIApp | None = None, options: UnisightsOptions | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp | None = None, options: UnisightsOptions[RequestInfo] | None = None
+    ) -> None:
         options = options or UnisightsOptions()
         self._app = app
         self._path = options.path.strip("/")

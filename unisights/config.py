@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, get_args
 from urllib.parse import urlsplit
 
 from unisights._checks import check_bool, check_choice, check_positive, check_seconds
@@ -13,7 +13,17 @@ from unisights.errors import ConfigurationError
 from unisights.rejection import Rejection
 from unisights.types import UnisightsPayload
 
-Handler = Callable[[UnisightsPayload, Any], object]
+if TYPE_CHECKING:
+    # Type checkers bring this module along. Python's own has defaults from 3.13 on.
+    from typing_extensions import TypeVar
+
+    Request_contra = TypeVar("Request_contra", contravariant=True, default=Any)
+else:
+    from typing import TypeVar
+
+    Request_contra = TypeVar("Request_contra", contravariant=True)
+
+Handler = Callable[[UnisightsPayload, Request_contra], object]
 """A callable, sync or async, that is called with a payload and the framework's request."""
 
 ErrorHandler = Callable[[UnisightsPayload, Exception], object]
@@ -30,9 +40,13 @@ _DELIVERIES = (Inline, Background, Durable)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnisightsOptions:
+# Without slots: with them, the call of a generic class raises TypeError before Python 3.13.
+@dataclass(frozen=True, kw_only=True)
+class UnisightsOptions(Generic[Request_contra]):
     """How events are received; the same for every framework.
+
+    For type checkers, it is generic in the class of the handler's second argument, such as
+    `UnisightsOptions[RequestInfo]`; without one, that is `Any`.
 
     Attributes:
         path: the endpoint's path; it begins with a slash. Django takes it from the URLconf instead.
@@ -78,7 +92,7 @@ class UnisightsOptions:
     """
 
     path: str = "/events"
-    handler: Handler | None = None
+    handler: Handler[Request_contra] | None = None
     validate_schema: bool = True
     validate_required_fields: bool = True
     max_payload_size: int = 1024 * 1024

@@ -1,6 +1,8 @@
 """The handle by which an app watches, drains and closes its endpoint: the attribute `unisights`."""
 
+import weakref
 from collections.abc import Callable
+from pathlib import Path
 
 from unisights._delivery.base import Delivery
 from unisights._runtime.callables import run_in_own_thread
@@ -26,6 +28,13 @@ class EndpointControl:
         self._collector = collector
         self._delivery = delivery
         self._read_reasons = read_reasons
+        endpoints.add(self)
+
+    @property
+    def spool(self) -> Path | None:
+        """The file of durable delivery; None with any other delivery."""
+        path: Path | None = getattr(self._delivery, "path", None)
+        return path
 
     def stats(self) -> Stats:
         """Return what the endpoint has counted in this process, and what is waiting now."""
@@ -60,6 +69,22 @@ class EndpointControl:
         """Likewise, from async code."""
         return await run_in_own_thread(self._delivery.drain, timeout)
 
+    def open(self) -> None:
+        """Accept payloads, also after `close`. Durable: deliver what is in the spool, from now on.
+
+        Servers open their endpoints by themselves, see `docs/durable-delivery.md`. This is for the
+        hooks of those that do not.
+
+        Raises:
+            StoreError: the spool cannot be used.
+            ConfigurationError: another endpoint of this process uses the spool differently.
+        """
+        self._delivery.open()
+
+    async def aopen(self) -> None:
+        """Likewise, from async code."""
+        await run_in_own_thread(self._delivery.open)
+
     def close(self) -> None:
         """Accept no more payloads, drain for at most `drain_timeout`, and close the handler.
 
@@ -67,7 +92,8 @@ class EndpointControl:
         run are waited for, for at most 8 seconds. Background: what is left after `drain_timeout` is
         passed to `on_error`. Durable: only handlers that run are waited for; the rest stays in the
         spool.
-        To close again does nothing. If a server's lifespan begins afterwards, the endpoint opens.
+        To close again does nothing. `open`, or a server's lifespan that begins afterwards, opens
+        the endpoint again.
         """
         self._delivery.close()
         self._delivery.finish()
@@ -76,3 +102,7 @@ class EndpointControl:
         """Likewise, from async code; an async `close` of the handler runs on this event loop."""
         await run_in_own_thread(self._delivery.close)
         await self._delivery.close_handler()
+
+
+endpoints: "weakref.WeakSet[EndpointControl]" = weakref.WeakSet()
+"""The handles of all endpoints of this process."""

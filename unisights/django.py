@@ -46,7 +46,7 @@ def unisights_django(options: UnisightsOptions | None = None) -> UnisightsView[H
     Args:
         options: the endpoint's options; None for the defaults. `path` is not used.
     """
-    endpoint = SyncEndpoint(options or UnisightsOptions(), Inline())
+    endpoint = SyncEndpoint(options or UnisightsOptions(), Inline(), request_type=HttpRequest)
 
     def collect(request: HttpRequest) -> HttpResponse:
         if isinstance(request, ASGIRequest):
@@ -68,7 +68,7 @@ def unisights_django_async(
     Args:
         options: the endpoint's options; None for the defaults. `path` is not used.
     """
-    endpoint = AsyncEndpoint(options or UnisightsOptions(), Inline())
+    endpoint = AsyncEndpoint(options or UnisightsOptions(), Inline(), request_type=HttpRequest)
 
     async def collect(request: HttpRequest) -> HttpResponse:
         info = read_info(request.META, request.path)

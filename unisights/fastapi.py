@@ -36,7 +36,9 @@ class UnisightsRouter(APIRouter):
     unisights: EndpointControl
 
 
-def unisights_fastapi(options: UnisightsOptions | None = None) -> UnisightsRouter:
+def unisights_fastapi(
+    options: UnisightsOptions[Request] | UnisightsOptions[RequestInfo] | None = None,
+) -> UnisightsRouter:
     """Make a router that serves the endpoint, to be passed to `app.include_router`.
 
     The prefixes, tags and dependencies of `include_router` work as for any router. Preflights do
@@ -46,9 +48,12 @@ def unisights_fastapi(options: UnisightsOptions | None = None) -> UnisightsRoute
 
     Args:
         options: the endpoint's options; None for the defaults.
+
+    Raises:
+        ConfigurationError: the handler asks for `Depends(…)`, or for a request of another class.
     """
     options = options or UnisightsOptions()
-    endpoint = ASGIEndpoint(options, _make_request)
+    endpoint = ASGIEndpoint(options, _make_request, request_type=Request)
 
     async def collect(request: Request) -> Response:
         return _EndpointResponse(endpoint, request)

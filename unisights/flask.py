@@ -1,10 +1,13 @@
 """Flask: the endpoint as a blueprint."""
 
+import contextlib
 import io
 import re
+from typing import Any, cast
 
 try:
-    from flask import Blueprint, Request, Response, request
+    from flask import Blueprint, Flask, Request, Response, current_app, request
+    from flask.blueprints import BlueprintSetupState
 except ImportError as error:
     raise ImportError("unisights.flask needs Flask: pip install 'unisights[flask]'") from error
 
@@ -12,6 +15,8 @@ from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._http.body import StreamBody, declared_length
 from unisights._http.responses import HTTPResponse
 from unisights._http.wsgi import read_body, read_info
+from unisights._runtime.callers import IN_THREAD, ON_LOOP, Caller, Callers
+from unisights._runtime.context_caller import ContextCaller
 from unisights.config import UnisightsOptions
 from unisights.control import EndpointControl
 from unisights.delivery import Background
@@ -30,21 +35,33 @@ class UnisightsBlueprint(Blueprint):
     unisights: EndpointControl
 
 
-def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBlueprint:
+def unisights_flask(
+    options: UnisightsOptions[Request] | UnisightsOptions[RequestInfo] | None = None,
+) -> UnisightsBlueprint:
     """Make a blueprint that serves the endpoint, to be passed to `app.register_blueprint`.
 
     By default the handler runs in the background, after the response, and its second argument is
     the `RequestInfo`. With `delivery="inline"` it runs before the response, and its second
     argument is Flask's `Request`, whose body can be read again.
 
+    The handler, its `open` and `close`, `on_error` and `on_reject` run in the context of the app:
+    in that of the request if they run before the response, else in a new one for each call. If the
+    blueprint is registered in several apps, background delivery uses the app that was asked, and
+    durable delivery, `open` and `close` use the app that has registered it last.
+
     Args:
         options: the endpoint's options; None for the defaults.
+
+    Raises:
+        ConfigurationError: the handler asks for a request of another class than it is given.
     """
     options = options or UnisightsOptions()
-    endpoint = SyncEndpoint(options, Background())
+    apps = _Apps()
+    endpoint = SyncEndpoint(options, Background(), apps.make_callers(), request_type=Request)
     name = re.sub(r"\W+", "_", f"unisights{options.path}")
     blueprint = UnisightsBlueprint(name, __name__)
     blueprint.unisights = endpoint.control
+    blueprint.record(apps.note)
 
     # `strict_slashes=False` serves the path with and without a trailing slash: no beacon follows a
     # redirect.
@@ -58,6 +75,37 @@ def unisights_flask(options: UnisightsOptions | None = None) -> UnisightsBluepri
         return _to_response(endpoint.serve(info, body, lambda raw: _rewind(actual, raw)))
 
     return blueprint
+
+
+class _Apps:
+    """The app whose context the user's functions run in, outside of requests."""
+
+    def __init__(self) -> None:
+        self._latest: Flask | None = None
+
+    def note(self, state: BlueprintSetupState) -> None:
+        """Use the app that registers the blueprint."""
+        self._latest = cast("Flask", state.app)
+
+    def make_callers(self) -> Callers:
+        """Make the callers of the blueprint's endpoint; in requests, Flask has made a context."""
+        return _FlaskCallers(
+            in_worker=ContextCaller(IN_THREAD, self._enter),
+            in_loop_worker=ContextCaller(ON_LOOP, self._enter),
+        )
+
+    def _enter(self) -> contextlib.AbstractContextManager[Any]:
+        # `unisights deliver` may be given a blueprint that no app has registered.
+        return contextlib.nullcontext() if self._latest is None else self._latest.app_context()
+
+
+class _FlaskCallers(Callers):
+    """Calls functions after the response in a context of the app that was asked."""
+
+    def after_response(self) -> Caller:
+        """Return a caller for the present request's app."""
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        return ContextCaller(IN_THREAD, app.app_context)
 
 
 def _actual_request() -> Request:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.processes import wait_for
-from tests.spools import close_spool
+from tests.spools import close_spool, fill
 from tests.support import make_body
 from unisights import Readiness
 
@@ -166,3 +166,24 @@ def test_a_handler_that_does_not_open_is_not_ready(connect: Callable[..., Any]) 
     handler.is_there = True
     assert client.post(make_body()).status == 200
     assert client.unisights.readiness().ready is True
+
+
+def test_a_closed_endpoint_is_opened_again(
+    connect_later: Callable[..., Any], gate: _Gate, tmp_path: Path
+) -> None:
+    """`open` accepts payloads again; a spool is delivered from at once, without a request."""
+    client = connect_later()
+    gate.goes_on.set()
+    client.unisights.close()
+    spool = client.unisights.spool
+    if spool is not None:
+        assert spool == tmp_path / "spool.sqlite3"
+        fill(spool, 1)
+        client.unisights.open()
+        wait_for(lambda: len(gate.done) == 1, "the delivery")
+        client.unisights.close()
+    asyncio.run(client.unisights.aopen())
+    assert client.unisights.readiness().ready
+    assert client.post(make_body()).status == 202
+    assert client.unisights.drain(30)
+    client.unisights.close()

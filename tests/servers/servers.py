@@ -245,7 +245,7 @@ def running(
 ) -> Iterator[Running]:
     """Run an app on a server until this ends; skip the test if either is missing."""
     skip_if_missing(combination)
-    with _start(combination, directory, settings or Settings()) as server:
+    with starting(combination, directory, settings or Settings()) as server:
         _wait_until_it_serves(server)
         yield server
 
@@ -265,7 +265,8 @@ def _is_installed(package: str) -> bool:
 
 
 @contextlib.contextmanager
-def _start(combination: Combination, directory: Path, settings: Settings) -> Iterator[Running]:
+def starting(combination: Combination, directory: Path, settings: Settings) -> Iterator[Running]:
+    """Start an app on a server without any request, and end it when this ends."""
     options = {**combination.app.options, **settings.options}
     told = {**asdict(settings), "options": options, "directory": str(directory)}
     # gunicorn puts a socket of its own into the runtime directory.

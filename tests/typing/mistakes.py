@@ -2,13 +2,35 @@
 
 # pyright: strict
 
+import fastapi
+import flask
+
 import unisights
-from unisights import Background, Durable, Inline, Retry, UnisightsOptions, UnisightsPayload
+from unisights import (
+    Background,
+    Durable,
+    Inline,
+    RequestInfo,
+    Retry,
+    UnisightsOptions,
+    UnisightsPayload,
+)
+from unisights.asgi import unisights_asgi
+from unisights.fastapi import unisights_fastapi
+from unisights.flask import unisights_flask
 from unisights.types import ClickEvent, ClickEventData, UnisightsEvent
 
 
 def wrong_handler(payload: UnisightsPayload) -> None:
     """Takes too few arguments."""
+
+
+async def fastapi_handler(payload: UnisightsPayload, request: fastapi.Request) -> None:
+    """Takes FastAPI's request."""
+
+
+def info_handler(payload: UnisightsPayload, request: RequestInfo) -> None:
+    """Takes the snapshot of a request."""
 
 
 def use(payload: UnisightsPayload, event: UnisightsEvent) -> None:
@@ -45,3 +67,8 @@ ClickEvent(data=None)  # WRONG
 ClickEvent(type="custom", data=ClickEventData(x=0, y=0, timestamp=0))  # WRONG
 unisights.decode_unisights_paylod(b"")  # WRONG
 unisights.types.ClickEvnt  # WRONG
+of_fastapi = UnisightsOptions(handler=fastapi_handler)
+unisights_flask(of_fastapi)  # WRONG
+unisights_asgi(of_fastapi)  # WRONG
+unisights_fastapi(UnisightsOptions[flask.Request]())  # WRONG
+UnisightsOptions[flask.Request](handler=info_handler)  # WRONG

@@ -6,6 +6,9 @@ import functools
 from pathlib import Path
 from typing import Any
 
+import fastapi
+import flask
+
 from unisights import (
     Background,
     Durable,
@@ -16,6 +19,9 @@ from unisights import (
     UnisightsOptions,
     UnisightsPayload,
 )
+from unisights.asgi import unisights_asgi
+from unisights.fastapi import unisights_fastapi
+from unisights.flask import unisights_flask
 from unisights.sinks import RedisStreamSink, SQLiteSink
 
 
@@ -56,3 +62,32 @@ UnisightsOptions(delivery=Durable(Path("events.spool"), durability="power"))
 UnisightsOptions(handler=RedisStreamSink("redis://localhost", retry=Retry(attempts=3)))
 UnisightsOptions(handler=SQLiteSink("events.sqlite3"))
 UnisightsOptions(handler=lambda payload, request: None)
+
+
+def flask_handler(payload: UnisightsPayload, request: flask.Request) -> None:
+    """Takes Flask's request."""
+
+
+async def fastapi_handler(payload: UnisightsPayload, request: fastapi.Request) -> None:
+    """Takes FastAPI's request."""
+
+
+def make_options(path: str) -> UnisightsOptions:
+    """The class of the request need not be named."""
+    return UnisightsOptions(path=path)
+
+
+bare = UnisightsOptions()
+named: UnisightsOptions[flask.Request] = UnisightsOptions(handler=flask_handler)
+unisights_flask(named)
+unisights_flask(UnisightsOptions(handler=flask_handler))
+unisights_fastapi(UnisightsOptions(handler=fastapi_handler))
+unisights_flask(UnisightsOptions(handler=async_handler, delivery=Background()))
+unisights_fastapi(UnisightsOptions(handler=async_handler, delivery=Background()))
+unisights_asgi(UnisightsOptions(handler=async_handler))
+for anything in (bare, make_options("/events"), UnisightsOptions(handler=Handler())):
+    unisights_flask(anything)
+    unisights_fastapi(anything)
+    unisights_asgi(anything)
+unisights_flask(UnisightsOptions(handler=sync_handler))
+unisights_asgi(UnisightsOptions(handler=lambda payload, request: None))

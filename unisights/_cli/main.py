@@ -1,7 +1,7 @@
 """The arguments of the `unisights` command, and which subcommand they call.
 
-`serve` and `spool` are imported when they are called: the server and SQLite take a while to import,
-and the other subcommands do not need them.
+`serve`, `spool` and `deliver` are imported when they are called: the server and SQLite take a while
+to import, and the other subcommands do not need them.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from unisights import __version__
+from unisights._checks import MAX_SECONDS
 from unisights._cli.validate import Format, validate_files
 from unisights.config import InvalidEvents, UnisightsOptions
 from unisights.errors import ConfigurationError, UnisightsError
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_validate(commands)
     _add_schema(commands)
     _add_spool(commands)
+    _add_deliver(commands)
     return parser
 
 
@@ -216,3 +218,51 @@ def _spool(options: argparse.Namespace) -> int:
             )
         case _:
             return spool.repair(options.file)
+
+
+def _add_deliver(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "deliver",
+        help="deliver what is in an app's spools, in a process of its own",
+        description="Runs until SIGTERM or SIGINT, beside the app's own processes or without them. "
+        "Handlers that run then may finish, and the rest stays in the spool. The lifespan of an "
+        "ASGI app is not run.",
+    )
+    parser.add_argument(
+        "app",
+        metavar="APP",
+        help="MODULE:NAME or MODULE:FACTORY(): an app, of which all durable endpoints are "
+        "delivered; or one router, blueprint, view or endpoint; or options",
+    )
+    parser.add_argument(
+        "--until-empty",
+        action="store_true",
+        help="exit with 0 once all that is in the spools now has been delivered or is a dead "
+        "letter, and with 1 if that cannot be",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="with --until-empty: give up if nothing has been delivered for so long, as what is "
+        "left waits for a retry; 60, if not given",
+    )
+    parser.set_defaults(run=_deliver)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, at most {MAX_SECONDS:.0f}")
+    return seconds
+
+
+def _deliver(options: argparse.Namespace) -> int:
+    from unisights._cli.deliver import deliver  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.WARNING)
+    return deliver(options.app, until_empty=options.until_empty, timeout=options.timeout)

@@ -33,7 +33,6 @@ class BackgroundDelivery(Delivery):
 
     def __init__(self, context: DeliveryContext, bounds: Background) -> None:
         super().__init__(context, on_loop=context.callers.on_process_loop, may_wait=False)
-        self._in_worker = context.callers.in_worker
         self._window = make_window(context.options.duplicate_window)
         self._queue = WorkQueue(
             self._handle,
@@ -52,7 +51,8 @@ class BackgroundDelivery(Delivery):
         caller: Caller,  # noqa: ARG002  # to queue is not to wait
     ) -> Outcome:
         """Queue the payload."""
-        match self._submit(QueuedPayload(payload, info)):
+        in_worker = self._context.callers.after_response()
+        match self._submit(QueuedPayload(payload, info, in_worker)):
             case Submitted.QUEUED:
                 self._hook()
                 self._count("accepted")
@@ -111,7 +111,7 @@ class BackgroundDelivery(Delivery):
         self._queue.close(left.drain, left.report)
 
     def _handle(self, queued: QueuedPayload) -> None:
-        run_blocking(self.handler.call(queued.payload, lambda: queued.info, self._in_worker))
+        run_blocking(self.handler.call(queued.payload, lambda: queued.info, queued.caller))
         self._count("delivered")
 
     def _fail(self, queued: QueuedPayload, error: Exception) -> None:
@@ -120,4 +120,4 @@ class BackgroundDelivery(Delivery):
             self._log(logging.ERROR, "undelivered", "a payload was not handled: %s", error)
         else:
             log_failure(self._context, error)
-        run_blocking(report_failure(self._context, queued.payload, error, self._in_worker))
+        run_blocking(report_failure(self._context, queued.payload, error, queued.caller))

@@ -37,7 +37,8 @@ class DurableDelivery(Delivery):
     """Stores the payload in the spool, responds, and runs the handler afterwards.
 
     The handler's second argument is the `RequestInfo`. In each process, the spool is opened with
-    the first payload or the server's lifespan, whichever comes first.
+    the server's lifespan, or once the process is seen to serve, or with the first payload,
+    whichever comes first.
 
     Args:
         context: what the delivery is given of its endpoint.
@@ -144,6 +145,22 @@ class DurableDelivery(Delivery):
                 reads payloads otherwise.
         """
         self._runner.open()
+        self._close_at_exit()
+
+    @property
+    def has_to_resume(self) -> bool:
+        """Whether the spool has not been opened in this process, nor closed."""
+        return self._runner.running is None and not self._runner.is_closed
+
+    def resume(self) -> None:
+        """Open the spool and deliver what is in it, unless it was closed.
+
+        Raises:
+            StoreError: the spool cannot be used.
+            ConfigurationError: as for `open`.
+        """
+        if self._runner.start() is not None:
+            self._close_at_exit()
 
     def drain(self, seconds: float) -> bool:
         """Wait until all that is in the spool now has been delivered or has become a dead letter.

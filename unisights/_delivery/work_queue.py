@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from unisights._runtime.callers import IN_THREAD, Caller
 from unisights._runtime.ending import REPORT_SECONDS
 from unisights._runtime.event_loop import as_exception
 from unisights._runtime.fork import reset_in_children
@@ -32,10 +33,17 @@ class Submitted(enum.Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueuedPayload:
-    """One payload to be handled."""
+    """One payload to be handled.
+
+    Attributes:
+        payload: the payload.
+        info: its request.
+        caller: calls the user's functions for it.
+    """
 
     payload: UnisightsPayload
     info: RequestInfo
+    caller: Caller = IN_THREAD
 
     @property
     def size(self) -> int:

@@ -3,6 +3,7 @@
 - `base`: the endpoint, and the response to each outcome of its delivery.
 - `synchronous`, `asynchronous`: the endpoint for servers that serve requests in threads, and for
   servers that serve them on an event loop.
+- `parameters`: refuses functions that want what they will not be given.
 - `discarding`: reads and drops the body of a request that is refused.
 - `completion`: what was begun for a request goes on when the host cancels it.
 - `asgi`: the asynchronous endpoint as an ASGI app. `lifespan`: the lifespan protocol around it.

@@ -20,10 +20,19 @@ class ASGIEndpoint(AsyncEndpoint):
     Args:
         options: the endpoint's options.
         make_request: makes the framework's request.
+        request_type: the class of the framework's request.
     """
 
-    def __init__(self, options: UnisightsOptions, make_request: MakeASGIRequest) -> None:
-        super().__init__(options, Inline())
+    has_lifespan = True
+
+    def __init__(
+        self,
+        options: UnisightsOptions,
+        make_request: MakeASGIRequest,
+        *,
+        request_type: type = RequestInfo,
+    ) -> None:
+        super().__init__(options, Inline(), request_type=request_type)
         self._make_request = make_request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

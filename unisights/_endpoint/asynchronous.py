@@ -29,8 +29,10 @@ class AsyncEndpoint(Endpoint):
         options: UnisightsOptions,
         default: Inline | Background,
         callers: Callers = Callers(),  # noqa: B008  # it is frozen
+        *,
+        request_type: type = RequestInfo,
     ) -> None:
-        super().__init__(options, default, callers)
+        super().__init__(options, default, callers, request_type=request_type)
         # Unless a lifespan begins, nobody but a signal says that the process ends.
         self.delivery.defers_signals = True
         self._completion = Completion()

@@ -6,7 +6,9 @@ from typing import Any
 
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.factory import make_delivery
+from unisights._delivery.inline import InlineDelivery
 from unisights._delivery.outcome import HANDLED, QUEUED, Outcome
+from unisights._endpoint.parameters import check_parameters
 from unisights._http.body import BodyBuffer
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.callers import Caller, Callers
@@ -30,24 +32,35 @@ class Endpoint:
         options: the endpoint's options.
         default: the delivery if the options name none.
         callers: who calls the user's functions.
+        request_type: the class of the handler's second argument with inline delivery.
 
     Attributes:
         collector: decides about requests, and counts them.
         delivery: delivers the payloads of valid bodies.
         control: the app's handle.
+        has_lifespan: whether it takes part in the lifespan of its app.
+
+    Raises:
+        ConfigurationError: a function wants what it will not be given, or the options cannot work.
     """
+
+    has_lifespan = False
 
     def __init__(
         self,
         options: UnisightsOptions,
         default: Inline | Background,
         callers: Callers = Callers(),  # noqa: B008  # it is frozen
+        *,
+        request_type: type = RequestInfo,
     ) -> None:
         self.collector = collector = Collector(options, self._read_gauges)
         context = DeliveryContext(
             options, collector.counters, collector.log, collector.decode, callers
         )
-        self.delivery = make_delivery(context, default)
+        self.delivery = make_delivery(context, default, has_lifespan=self.has_lifespan)
+        is_inline = isinstance(self.delivery, InlineDelivery)
+        check_parameters(options, request_type, is_inline=is_inline)
         self.control = EndpointControl(collector, self.delivery, self._read_reasons)
 
     def _read_gauges(self) -> Gauges:

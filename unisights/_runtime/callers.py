@@ -219,6 +219,10 @@ class Callers:
     in_worker: Caller = IN_THREAD
     in_loop_worker: Caller = ON_LOOP
 
+    def after_response(self) -> Caller:
+        """Return who calls, in a thread of this package, for the request that is being served."""
+        return self.in_worker
+
 
 def run_blocking(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine that waits by `IN_THREAD` only, and therefore never suspends."""

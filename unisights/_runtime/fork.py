@@ -15,6 +15,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from unisights._runtime.uwsgi_forks import call_after_fork
+
 FORK_SECONDS = 10.0
 """How long a fork waits until nobody uses what has to be closed before it."""
 
@@ -146,6 +148,7 @@ class _Forks:
     def __init__(self) -> None:
         self.guards: weakref.WeakSet[ForkGuard] = weakref.WeakSet()
         self.objects: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.starts: list[Callable[[], None]] = []
         self.shared: list[ForkGuard]
         self.noticing = threading.Lock()
         self.reset()
@@ -219,6 +222,8 @@ class _Forks:
                 thing.reset_after_fork()
             except Exception as error:  # noqa: BLE001  # the others have to be reset as well
                 errors.append(error)
+        for start in self.starts:
+            start()
         if errors:
             # The interpreter prints it, and the child goes on.
             raise ExceptionGroup("a forked child could not be reset", errors)
@@ -230,6 +235,11 @@ _forks = _Forks()
 def reset_in_children(thing: ForkAware) -> None:
     """Call an object's `reset_after_fork` in each child that is forked while the object lives."""
     _forks.objects.add(thing)
+
+
+def start_in_children(start: Callable[[], None]) -> None:
+    """Call a function in each child that is forked from now on, once all objects were reset."""
+    _forks.starts.append(start)
 
 
 def notice_fork() -> None:
@@ -269,3 +279,4 @@ if hasattr(os, "register_at_fork"):  # Windows has no forks.
         after_in_parent=_forks.resume,
         after_in_child=_forks.begin_anew,
     )
+call_after_fork(notice_fork)
