@@ -16,10 +16,13 @@ from tests.chaos.hosts import Host
 from tests.servers.servers import skip_if_missing
 
 WAITED = "delivery waited for a request"
-"""The note where a restart alone does not begin the delivery of what is in the spool."""
+"""The note where a start alone does not begin the delivery of what is in the spool."""
 
-_PATIENCE = 4.0
+_PATIENCE = 30.0
 """How long nothing may be delivered before what is missing counts as lost, in seconds."""
+
+_SOON = 4.0
+"""Likewise, where some may be lost, so that every time is waited for."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,9 @@ class Cell:
     def is_good(self) -> bool:
         """Whether no more was lost than may be, and something was there to be lost.
 
-        A client that leaves is no reason not to deliver.
+        A client that leaves is no reason not to deliver, and a restart is one to deliver the rest.
         """
-        if self.event == "client leaves" and self.reported:
+        if WAITED in self.note or (self.event == "client leaves" and self.reported):
             return False
         return self.acknowledged > 0 and 0 <= self.lost <= self.may_lose
 
@@ -132,11 +135,12 @@ def _settle(session: Session, event: str, happened: Happened) -> tuple[int, int]
 
     expected = happened.accepted if happened.labels is None else len(happened.labels)
     held = count_held()
-    deadline = time.monotonic() + _PATIENCE
+    patience = _SOON if happened.may_lose else _PATIENCE
+    deadline = time.monotonic() + patience
     while held < expected and time.monotonic() < deadline:
         time.sleep(0.1)
         if (now := count_held()) > held:
-            held, deadline = now, time.monotonic() + _PATIENCE
+            held, deadline = now, time.monotonic() + patience
     return held, expected
 
 
@@ -196,14 +200,14 @@ def _versions(cells: Iterable[Cell]) -> str:
 
 
 def _short(cell: Cell) -> str:
-    parts = [f"{cell.acknowledged}: {cell.delivered} delivered"]
+    """A cell: a number alone, if all were delivered."""
+    is_all = cell.delivered == cell.acknowledged
+    parts = [f"{cell.acknowledged}" + ("" if is_all else f": {cell.delivered} delivered")]
     for count, name in ((cell.dead, "dead"), (cell.reported, "on_error"), (cell.lost, "**lost**")):
         if count:
             parts.append(f"{count} {name}")
     if cell.duplicates:
         parts.append(f"{cell.duplicates} twice")
-    if WAITED in cell.note:
-        parts.append("after a request")
     return ", ".join(parts)
 
 
