@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import DEADLINE, PYTHON
+from tests.spools import query
 from tests.support import ROOT
 from unisights import Background, Inline, UnisightsOptions
 from unisights._endpoint.asynchronous import AsyncEndpoint
@@ -88,7 +89,9 @@ class Thing:
         barrier.wait(20)
         # print would mix the lines of several threads.
         os.write(1, b"closed %d\\n" % round(left.drain))
-    drain_at_signal = close
+    def drain_at_signal(self, left):
+        barrier.wait(20)
+        os.write(1, b"drained %d\\n" % round(left.drain))
     def finish(self, left):
         os.write(1, b"finished\\n")
 
@@ -99,6 +102,7 @@ leave(things.pop())
 """
 
 ENDED = ["closed 3"] * 3 + ["finished"] * 3
+ENDED_BY_SIGNAL = ["drained 3"] * 3 + ["finished"] * 3 + ["closed 0"] * 3
 
 
 def test_things_are_closed_at_the_same_time() -> None:
@@ -110,7 +114,7 @@ def test_things_are_closed_at_the_same_time() -> None:
 def test_things_are_drained_at_the_same_time() -> None:
     """Likewise before a signal that nobody handles, which then ends the process."""
     finished = _run(THINGS + "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n")
-    assert finished.stdout.splitlines() == ENDED, finished.stderr
+    assert finished.stdout.splitlines() == ENDED_BY_SIGNAL, finished.stderr
     assert finished.returncode == -signal.SIGTERM
 
 
@@ -161,7 +165,7 @@ def test_signals_are_deferred_from_other_threads() -> None:
         "assert callable(signal.getsignal(signal.SIGTERM))\n"
         "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n"
     )
-    assert finished.stdout.splitlines() == ENDED, finished.stderr
+    assert finished.stdout.splitlines() == ENDED_BY_SIGNAL, finished.stderr
     assert finished.returncode == -signal.SIGTERM
 
 
@@ -185,7 +189,7 @@ def test_pythons_without_ctypes_defer_in_the_main_thread() -> None:
         + "threading.Thread(target=close_at_exit, args=(things[0],)).start()\n"
         "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n"
     )
-    assert finished.stdout.splitlines() == ENDED, finished.stderr
+    assert finished.stdout.splitlines() == ENDED_BY_SIGNAL, finished.stderr
     assert finished.returncode == -signal.SIGTERM
 
 
@@ -206,6 +210,23 @@ def test_what_hangs_does_not_hold_up_the_end_of_the_app(
     asyncio.run(live())
     assert "1 endpoints did not end in time" in caplog.text
     goes_on.set()
+
+
+def test_what_was_delivered_before_a_signal_is_not_delivered_again(tmp_path: Path) -> None:
+    """The spool is closed before the signal ends the process, with the outcome of what ran."""
+    spool = tmp_path / "spool.sqlite3"
+    finished = _run(
+        APPS + "begun = threading.Event()\n"
+        "def work():\n"
+        "    begun.set()\n"
+        "    time.sleep(0.3)\n"
+        'serve("a", Durable(sys.argv[1]), work)\n'
+        "begun.wait(20)\n" + ENDS["by SIGTERM"],
+        str(spool),
+    )
+    assert finished.stdout.splitlines() == ["a handled", "a closed"], finished.stderr
+    assert query(spool, "SELECT count(*) FROM waiting") == [(0,)]
+    assert query(spool, "SELECT count(*) FROM owners") == [(0,)]
 
 
 class _Thing:

@@ -110,7 +110,8 @@ class _ProcessEnd:
     def end_all(self) -> None:
         with self._lock:
             things = list({**self._open, **self._deferring}.values())
-        self._end(things, [thing.drain_at_signal for thing in things], by_signal=True)
+        drains = [thing.drain_at_signal for thing in things]
+        self._end(drains, [partial(_finish_and_close, thing) for thing in things], things)
 
     def close_all(self) -> None:
         with self._lock:
@@ -118,16 +119,18 @@ class _ProcessEnd:
             self._open.clear()
             # What opens from now on is too late for this hook, and asks for another.
             self._is_hooked = False
-        error = self._end(things, [thing.close for thing in things])
+        closes = [thing.close for thing in things]
+        error = self._end(closes, [thing.finish for thing in things], things, by_signal=False)
         if error is not None:
             raise error
 
     def _end(
         self,
-        things: list[Closable],
-        drains: list[Callable[[TimeLeft], None]],
+        drains: Sequence[Callable[[TimeLeft], None]],
+        finishes: Sequence[Callable[[TimeLeft], None]],
+        things: Sequence[Closable],
         *,
-        by_signal: bool = False,
+        by_signal: bool = True,
     ) -> BaseException | None:
         if not things:
             return None
@@ -137,7 +140,7 @@ class _ProcessEnd:
         calls = (partial(drain, left) for drain in drains)
         error = _run_together(calls, left.drain + left.report)
         left = ending.time_to_close()
-        calls = (partial(thing.finish, left) for thing in things)
+        calls = (partial(finish, left) for finish in finishes)
         error = _run_together(calls, left.close) or error
         ending.note_close()
         return error
@@ -201,6 +204,12 @@ async def leave_behind(seconds: float) -> AsyncIterator[None]:
 def leave(thing: Closable) -> None:
     """Forget something that is closed."""
     _process_end.discard(thing)
+
+
+def _finish_and_close(thing: Closable, left: TimeLeft) -> None:
+    """Close something last, as until then it may accept what outlives the process."""
+    thing.finish(left)
+    thing.close(TimeLeft(0.0, 0.0, 0.0))
 
 
 def _before_exit(callback: Callable[[], Any]) -> None:
