@@ -4,7 +4,8 @@
     gunicorn django_example:application -w 1
     uvicorn django_example:asgi_application
 
-Endpoints: POST /api/events/ and /api/async-events/; both work under WSGI and ASGI.
+Endpoints: POST /api/events/ and /api/async-events/; both work under WSGI and ASGI,
+with and without the trailing slash.
 Counts: /counts/ (of the one worker process).
 """
 
@@ -19,7 +20,7 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
 from unisights import UnisightsOptions, UnisightsPayload
-from unisights.django import unisights_django, unisights_django_async
+from unisights.django import unisights_django, unisights_django_async, unisights_urls
 
 settings.configure(
     ROOT_URLCONF=__name__,
@@ -45,8 +46,8 @@ def show_counts(request: HttpRequest) -> JsonResponse:
 options = UnisightsOptions(handler=handle_event)
 
 urlpatterns = [
-    path("api/events/", unisights_django(options)),
-    path("api/async-events/", unisights_django_async(options)),
+    *unisights_urls("api/events/", unisights_django(options)),
+    *unisights_urls("api/async-events/", unisights_django_async(options), name="async-events"),
     path("counts/", show_counts),
 ]
 

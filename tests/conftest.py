@@ -34,6 +34,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 SHARED = (
+    "django_postgres",
     "postgres",
     "redis",
     "kafka",

@@ -90,7 +90,7 @@ def test_the_generators_are_not_needed() -> None:
     assert finished.stdout.strip() == "required", finished.stderr
 
 
-@pytest.mark.parametrize("framework", ["fastapi"])
+@pytest.mark.parametrize("framework", ["fastapi", "django"])
 def test_a_missing_framework_is_a_clear_error(framework: str) -> None:
     """An adapter without its framework says which extra to install."""
     finished = _run(f"import sys; sys.modules[{framework!r}] = None\nimport unisights.{framework}")
@@ -136,8 +136,9 @@ def test_no_modules_import_each_other() -> None:
 
 
 LAYERS = [
+    {"django"},  # it brings the command into manage.py
     {"_cli"},
-    {"asgi", "django", "fastapi", "flask"},
+    {"asgi", "fastapi", "flask"},
     {"_endpoint"},
     {"control"},
     {"collector"},

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from flask import Flask
 
 from tests.adapters.drivers import Call, call_asgi
 from tests.processes import wait_for
@@ -17,8 +20,12 @@ from tests.support import make_body
 from unisights import Background, Durable, UnisightsOptions
 from unisights.asgi import unisights_asgi
 from unisights.delivery import Delivery
+from unisights.fastapi import unisights_fastapi
+from unisights.flask import unisights_flask
 
 APPS = 500
+
+JSON = {"content-type": "application/json"}
 
 
 def _descriptors() -> int:
@@ -52,6 +59,45 @@ def test_500_apps_leave_nothing_behind(tmp_path: Path) -> None:
     assert _descriptors() <= descriptors
     gc.collect()
     assert [app for app in apps if app() is not None] == []
+
+
+def _flask() -> None:
+    app = Flask("app")
+    app.register_blueprint(unisights_flask(UnisightsOptions(handler=_handle)))
+    sent = app.test_client().post("/events", data=make_body(), content_type="application/json")
+    assert sent.status_code == 202
+
+
+def _fastapi() -> None:
+    app = FastAPI()
+    app.include_router(unisights_fastapi(UnisightsOptions(handler=_handle)))
+    with TestClient(app) as client:
+        sent = client.post("/events", content=make_body(), headers=JSON)
+    assert sent.status_code == 200
+
+
+def _fastapi_without_lifespan() -> None:
+    options = UnisightsOptions(handler=_handle, delivery=Background())
+    app = FastAPI()
+    app.include_router(unisights_fastapi(options))
+    assert TestClient(app).post("/events", content=make_body(), headers=JSON).status_code == 202
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
+def test_500_apps_of_test_clients_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of apps that nobody closes, as in the tests of a project, idle threads end by themselves."""
+    monkeypatch.setattr("unisights._delivery.work_queue.IDLE_SECONDS", 0.1)
+    kinds = [_flask, _fastapi, _fastapi_without_lifespan]
+    threads = threading.active_count()
+    for use in kinds:
+        use()
+    gc.collect()
+    descriptors = _descriptors()
+    for number in range(APPS):
+        kinds[number % 3]()
+    gc.collect()
+    wait_for(lambda: threading.active_count() <= threads, "the end of the threads")
+    assert _descriptors() <= descriptors
 
 
 def test_endpoints_that_were_open_at_once(tmp_path: Path) -> None:

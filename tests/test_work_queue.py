@@ -103,6 +103,36 @@ def test_room_comes_back() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_idle_threads_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They start again with the next payload, as often as it takes."""
+    monkeypatch.setattr("unisights._delivery.work_queue.IDLE_SECONDS", 0.001)
+    work = _Work()
+    work.goes_on.set()
+    for count in range(1, 6):
+        assert work.submit() is Submitted.QUEUED
+        wait_for(lambda count=count: len(work.ran) == count, "the handling")
+        wait_for(lambda: not work.queue._threads, "the end of the thread")
+    work.close()
+    assert work.reported == []
+
+
+def test_nothing_is_left_behind_by_threads_that_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often threads end while payloads arrive, each payload is handled once."""
+    monkeypatch.setattr("unisights._delivery.work_queue.IDLE_SECONDS", 0.0)
+    work = _Work(max_payloads=10_000)
+    work.goes_on.set()
+    senders = [
+        threading.Thread(target=lambda: [work.submit() for _ in range(500)]) for _ in range(4)
+    ]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(30)
+    assert work.queue.drain(30)
+    assert len({id(queued) for queued in work.ran}) == len(work.ran) == 2000
+    work.close()
+
+
 def test_a_forked_child_begins_anew() -> None:
     """A child of a process whose queue is at work has a queue of its own that works."""
     work = _Work()
@@ -252,3 +282,24 @@ def test_without_threads_nothing_is_acknowledged(monkeypatch: pytest.MonkeyPatch
     wait_for(lambda: work.ran, "the run")
     time.sleep(0.1)
     assert len(work.ran) == 1
+
+
+def test_a_queue_may_be_worked_off_by_drains_only() -> None:
+    """In the thread that drains, and in no other; what is left is dropped when it is closed."""
+    threads = []
+    work = _Work(only_in_drain=lambda: True)
+    work.goes_on.set()
+    work.queue._run = lambda _: threads.append(threading.get_ident())
+    for _ in range(3):
+        assert work.submit() is Submitted.QUEUED
+    assert work.queue.held[0] == 3
+    assert work.queue.drain(0) is False
+    assert threads == []
+    assert work.queue.drain(30) is True
+    assert threads == [threading.get_ident()] * 3
+    assert work.queue.held == (0, 0)
+    work.submit()
+    work.close()
+    assert len(threads) == 3
+    assert work.reported == []
+    assert work.queue.held == (0, 0)

@@ -67,7 +67,7 @@ class EndpointControl:
 
     async def adrain(self, timeout: float) -> bool:  # noqa: ASYNC109  # it ends no coroutine
         """Likewise, from async code."""
-        return await run_in_own_thread(self._delivery.drain, timeout)
+        return await self._delivery.adrain(timeout)
 
     def open(self) -> None:
         """Accept payloads, also after `close`. Durable: deliver what is in the spool, from now on.

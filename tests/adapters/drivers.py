@@ -53,6 +53,15 @@ class Answer:
 NO_ANSWER = Answer(0, [], b"")
 
 
+def is_on_event_loop() -> bool:
+    """Whether an event loop runs in this thread, which must not be blocked then."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def call_asgi(app: Any, call: Call) -> Answer:
     """Make one request of an ASGI app."""
     return asyncio.run(acall_asgi(app, call))

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 import re
+import sys
+import unittest
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace

@@ -15,6 +15,7 @@ from tests.docs.pages import Block
 from tests.processes import PYTHON, post, process, read_until, wait_for
 from tests.support import ROOT, make_body
 from unisights._cli import main as cli
+from unisights.django.management.commands import unisights_spool
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
@@ -40,6 +41,13 @@ def _make(arguments: list[str], *_: Any) -> None:
 def _unisights(arguments: list[str], *_: Any) -> None:
     """The options are the command's."""
     cli._parser().parse_args(arguments)
+
+
+def _python(arguments: list[str], *_: Any) -> None:
+    """It is the project's `manage.py`, with options of the Django app's command."""
+    program, name, *options = arguments
+    assert (program, name) == ("manage.py", "unisights_spool")
+    unisights_spool.Command().create_parser(program, name).parse_args(options)
 
 
 def _pip(arguments: list[str], *_: Any) -> None:
@@ -100,6 +108,7 @@ def _serve(server: list[str], arguments: list[str], block: Block, *_: Any) -> No
 COMMANDS: dict[str, Callable[[list[str], Block, Any], None]] = {
     "make": _make,
     "unisights": _unisights,
+    "python": _python,
     "pip": _pip,
     "curl": _curl,
     "sqlite3": _sqlite3,

@@ -56,7 +56,7 @@ def test_extras_install_the_oldest_versions_shown() -> None:
     """The "or newer" of each framework and client is the extra's lower bound."""
     for name, installs, _ in rows("Extra"):
         if oldest := re.search(r"(\S+) or newer", installs):
-            (requirement,) = EXTRAS[spans(name)[0]]
+            requirement = EXTRAS[spans(name)[0]][0]
             assert requirement.endswith(f">={oldest[1]}"), name
 
 

@@ -39,9 +39,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"unisights: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader of the output has left, such as `head`. Python would write the rest at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 1
+
+
+def drop_output() -> None:
+    """Drop the rest of the output, whose reader has left, such as `head`."""
+    # Python would write it at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -158,7 +163,18 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def _add_spool(commands: "_Commands[argparse.ArgumentParser]") -> None:
-    spool = commands.add_parser("spool", help="inspect or repair a spool of durable delivery")
+    add_spool_actions(
+        commands.add_parser("spool", help="inspect or repair a spool of durable delivery")
+    )
+
+
+def add_spool_actions(spool: argparse.ArgumentParser, *, needs_file: bool = True) -> None:
+    """Add the actions on a spool to a parser, which then gets the function `run`.
+
+    Args:
+        spool: the parser.
+        needs_file: whether the spool has to be named; else, its caller knows a default.
+    """
     actions = spool.add_subparsers(dest="action", required=True, metavar="ACTION")
     stat = actions.add_parser("stat", help="print how much is waiting, and for how long")
     stat.add_argument("--format", choices=get_args(Format), default="text")
@@ -192,7 +208,8 @@ def _add_spool(commands: "_Commands[argparse.ArgumentParser]") -> None:
         "something could not be read. The corrupt file is kept beside the new one.",
     )
     for action in (stat, listing, exporting, retrying, replaying, repairing):
-        action.add_argument("file", type=Path, metavar="FILE", help="the spool")
+        count = None if needs_file else "?"
+        action.add_argument("file", type=Path, nargs=count, metavar="FILE", help="the spool")
     spool.set_defaults(run=_spool)
 
 
@@ -213,7 +230,7 @@ def _spool(options: argparse.Namespace) -> int:
             return spool.replay(
                 options.file,
                 options.id,
-                server_secret=_server_secret(),
+                server_secret=getattr(options, "server_secret", None) or _server_secret(),
                 quarantines=options.invalid_events == "quarantine",
             )
         case _:

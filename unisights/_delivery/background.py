@@ -40,6 +40,7 @@ class BackgroundDelivery(Delivery):
             max_payloads=bounds.queue_size,
             max_bytes=bounds.queue_bytes,
             workers=bounds.max_concurrency,
+            only_in_drain=context.callers.delivers_only_in_drain,
         )
         self.drain_timeout = bounds.drain_timeout
 

@@ -120,6 +120,15 @@ class Delivery(ABC):
         Blocks. Payloads are accepted meanwhile.
         """
 
+    async def adrain(self, seconds: float) -> bool:
+        """Likewise, from code on an event loop."""
+        if not self._context.callers.delivers_only_in_drain():
+            return await run_in_own_thread(self.drain, seconds)
+        done: list[bool] = []
+        # It calls handlers, so it runs where the framework runs what is not async.
+        await self._context.callers.on_server_loop.call(lambda: done.append(self.drain(seconds)))
+        return done[0]
+
     def close(self, left: TimeLeft | None = None) -> None:
         """Accept nothing more, drain for at most so long, and give back what is held. Blocks.
 
@@ -170,7 +179,7 @@ class Delivery(ABC):
 
     def _hook(self) -> None:
         """Be drained at the end of the process; to be called once a payload is to be waited for."""
-        if self._is_hooked:
+        if self._is_hooked or self._context.callers.delivers_only_in_drain():
             return
         self._is_hooked = True
         self._close_at_exit()
@@ -178,7 +187,9 @@ class Delivery(ABC):
             self.defer_signals()
 
     def _close_at_exit(self) -> None:
-        shutdown.close_at_exit(self)
+        # What a test has left must not be handled, nor flushed, after the test's database is gone.
+        if not self._context.callers.delivers_only_in_drain():
+            shutdown.close_at_exit(self)
 
     def open_handler(self) -> Coroutine[Any, Any, None]:
         """Open the handler before its first call, where a server says that it has started."""

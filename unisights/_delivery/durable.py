@@ -1,7 +1,9 @@
 """Durable delivery: acknowledged once it is in the spool, delivered from there at least once."""
 
 import logging
+import threading
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from unisights._delivery.base import Delivery
@@ -15,8 +17,10 @@ from unisights._delivery.outcome import (
     Outcome,
 )
 from unisights._delivery.spool_runner import SpoolRunner
+from unisights._delivery.temporary_spool import TemporarySpool
 from unisights._runtime.callers import Caller
 from unisights._runtime.ending import TimeLeft
+from unisights._runtime.fork import leak
 from unisights._runtime.recent import Recent
 from unisights._spool.puts import Put, PutResult
 from unisights._spool.rejections import RejectionRow
@@ -48,14 +52,34 @@ class DurableDelivery(Delivery):
         path: the spool's file.
     """
 
+    _temporary: TemporarySpool | None = None
+
     def __init__(self, context: DeliveryContext, durable: Durable) -> None:
         super().__init__(context, on_loop=context.callers.on_process_loop, may_wait=True)
         # Its locks lie beside the file: they must be the same by whatever name it is used.
         self.path = Path(durable.spool).resolve()
-        self._runner = SpoolRunner(context, durable, self.handler, self.path)
+        self._make_runner = partial(SpoolRunner, context, durable, self.handler)
+        self._own_runner = self._make_runner(self.path)
         self.drain_timeout = durable.drain_timeout
         self._has_been_full = Recent()
         self._has_failed = Recent()
+
+    def reset_after_fork(self) -> None:
+        """A spool for tests is the parent's, and must not be closed here."""
+        super().reset_after_fork()
+        if self._temporary is not None:
+            leak(self._temporary)
+        self._temporary = None
+        self._making = threading.Lock()
+
+    @property
+    def _runner(self) -> SpoolRunner:
+        if not self._context.callers.delivers_only_in_drain():
+            return self._own_runner
+        with self._making:
+            if self._temporary is None:
+                self._temporary = TemporarySpool(self._make_runner)
+            return self._temporary.runner
 
     async def deliver(
         self,
@@ -150,7 +174,9 @@ class DurableDelivery(Delivery):
     @property
     def has_to_resume(self) -> bool:
         """Whether the spool has not been opened in this process, nor closed."""
-        return self._runner.running is None and not self._runner.is_closed
+        runner = self._own_runner
+        is_waiting = runner.running is None and not runner.is_closed
+        return is_waiting and not self._context.callers.delivers_only_in_drain()
 
     def resume(self) -> None:
         """Open the spool and deliver what is in it, unless it was closed.
@@ -159,7 +185,7 @@ class DurableDelivery(Delivery):
             StoreError: the spool cannot be used.
             ConfigurationError: as for `open`.
         """
-        if self._runner.start() is not None:
+        if self._own_runner.start() is not None:
             self._close_at_exit()
 
     def drain(self, seconds: float) -> bool:

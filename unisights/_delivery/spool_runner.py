@@ -14,12 +14,13 @@ from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import ManagedHandler
 from unisights._delivery.retry import Attempts
 from unisights._runtime.callables import is_async, start_in_own_thread
+from unisights._runtime.callers import Caller
 from unisights._runtime.fork import leak, reset_in_children
 from unisights._runtime.log import log
 from unisights._spool.files import check_spool, explain
 from unisights._spool.progress import Progress
 from unisights._spool.store import Spool
-from unisights._spool.workers import LoopWorkers, ThreadWorkers, Workers
+from unisights._spool.workers import DrainWorkers, LoopWorkers, ThreadWorkers, Workers
 from unisights._spool.writer import SpoolWriter
 from unisights.delivery import Durable
 from unisights.errors import ConfigurationError, StoreError
@@ -211,12 +212,9 @@ class SpoolRunner:
         options = self._options
         durable = self._durable
         attempts = Attempts(self._context, durable, self._handler)
-        callers = self._context.callers
-        is_for_loop = options.handler is not None and is_async(options.handler)
-        workers = (LoopWorkers if is_for_loop else ThreadWorkers)(
-            partial(
-                attempts.run, caller=callers.in_loop_worker if is_for_loop else callers.in_worker
-            ),
+        workers_class, caller = self._choose_workers()
+        workers = workers_class(
+            partial(attempts.run, caller=caller),
             concurrency=durable.max_concurrency,
             max_jobs=durable.queue_size,
             max_bytes=durable.queue_bytes,
@@ -245,6 +243,14 @@ class SpoolRunner:
                     raise explain(self.path, error) from error
                 raise
         return Running(writer, workers)
+
+    def _choose_workers(self) -> tuple[type[Workers], Caller]:
+        callers, handler = self._context.callers, self._options.handler
+        if callers.delivers_only_in_drain():
+            return DrainWorkers, callers.in_worker
+        if callers.in_loop_worker is not None and handler is not None and is_async(handler):
+            return LoopWorkers, callers.in_loop_worker
+        return ThreadWorkers, callers.in_worker
 
     def _refuse_other_use(self) -> None:
         for other in list(runners):

@@ -1,9 +1,11 @@
 """The bounded queue of background delivery, and the threads that work it off.
 
-Threads start with the first payload, so that a server may fork before, and end when the queue is
-closed. Each process has its own queue and threads.
+Threads start with the first payload, so that a server may fork before. They end when the queue is
+closed, or when there has been nothing to do for a while. Each process has its own queue and
+threads. A queue that only a drain works off has none.
 """
 
+import contextlib
 import enum
 import logging
 import queue
@@ -20,6 +22,10 @@ from unisights._runtime.log import log
 from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
+
+IDLE_SECONDS = 5.0
+"""A thread that has had nothing to do for so long ends, in seconds. Apps that are no longer used,
+such as those of a test run, hold none."""
 
 
 class Submitted(enum.Enum):
@@ -65,6 +71,8 @@ class WorkQueue:
         max_payloads: how many payloads may wait or run.
         max_bytes: how many bytes of payloads may wait or run; one payload alone may have more.
         workers: how many payloads run at once.
+        only_in_drain: whether no thread starts, so that payloads wait for `drain`, which then
+            works them off itself; asked for each payload.
 
     Attributes:
         is_closed: whether no payloads are accepted.
@@ -80,7 +88,9 @@ class WorkQueue:
         max_payloads: int,
         max_bytes: int,
         workers: int,
+        only_in_drain: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._only_in_drain = only_in_drain
         self._run = run
         self._fail = fail
         self._max_payloads = max_payloads
@@ -126,6 +136,7 @@ class WorkQueue:
             self._bytes += size
             self._waiting.put(queued)
             starts = self._threads < min(self._workers, len(self._open))
+            starts = starts and not self._only_in_drain()
             self._threads += starts
             waiting = self._waiting
         return self._start(queued, waiting) if starts else Submitted.QUEUED
@@ -156,13 +167,18 @@ class WorkQueue:
 
         Payloads are accepted meanwhile, and not waited for.
         """
+        deadline = time.monotonic() + seconds
         with self._changed:
             last = self._submitted
+            waiting = None if self._threads else self._waiting
+        if waiting is not None:
+            self._work_off(waiting, deadline)
 
-            def has_ended() -> bool:
-                return next(iter(self._open.values()), last + 1) > last
+        def has_ended() -> bool:
+            return next(iter(self._open.values()), last + 1) > last
 
-            interrupt = self._wait_until(has_ended, seconds)
+        with self._changed:
+            interrupt = self._wait_until(has_ended, deadline - time.monotonic())
             if interrupt is not None:
                 raise interrupt
             return has_ended()
@@ -171,7 +187,8 @@ class WorkQueue:
         """Accept no more payloads, wait for at most so long, report what is left, end the threads.
 
         What still waits or runs then is passed to `fail`. Servers may interrupt the wait with more
-        signals: it goes on, and the interrupt is raised at its end.
+        signals: it goes on, and the interrupt is raised at its end. What only a drain was to handle
+        is dropped.
 
         Args:
             seconds: how long to wait for what waits or runs.
@@ -180,6 +197,9 @@ class WorkQueue:
         """
         with self._changed:
             self.is_closed = True
+            if self._only_in_drain():
+                self._open.clear()
+                self._bytes = 0
             if self._open:
                 count = len(self._open)
                 message = "waiting for %d payloads to be handled"
@@ -242,10 +262,38 @@ class WorkQueue:
             log(logging.ERROR, "on_error_failed", "a failure could not be reported", error=raised)
 
     def _work(self, waiting: _Waiting) -> None:
-        while (queued := waiting.get()) is not None:
-            if self._is_open(queued):
-                self._handle(queued)
-                self._finish(queued)
+        while True:
+            try:
+                queued = waiting.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                if self._ends_idle(waiting):
+                    return
+            else:
+                if queued is None:
+                    return
+                self._work_on(queued)
+
+    def _ends_idle(self, waiting: _Waiting) -> bool:
+        """Whether a thread for which there is nothing to do ends; another one starts if need be."""
+        with self._changed:
+            ends = waiting.empty()
+            if ends and waiting is self._waiting:
+                self._threads -= 1
+            return ends
+
+    def _work_off(self, waiting: _Waiting, deadline: float) -> None:
+        """Handle what waits now, in this thread, and begin with nothing after the deadline."""
+        with contextlib.suppress(queue.Empty):
+            for _ in range(waiting.qsize()):
+                if time.monotonic() >= deadline:
+                    return
+                if (queued := waiting.get_nowait()) is not None:
+                    self._work_on(queued)
+
+    def _work_on(self, queued: QueuedPayload) -> None:
+        if self._is_open(queued):
+            self._handle(queued)
+            self._finish(queued)
 
     def _handle(self, queued: QueuedPayload) -> None:
         try:

@@ -138,7 +138,10 @@ class ProcessLoopCaller(LoopCaller):
 
 
 class ThreadCaller(Caller):
-    """Calls from a thread; async callables run on the process's loop. No method suspends."""
+    """Calls from a thread; async callables run on the process's loop. No method suspends.
+
+    A framework with rules of its own about threads overrides `_call_here`.
+    """
 
     async def call(
         self,
@@ -147,19 +150,19 @@ class ThreadCaller(Caller):
         known_async: bool | None = None,  # noqa: ARG002
     ) -> None:
         """Call a callable; one that is not async runs in this thread."""
-        call_sync(function, *arguments)
+        self._call_here(function, *arguments)
 
     async def call_unpooled(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Call a callable in this thread; it must not hang unless this is a daemon thread."""
-        call_sync(function, *arguments)
+        self._call_here(function, *arguments)
 
     async def call_within(self, seconds: float, function: Callable[..., Any]) -> None:
         """Call a callable in a daemon thread, which is left behind if it has not ended in time."""
         limited = _limit(function, seconds)
         try:
-            ended = start_in_own_thread(call_sync, limited)
+            ended = start_in_own_thread(self._call_here, limited)
         except RuntimeError:  # There are no more threads.
-            call_sync(limited)
+            self._call_here(limited)
         else:
             # An async callable is cancelled first, unless the process's loop is blocked.
             ended.result(seconds + 1)
@@ -187,6 +190,10 @@ class ThreadCaller(Caller):
         """Make a latch for a thread."""
         return ThreadLatch()
 
+    def _call_here(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call a callable in this thread, and block until what it awaits has ended."""
+        call_sync(function, *arguments)
+
 
 ON_LOOP = LoopCaller()
 """For code on an event loop, whose async callables belong to that loop."""
@@ -198,6 +205,10 @@ IN_THREAD = ThreadCaller()
 """For code in a thread; together with `run_blocking`."""
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Callers:
     """Who calls the users' functions of an endpoint, by the place of the call.
@@ -205,19 +216,27 @@ class Callers:
     These are the ones for a framework that has no rules of its own about threads and contexts. An
     adapter passes others to its endpoint.
 
+    While `delivers_only_in_drain` returns True, nothing is delivered after a response until the
+    app's handle is drained: a framework's tests, whose database connection belongs to their
+    thread, get what is delivered on that thread.
+
     Attributes:
         on_server_loop: on the server's event loop, where async functions belong to that loop.
         on_process_loop: on the server's event loop, where async functions belong to the process's.
         in_request: in the thread that serves the request.
         in_worker: in a thread of this package, outside any request.
-        in_loop_worker: in a task on the process's loop, outside any request.
+        in_loop_worker: in a task on the process's loop, outside any request; None if async
+            functions, too, are called by `in_worker`.
+        delivers_only_in_drain: whether background and durable delivery call handlers only in
+            `drain`, in the thread that calls it; asked when there is something to deliver.
     """
 
     on_server_loop: Caller = ON_LOOP
     on_process_loop: Caller = ON_PROCESS_LOOP
     in_request: Caller = IN_THREAD
     in_worker: Caller = IN_THREAD
-    in_loop_worker: Caller = ON_LOOP
+    in_loop_worker: Caller | None = ON_LOOP
+    delivers_only_in_drain: Callable[[], bool] = _never
 
     def after_response(self) -> Caller:
         """Return who calls, in a thread of this package, for the request that is being served."""

@@ -20,6 +20,11 @@ class LoopThread:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="unisights-loop", daemon=True).start()
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop itself."""
+        return self._loop
+
     def run(self, awaitable: Awaitable[Any]) -> Any:
         """Await something on the loop; to be called from another thread."""
         return asyncio.run_coroutine_threadsafe(_await(awaitable), self._loop).result()

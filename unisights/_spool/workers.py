@@ -1,6 +1,7 @@
-"""The workers that run the jobs of a process: threads, or tasks on the process's event loop."""
+"""The workers that run the jobs of a process: threads, tasks on the process's loop, or drains."""
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
@@ -40,6 +41,9 @@ class Job:
     info: RequestInfo | None = None
     row: Row | None = None
 
+
+_POLL_SECONDS = 0.01
+"""How often a drain that has no job to run looks whether it has ended."""
 
 RunJob = Callable[[Job], Coroutine[Any, Any, None]]
 """Runs a job; in a thread, it must not suspend."""
@@ -97,6 +101,10 @@ class Workers(ABC):
 
     def keep_running(self) -> None:  # noqa: B027  # only threads can be missing
         """Start a thread if there are jobs, and none could be started before."""
+
+    def wait(self, ended: threading.Event, seconds: float) -> None:
+        """Wait, at most so long, until what is waited for has ended."""
+        ended.wait(seconds)
 
     def halt(self) -> list[int]:
         """Start no more jobs; return the numbers of those that run."""
@@ -227,3 +235,29 @@ class LoopWorkers(Workers):
         finally:
             # Not in the task's callback: until that has run, this task would still be counted.
             self._active -= 1
+
+
+class DrainWorkers(Workers):
+    """Runs jobs only while somebody waits for them, in the thread that waits.
+
+    Args:
+        run: runs a job.
+        bounds: those of `Workers`.
+    """
+
+    def __init__(self, run: RunJob, **bounds: int) -> None:
+        super().__init__(run, **bounds)
+        self._waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+
+    def _queue(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            self._waiting.put(job)
+
+    def wait(self, ended: threading.Event, seconds: float) -> None:
+        """Run jobs until what is waited for has ended; begin with none when the time is over."""
+        deadline = time.monotonic() + seconds
+        while not ended.is_set() and (left := deadline - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                job = self._waiting.get(timeout=min(left, _POLL_SECONDS))
+                if self._begin(job):
+                    run_blocking(self._do(job))

@@ -191,7 +191,7 @@ class SpoolWriter:
             drain = self._drains.add()
             self._write_within(0)
         try:
-            drain.ended.wait(seconds)
+            self._workers.wait(drain.ended, seconds)
         finally:
             with self._changed:
                 self._drains.remove(drain)
