@@ -15,6 +15,7 @@ from unisights._endpoint import completion
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.completion import Completion
 from unisights._http.body import AsyncStreamBody, BodyBuffer, StreamBody
+from unisights._runtime.ending import TimeLeft
 from unisights.delivery import Background, Delivery, Inline
 
 
@@ -184,7 +185,7 @@ def test_a_loop_that_has_stopped_runs_on_at_the_end() -> None:
     waiting = loop.create_task(requests.settle(settle(), 0))
     loop.run_until_complete(begun.wait())
     assert not ended.is_set()
-    requests.close(30)
+    requests.close(TimeLeft.alone(30))
     assert ended.is_set()
     loop.run_until_complete(waiting)
     loop.close()

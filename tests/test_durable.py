@@ -27,6 +27,7 @@ from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.synchronous import SyncEndpoint
 from unisights._http.asgi import ASGIBody
 from unisights._runtime.callers import run_blocking
+from unisights._runtime.ending import TimeLeft
 from unisights._spool.clock import boot_clock
 from unisights._spool.repair import repair_spool
 from unisights._spool.store import Spool
@@ -464,7 +465,8 @@ def test_while_draining_payloads_are_taken(make: Make, handler: _Handler, path: 
     endpoint = make()
     _send(endpoint, "a")
     wait_for(lambda: handler.begun, "the start")
-    drained = threading.Thread(target=endpoint.delivery.drain_at_signal, args=(5.0,))
+    left = TimeLeft.alone(5.0)
+    drained = threading.Thread(target=endpoint.delivery.drain_at_signal, args=(left,))
     drained.start()
     wait_for(lambda: endpoint.delivery._runner.running.writer._claims.is_closed, "the beginning")  # type: ignore[union-attr]
     assert _send(endpoint, "b") == 202
@@ -906,8 +908,8 @@ app.register_blueprint(unisights_flask(UnisightsOptions(
 )))
 call_wsgi(app, Call(headers={"content-type": "application/json"}, chunks=(make_body(),)))
 calls.acquire()
-import unisights._delivery.handler
-unisights._delivery.handler.CLOSE_SECONDS = 0.2
+import unisights._runtime.ending
+unisights._runtime.ending.CLOSE_SECONDS = 0.2
 """
 
 

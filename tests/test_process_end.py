@@ -1,14 +1,20 @@
 """The end of a process in which several endpoints are open."""
 
+import asyncio
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.processes import DEADLINE, PYTHON
+from tests.spools import query
 from tests.support import ROOT
-from unisights._runtime import shutdown
+from unisights import Background, Inline, UnisightsOptions
+from unisights._endpoint.asynchronous import AsyncEndpoint
+from unisights._runtime import ending, shutdown
+from unisights._runtime.ending import TimeLeft
 
 APPS = """\
 import os, signal, sys, threading, time
@@ -72,38 +78,43 @@ def test_the_longest_timeout_holds_for_the_process(end: str) -> None:
 
 THINGS = """\
 import os, signal, threading, time
-from unisights._runtime.shutdown import close_at_exit, drain_at_signal, leave
+from unisights._runtime.shutdown import close_at_exit, leave
 
 barrier = threading.Barrier(3)
 
 class Thing:
     def __init__(self, drain_timeout):
         self.drain_timeout = drain_timeout
-    def close(self, seconds):
+    def close(self, left):
         barrier.wait(20)
-        os.write(1, b"closed %d\\n" % seconds)  # print would mix the lines of several threads
-    drain_at_signal = close
-    def finish(self):
+        # print would mix the lines of several threads.
+        os.write(1, b"closed %d\\n" % round(left.drain))
+    def drain_at_signal(self, left):
+        barrier.wait(20)
+        os.write(1, b"drained %d\\n" % round(left.drain))
+    def finish(self, left):
         os.write(1, b"finished\\n")
 
 things = [Thing(seconds) for seconds in (1, 3, 2, 99)]
 for thing in things:
     close_at_exit(thing)
-    drain_at_signal(thing, only_unhandled=True)
 leave(things.pop())
 """
+
+ENDED = ["closed 3"] * 3 + ["finished"] * 3
+ENDED_BY_SIGNAL = ["drained 3"] * 3 + ["finished"] * 3 + ["closed 0"] * 3
 
 
 def test_things_are_closed_at_the_same_time() -> None:
     """Under the longest deadline of those that are open; afterwards all are finished."""
     finished = _run(THINGS)
-    assert finished.stdout.splitlines() == ["closed 3"] * 3 + ["finished"] * 3, finished.stderr
+    assert finished.stdout.splitlines() == ENDED, finished.stderr
 
 
 def test_things_are_drained_at_the_same_time() -> None:
-    """Likewise before a signal, which then ends the process."""
+    """Likewise before a signal that nobody handles, which then ends the process."""
     finished = _run(THINGS + "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n")
-    assert finished.stdout.splitlines() == ["closed 3"] * 3, finished.stderr
+    assert finished.stdout.splitlines() == ENDED_BY_SIGNAL, finished.stderr
     assert finished.returncode == -signal.SIGTERM
 
 
@@ -131,47 +142,206 @@ def test_handlers_are_closed_last(tmp_path: Path) -> None:
     assert "closed closed" not in after
 
 
+def test_what_hangs_is_left_behind() -> None:
+    """The process ends even if something does not keep to the time that it is given."""
+    finished = _run(
+        THINGS.replace("(1, 3, 2, 99)", "(0, 0.1, 0, 99)")
+        .replace("import os", "from unisights._runtime import ending\nimport os")
+        .replace("barrier.wait(20)", "time.sleep(0 if self.drain_timeout else 100)")
+        .replace("class Thing", "ending.REPORT_SECONDS = ending.CLOSE_SECONDS = 0.1\n\nclass Thing")
+    )
+    assert finished.stdout.splitlines() == ["closed 0"] + ["finished"] * 3, finished.stderr
+    assert "2 endpoints did not end in time" in finished.stderr
+
+
+def test_signals_are_deferred_from_other_threads() -> None:
+    """Servers that serve requests in threads leave SIGTERM to the system; it is deferred too."""
+    begin, add, end = THINGS.partition("for thing in things:")
+    finished = _run(
+        begin
+        + "def add():\n    "
+        + (add + end).replace("\n", "\n    ")
+        + "\nthread = threading.Thread(target=add)\nthread.start()\nthread.join()\n"
+        "assert callable(signal.getsignal(signal.SIGTERM))\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n"
+    )
+    assert finished.stdout.splitlines() == ENDED_BY_SIGNAL, finished.stderr
+    assert finished.returncode == -signal.SIGTERM
+
+
+def test_signals_that_are_handled_in_c_are_left_alone() -> None:
+    """Such as by uWSGI. Python believes that nobody handles them."""
+    finished = _run(
+        "import ctypes, signal\n"
+        "handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda number: None)\n"
+        "ctypes.CDLL(None).signal(signal.SIGTERM, handler)\n"
+        + THINGS
+        + "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
+    )
+    assert finished.stdout.splitlines() == ENDED, finished.stderr
+
+
+def test_pythons_without_ctypes_defer_in_the_main_thread() -> None:
+    """Where Python was built without libffi, only threads besides the main one cannot."""
+    finished = _run(
+        "import sys\nsys.modules['ctypes'] = None\n"
+        + THINGS
+        + "threading.Thread(target=close_at_exit, args=(things[0],)).start()\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n"
+    )
+    assert finished.stdout.splitlines() == ENDED_BY_SIGNAL, finished.stderr
+    assert finished.returncode == -signal.SIGTERM
+
+
+def test_what_hangs_does_not_hold_up_the_end_of_the_app(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a lifespan ends, an endpoint that does not keep to its time is left behind as well."""
+    monkeypatch.setattr(ending, "REPORT_SECONDS", 0.1)
+    monkeypatch.setattr(ending, "CLOSE_SECONDS", 0.1)
+    goes_on = threading.Event()
+    endpoint = AsyncEndpoint(UnisightsOptions(delivery=Background(drain_timeout=0.1)), Inline())
+    monkeypatch.setattr(endpoint.delivery, "close", lambda left: goes_on.wait(DEADLINE))
+
+    async def live() -> None:
+        async with endpoint.lifespan():
+            pass
+
+    asyncio.run(live())
+    assert "1 endpoints did not end in time" in caplog.text
+    goes_on.set()
+
+
+def test_what_was_delivered_before_a_signal_is_not_delivered_again(tmp_path: Path) -> None:
+    """The spool is closed before the signal ends the process, with the outcome of what ran."""
+    spool = tmp_path / "spool.sqlite3"
+    finished = _run(
+        APPS + "begun = threading.Event()\n"
+        "def work():\n"
+        "    begun.set()\n"
+        "    time.sleep(0.3)\n"
+        'serve("a", Durable(sys.argv[1]), work)\n'
+        "begun.wait(20)\n" + ENDS["by SIGTERM"],
+        str(spool),
+    )
+    assert finished.stdout.splitlines() == ["a handled", "a closed"], finished.stderr
+    assert query(spool, "SELECT count(*) FROM waiting") == [(0,)]
+    assert query(spool, "SELECT count(*) FROM owners") == [(0,)]
+
+
 class _Thing:
     """What takes a while to be closed."""
 
-    def __init__(self, drain_timeout: float) -> None:
+    def __init__(self, drain_timeout: float, *, is_idle: bool = False) -> None:
         self.drain_timeout = drain_timeout
+        self.has_to_report = self.has_to_close = not is_idle
 
-    def drain_at_signal(self, seconds: float) -> None:
+    def drain_at_signal(self, left: TimeLeft) -> None:
         """Do nothing."""
 
-    def close(self, seconds: float) -> None:
+    def close(self, left: TimeLeft) -> None:
         """Do nothing."""
 
-    def finish(self) -> None:
+    def finish(self, left: TimeLeft) -> None:
         """Do nothing."""
 
 
-def test_an_app_closes_its_endpoints_under_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The longest holds for those that were open together and are closed without a pause."""
-    now = 1000.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
-    at_exit = shutdown._AtExit()
+class _Clock:
+    """Shows the time that a test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    """A clock that stands still; nothing is registered for the end of this process."""
     monkeypatch.setattr(shutdown, "_before_exit", lambda callback: None)
+    return _Clock(monkeypatch)
+
+
+def test_an_app_closes_its_endpoints_under_one_deadline(clock: _Clock) -> None:
+    """The longest holds for those that were open together and are closed without a pause."""
+    process_end = shutdown._ProcessEnd()
     things = [_Thing(seconds) for seconds in (2.0, 5.0, 3.0)]
     for thing in things:
-        at_exit.add(thing)
-    left = []
+        process_end.add(thing)
+    drains = []
     for thing in things:
-        with at_exit.time_left(thing) as seconds:
-            left.append(seconds)
-            now += 4.0
-        at_exit.discard(thing)
-    assert left == [5.0, 1.0, 0.0]
+        with process_end.time_left(thing) as left:
+            drains.append(left.drain)
+            clock.now += 4.0
+        process_end.discard(thing)
+    assert drains == [5.0, 1.0, 0.0]
     # What was not open then has a deadline of its own.
-    with at_exit.time_left(_Thing(2.0)) as seconds:
-        assert seconds == 2.0
+    with process_end.time_left(_Thing(2.0)) as left:
+        assert left.drain == 2.0
     # So has what is closed later.
     for thing in things:
-        at_exit.add(thing)
-    with at_exit.time_left(things[0]) as seconds:
-        assert seconds == 5.0
-    at_exit.discard(things[0])
-    now += shutdown.GAP_SECONDS + 0.1
-    with at_exit.time_left(things[2]) as seconds:
-        assert seconds == 5.0
+        process_end.add(thing)
+    with process_end.time_left(things[0]) as left:
+        assert left.drain == 5.0
+    process_end.discard(things[0])
+    clock.now += ending.GAP_SECONDS + 0.1
+    with process_end.time_left(things[2]) as left:
+        assert left.drain == 5.0
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_the_end_has_one_bound(clock: _Clock, count: int) -> None:
+    """If everything hangs, the end takes as long with many endpoints, closed in turn, as with one.
+
+    Each has some time of its own to report what was not handled, and to close its handler.
+    """
+    process_end = shutdown._ProcessEnd()
+    things = [_Thing(2.0) for _ in range(count)]
+    for thing in things:
+        process_end.add(thing)
+    began = clock.now
+    for thing in things:
+        with process_end.time_left(thing) as left:
+            assert left.report == pytest.approx(ending.REPORT_SECONDS / count)
+            assert left.close == pytest.approx(ending.CLOSE_SECONDS / count)
+            clock.now += left.drain + left.report + left.close
+        process_end.discard(thing)
+    total = 2.0 + ending.REPORT_SECONDS + ending.CLOSE_SECONDS
+    assert clock.now - began == pytest.approx(total)
+
+
+def test_what_one_endpoint_does_not_need_is_the_others(clock: _Clock) -> None:
+    """Time that was not used goes to those that are closed later."""
+    process_end = shutdown._ProcessEnd()
+    things = [_Thing(2.0), _Thing(2.0)]
+    for thing in things:
+        process_end.add(thing)
+    with process_end.time_left(things[0]):
+        clock.now += 0.5
+    with process_end.time_left(things[1]) as left:
+        assert left == TimeLeft(1.5, ending.REPORT_SECONDS, ending.CLOSE_SECONDS)
+
+
+def test_what_has_nothing_to_do_takes_no_time(clock: _Clock) -> None:
+    """An endpoint that has to report gets all the time if the others are idle."""
+    process_end = shutdown._ProcessEnd()
+    busy = _Thing(2.0)
+    for thing in (busy, _Thing(2.0, is_idle=True), _Thing(2.0, is_idle=True)):
+        process_end.add(thing)
+    with process_end.time_left(busy) as left:
+        assert left == TimeLeft(2.0, ending.REPORT_SECONDS, ending.CLOSE_SECONDS)
+
+
+def test_what_a_signal_began_goes_on_when_the_server_closes(clock: _Clock) -> None:
+    """What was waited for before the server got its signal is not waited for as long again."""
+    process_end = shutdown._ProcessEnd()
+    thing = _Thing(3.0)
+    process_end.add(thing)
+    process_end.add_deferring(thing)
+    process_end.drain_deferring()
+    clock.now += 3.0 + ending.GAP_SECONDS + 1.0
+    with process_end.time_left(thing) as left:
+        assert left.drain == 0.0
+    # A signal need not end the process: a later end has a time of its own.
+    clock.now += 100.0
+    with process_end.time_left(thing) as left:
+        assert left.drain == 3.0

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import unisights
+from unisights._runtime.ending import TimeLeft
 from unisights._runtime.fork import reset_in_children
 from unisights._runtime.shutdown import drain_at_signal
 
@@ -77,14 +78,15 @@ class _Nothing:
     """Holds nothing that would have to be drained."""
 
     drain_timeout = 1.0
+    has_to_report = has_to_close = False
 
-    def drain_at_signal(self, seconds: float) -> None:
+    def drain_at_signal(self, left: TimeLeft) -> None:
         """Do nothing."""
 
-    def close(self, seconds: float) -> None:
+    def close(self, left: TimeLeft) -> None:
         """Do nothing."""
 
-    def finish(self) -> None:
+    def finish(self, left: TimeLeft) -> None:
         """Do nothing."""
 
 

@@ -44,7 +44,8 @@ class Background:
         drain_timeout: how long the end of the process, or `close`, waits for payloads in the
             queue, in seconds. After that, `on_error` may take up to 5 s and the handler's `close`
             up to 10 s. So it has to be well below the time that the process is given to end, such
-            as 10 s by `docker stop`. Of several endpoints of a process, the longest holds.
+            as 10 s by `docker stop`. Of several endpoints of a process, the longest holds, and
+            what comes after that is shared by all.
 
     Raises:
         ConfigurationError: a value cannot work.

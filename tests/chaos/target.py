@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tests.processes import DEADLINE, PYTHON, wait_for
 from tests.servers.apps.settings import VARIABLE
@@ -31,6 +31,7 @@ from tests.servers.servers import (
     processes_of,
     with_arguments,
 )
+from tests.spools import query
 from tests.support import ROOT
 
 TARGETS = {
@@ -56,6 +57,9 @@ class Target:
         sink: the URL of the sink that is its handler; empty: one that fails when it is told to.
         has_clock: whether the time of day is what `set_clock` says.
         file_limit: the size that no file may grow beyond, in bytes.
+        combination: the app on its server; None for what `TARGETS` holds.
+        counts_accepted: whether the app tells how many payloads it has accepted.
+        retries: when a failed attempt is repeated, if delivery is durable.
     """
 
     name: str
@@ -67,16 +71,26 @@ class Target:
     has_clock: bool = False
     file_limit: int | None = None
     child: subprocess.Popen[bytes] | None = None
+    combination: Combination | None = None
+    counts_accepted: bool = False
+    retries: dict[str, Any] = field(
+        default_factory=lambda: {"attempts": 1000, "pause": 0.1, "max_pause": 1.0}
+    )
 
     def __post_init__(self) -> None:
-        self.combination = TARGETS[self.name]
+        self.combination = self.combination or TARGETS[self.name]
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
+        self._inherits = "{fd}" in self.combination.server.arguments
+        if not self._inherits:
+            self._listener.close()
+        self.runtime = self.directory
         self.set_clock(0)
 
     def start(self) -> None:
         """Start the server; it may be running again in a moment."""
-        durable = {"spool": str(self.spool), "attempts": 1000, "pause": 0.1, "max_pause": 1.0}
+        assert self.combination is not None
+        durable = {"spool": str(self.spool), **self.retries}
         moody = "moody-async" if self.combination.app.is_async else "moody"
         settings = Settings(
             options={
@@ -87,11 +101,13 @@ class Target:
             handler="sink" if self.sink else moody,
             sink=self.sink,
             has_clock=self.has_clock,
+            counts_accepted=self.counts_accepted,
         )
         told = {**asdict(settings), "directory": str(self.directory)}
         command = self.combination.server.arguments.format(
             app=f"tests.servers.apps.{self.combination.app.module}:app",
             fd=self._listener.fileno(),
+            port=self.port,
         )
         with (self.directory / "output").open("ab") as output:
             self.child = subprocess.Popen(
@@ -100,16 +116,27 @@ class Target:
                 env={
                     **os.environ,
                     "PYTHONUNBUFFERED": "1",
-                    "XDG_RUNTIME_DIR": str(self.directory),
+                    "XDG_RUNTIME_DIR": str(self.runtime),
                     VARIABLE: json.dumps(told),
                 },
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                pass_fds=(self._listener.fileno(),),
+                pass_fds=(self._listener.fileno(),) if self._inherits else (),
                 preexec_fn=self._limit if self.file_limit else None,
                 start_new_session=True,
             )
-        wait_for(self.workers, "the start of workers")
+        if not self._inherits:
+            wait_for(self._listens, "the start")
+        elif self.name in TARGETS:
+            wait_for(self.workers, "the start of workers")
+        # Else, what comes before it serves waits at the socket.
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     def _limit(self) -> None:
         assert self.file_limit is not None
@@ -167,12 +194,33 @@ class Target:
 
     def handled(self) -> dict[str, list[str]]:
         """The content ids that the handlers saw, by the payload's label."""
+        return self.recorded("handled")
+
+    def recorded(self, name: str) -> dict[str, list[str]]:
+        """The content ids of a record file: `handled`, or `errors`, what on_error was given."""
         found: defaultdict[str, list[str]] = defaultdict(list)
-        path = self.directory / "handled"
+        path = self.directory / name
         for line in path.read_bytes().splitlines() if path.exists() else []:
             record = json.loads(line)
             found[record["label"]].append(record["content_id"])
         return found
+
+    def accepted(self) -> int:
+        """How many payloads the endpoints have accepted, by their own count."""
+        path = self.directory / "accepted"
+        return sum(map(int, path.read_text().split())) if path.exists() else 0
+
+    def dead_letters(self) -> set[str]:
+        """The labels of the dead letters in the spool."""
+        if self.delivery != "durable" or not self.spool.exists():
+            return set()
+        rows = query(self.spool, "SELECT raw FROM payloads JOIN dead USING (id)")
+        return {json.loads(cast("bytes", raw))["data"]["asset_id"] for (raw,) in rows}
+
+    def signal_all(self, number: int) -> None:
+        """Send every process a signal."""
+        assert self.child is not None
+        os.killpg(self.child.pid, number)
 
     def close(self) -> None:
         """End everything."""

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.hosts import SHORT as SHORT_TABLE
+from tests.chaos.hosts import Host
 from tests.chaos.scenarios import EARLY, SHORT, Plan
+from tests.chaos.table import fill
 
 
 @pytest.mark.parametrize("plan", SHORT, ids=lambda plan: f"{plan.scenario}-{plan.target}")
@@ -20,6 +23,16 @@ def test_nothing_is_lost(plan: Plan, tmp_path: Path) -> None:
     assert report.acknowledged > 0
     if plan.scenario.startswith("postgres"):
         assert report.duplicated == 0
+
+
+@pytest.mark.parametrize(("name", "delivery"), SHORT_TABLE)
+def test_no_host_loses_anything(name: str, delivery: str, tmp_path: Path) -> None:
+    """Whatever happens to a host, what it acknowledged is delivered, a dead letter or reported.
+
+    Only what background delivery holds in memory may be lost, by SIGKILL.
+    """
+    for cell in fill(Host(name, delivery), SHORT_TABLE[name, delivery], tmp_path):
+        assert cell.is_good, cell
 
 
 def test_a_loss_is_found(tmp_path: Path) -> None:

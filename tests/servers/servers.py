@@ -80,6 +80,7 @@ class Settings:
         forward_to: the URL that the third one posts to.
         sink: the URL that the last one stores to.
         has_clock: whether the test sets the time of day.
+        counts_accepted: whether the app tells how many payloads it has accepted.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
@@ -89,6 +90,7 @@ class Settings:
     forward_to: str = ""
     sink: str = ""
     has_clock: bool = False
+    counts_accepted: bool = False
 
 
 ASGI = App("asgi", "asgi_app")
@@ -127,6 +129,22 @@ GUNICORN_ASGI = Server(
 GUNICORN = Server("gunicorn", f"{_GUNICORN} {{app}}", ("gunicorn",))
 GTHREAD = Server("gthread", f"{_GUNICORN} -k gthread --threads 4 {{app}}", ("gunicorn",))
 PRELOAD = Server("preload", f"{_GUNICORN} -w 2 --preload {{app}}", ("gunicorn",))
+WAITRESS = Server("waitress", "waitress --listen=127.0.0.1:{port} {app}", ("waitress",))
+UWSGI = Server(
+    "uwsgi",
+    "tests.servers.uwsgi --http-socket 127.0.0.1:{port} --master --need-app"
+    " --processes 2 --enable-threads --disable-logging --module {app}",
+    ("pyuwsgi",),
+)
+UWSGI_THREADS = Server(
+    "uwsgi-threads",
+    "tests.servers.uwsgi --http-socket 127.0.0.1:{port} --master --need-app"
+    " --lazy-apps --threads 4 --disable-logging --module {app}",
+    ("pyuwsgi",),
+)
+FLASK_RUN = Server("flask-run", "flask --app {app} run --port {port}", ("flask",))
+RUNSERVER = Server("runserver", "tests.servers.runserver {app} {port}", ("django",))
+WSGIREF = Server("wsgiref", "tests.servers.wsgiref_threads {app} {port}", ())
 
 COMBINATIONS = [
     *(
@@ -233,7 +251,7 @@ def running(
 
 
 def skip_if_missing(combination: Combination) -> None:
-    """Skip the test if the app's framework or the server is not installed."""
+    """Skip the test if the app or the server is missing."""
     for package in (combination.app.needs, *combination.server.needs):
         if not _is_installed(package):
             pytest.skip(f"{package} is not installed")

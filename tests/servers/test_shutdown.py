@@ -1,6 +1,8 @@
 """The end of a server: what was acknowledged is handled, or given to on_error."""
 
+import contextlib
 import signal
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import wait_for
+from tests.processes import post, wait_for
 from tests.servers.apps.settings import FAILING
 from tests.servers.senders import Flood, post_all
 from tests.servers.servers import (
@@ -20,6 +22,7 @@ from tests.servers.servers import (
     FASTAPI,
     FLASK,
     FLASK_INLINE,
+    FLASK_RUN,
     GRANIAN,
     GRANIAN_WSGI,
     GTHREAD,
@@ -28,14 +31,21 @@ from tests.servers.servers import (
     GUNICORN_UVICORN,
     HYPERCORN,
     PRELOAD,
+    RUNSERVER,
     STARLETTE,
     UVICORN,
+    UWSGI,
+    UWSGI_THREADS,
+    WAITRESS,
+    WSGIREF,
+    App,
     Combination,
     Running,
     Settings,
     running,
     with_arguments,
 )
+from tests.support import make_body
 
 
 def _settings(combination: Combination, delay: float = 0.05, **options: Any) -> Settings:
@@ -89,6 +99,14 @@ def _assert_all_handled(server: Running, acknowledged: set[str]) -> None:
         Combination(GTHREAD, DJANGO),
         Combination(PRELOAD, FLASK),
         Combination(GRANIAN_WSGI, FLASK),
+        # They serve requests in threads, and leave SIGTERM to the system.
+        Combination(WAITRESS, FLASK),
+        Combination(WAITRESS, DJANGO),
+        Combination(WSGIREF, FLASK),
+        Combination(FLASK_RUN, FLASK),
+        Combination(RUNSERVER, DJANGO),
+        Combination(UWSGI, FLASK),
+        Combination(UWSGI_THREADS, FLASK),
     ],
     ids=str,
 )
@@ -206,6 +224,41 @@ def test_a_handler_that_fails_too_late_is_reported_once(
         assert server.labels("errors") == {FAILING: 20}
 
 
+PATHS = ("/events", "/second", "/third")
+
+_HANGING = (
+    Combination(UVICORN, App("hanging", "hanging_fastapi", "fastapi")),
+    Combination(HYPERCORN, App("hanging", "hanging_fastapi", "fastapi")),
+    Combination(GUNICORN, App("hanging", "hanging_flask", "flask", is_async=False)),
+    Combination(WAITRESS, App("hanging", "hanging_flask", "flask", is_async=False)),
+)
+
+
+def test_the_end_takes_as_long_with_three_endpoints_as_with_one(tmp_path: Path) -> None:
+    """Whatever hangs: the drain_timeout, then what on_error and then what `close` is given, once.
+
+    Here that is 7 seconds. One endpoint after the other would take 19.
+    """
+    options = {"drain_timeout": 1.0, "report_and_close": (2.0, 4.0)}
+    with contextlib.ExitStack() as stack:
+        servers = []
+        for combination in _HANGING:
+            directory = tmp_path / str(combination)
+            directory.mkdir()
+            handler = "async" if combination.app.is_async else "sync"
+            settings = Settings(options=options, handler=handler)
+            servers.append(stack.enter_context(running(combination, directory, settings)))
+        for server in servers:
+            for path in PATHS:
+                assert post(server.port, make_body(), path)[0] == 202
+        began = time.monotonic()
+        for server in servers:
+            server.send_signal()
+        for server in servers:
+            server.wait_for_end()
+            assert time.monotonic() - began < 14, server.combination
+
+
 def test_an_impatient_ctrl_c_loses_nothing(tmp_path: Path) -> None:
     """Ctrl-C while on_error is told of what was not handled does not keep the rest from it."""
     combination = Combination(GUNICORN, FLASK)
@@ -247,3 +300,22 @@ def test_sigterm_lets_inline_handlers_end(combination: Combination, tmp_path: Pa
         assert answer.result().status == 200
         server.wait_for_end()
         assert server.labels("handled") == {"under-way": 1}
+
+
+@pytest.mark.parametrize(
+    "combination",
+    [Combination(WAITRESS, FLASK_INLINE), Combination(RUNSERVER, DJANGO)],
+    ids=str,
+)
+def test_sigterm_waits_for_inline_handlers(combination: Combination, tmp_path: Path) -> None:
+    """Likewise on servers that leave SIGTERM to the system, which need not answer any more."""
+    with (
+        running(combination, tmp_path, Settings(delay=0.5)) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        assert server.post("first").status == 200
+        pool.submit(server.post, "under-way")
+        wait_for(lambda: "under-way" in server.labels("started"), "the start of the handler")
+        server.send_signal()
+        server.wait_for_end()
+        assert server.labels("handled") == {"first": 1, "under-way": 1}

@@ -11,6 +11,7 @@ from unisights._delivery.on_error import log_failure, report_failure
 from unisights._delivery.outcome import QUEUE_FULL, QUEUED, SHUTTING_DOWN, Outcome
 from unisights._delivery.work_queue import QueuedPayload, Submitted, WorkQueue
 from unisights._runtime.callers import Caller, run_blocking
+from unisights._runtime.ending import TimeLeft
 from unisights.delivery import Background
 from unisights.errors import UndeliveredError
 from unisights.readiness import NotReadyReason
@@ -93,6 +94,11 @@ class BackgroundDelivery(Delivery):
         """Whether payloads are refused since `close`, until `open`."""
         return self._queue.is_closed
 
+    @property
+    def has_to_report(self) -> bool:
+        """Whether payloads are there that may not be handled in time."""
+        return bool(self._queue.held[0])
+
     def open(self) -> None:
         """Accept payloads, also after `close`."""
         self._queue.open()
@@ -101,9 +107,9 @@ class BackgroundDelivery(Delivery):
         """Wait for what is in the queue or being handled now."""
         return self._queue.drain(seconds)
 
-    def _close(self, seconds: float) -> None:
+    def _close(self, left: TimeLeft) -> None:
         """Handle what is waiting; pass the rest to `on_error`."""
-        self._queue.close(seconds)
+        self._queue.close(left.drain, left.report)
 
     def _handle(self, queued: QueuedPayload) -> None:
         run_blocking(self.handler.call(queued.payload, lambda: queued.info, queued.caller))

@@ -11,6 +11,7 @@ from unisights._delivery.outcome import Outcome
 from unisights._runtime import shutdown
 from unisights._runtime.callables import run_in_own_thread
 from unisights._runtime.callers import Caller, run_blocking
+from unisights._runtime.ending import CLOSE_SECONDS, TimeLeft
 from unisights._runtime.fork import reset_in_children
 from unisights.readiness import NotReadyReason
 from unisights.rejection import Rejection
@@ -128,37 +129,50 @@ class Delivery(ABC):
         await self._context.callers.on_server_loop.call(lambda: done.append(self.drain(seconds)))
         return done[0]
 
-    def close(self, seconds: float | None = None) -> None:
+    def close(self, left: TimeLeft | None = None) -> None:
         """Accept nothing more, drain for at most so long, and give back what is held. Blocks.
 
         Args:
-            seconds: None for `drain_timeout`.
+            left: the time that is left for it; None for `drain_timeout`, when the process goes on.
         """
         try:
-            self._close(self.drain_timeout if seconds is None else seconds)
+            self._close(left or TimeLeft.alone(self.drain_timeout))
         finally:
             shutdown.leave(self)
             self._is_hooked = self._is_deferring = False
 
-    def close_with_app(self) -> None:
-        """Likewise, when the app ends: its endpoints share the longest of their timeouts."""
-        with shutdown.time_left(self) as seconds:
-            self.close(seconds)
+    @property
+    def has_to_report(self) -> bool:
+        """Whether closing may take longer than draining."""
+        return False
+
+    @property
+    def has_to_close(self) -> bool:
+        """Whether the handler has to be closed."""
+        return self.handler.has_to_close
+
+    async def close_with_app(self) -> None:
+        """Close, then close the handler, when the app ends: its endpoints share the time for it."""
+        with shutdown.time_left(self) as left:
+            async with shutdown.leave_behind(left.drain + left.report):
+                await run_in_own_thread(self.close, left)
+            await self.close_handler(left.close)
 
     @abstractmethod
-    def _close(self, seconds: float) -> None:
+    def _close(self, left: TimeLeft) -> None:
         """Likewise."""
 
-    def finish(self) -> None:
+    def finish(self, left: TimeLeft | None = None) -> None:
         """Close the handler, after everything was drained. Blocks."""
-        run_blocking(self.handler.close(self._context.callers.in_worker))
+        seconds = CLOSE_SECONDS if left is None else left.close
+        run_blocking(self.handler.close(self._context.callers.in_worker, seconds))
 
-    def drain_at_signal(self, seconds: float) -> None:
-        """Drain before the server gets its signal, for at most so long. Blocks."""
-        self._close(seconds)
+    def drain_at_signal(self, left: TimeLeft) -> None:
+        """Drain before the process or its server gets a signal, for at most so long. Blocks."""
+        self._close(left)
 
     def defer_signals(self) -> None:
-        """Drain before the server gets SIGTERM; to be called in the main thread."""
+        """Drain before the server gets SIGTERM."""
         if not self._is_deferring:
             self._is_deferring = True
             shutdown.drain_at_signal(self)
@@ -169,8 +183,8 @@ class Delivery(ABC):
             return
         self._is_hooked = True
         self._close_at_exit()
-        if not self._is_deferring:
-            shutdown.drain_at_signal(self, only_unhandled=not self.defers_signals)
+        if self.defers_signals:
+            self.defer_signals()
 
     def _close_at_exit(self) -> None:
         # What a test has left must not be handled, nor flushed, after the test's database is gone.
@@ -181,6 +195,6 @@ class Delivery(ABC):
         """Open the handler before its first call, where a server says that it has started."""
         return self.handler.open(self.on_loop)
 
-    def close_handler(self) -> Coroutine[Any, Any, None]:
+    def close_handler(self, seconds: float = CLOSE_SECONDS) -> Coroutine[Any, Any, None]:
         """Close the handler after its last call, where a server says that it ends."""
-        return self.handler.close(self.on_loop)
+        return self.handler.close(self.on_loop, seconds)

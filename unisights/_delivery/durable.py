@@ -19,6 +19,7 @@ from unisights._delivery.outcome import (
 from unisights._delivery.spool_runner import SpoolRunner
 from unisights._delivery.temporary_spool import TemporarySpool
 from unisights._runtime.callers import Caller
+from unisights._runtime.ending import TimeLeft
 from unisights._runtime.fork import leak
 from unisights._runtime.recent import Recent
 from unisights._spool.puts import Put, PutResult
@@ -154,6 +155,11 @@ class DurableDelivery(Delivery):
         """Whether payloads are refused since `close`, until `open`."""
         return self._runner.is_closed
 
+    @property
+    def has_to_report(self) -> bool:
+        """Whether the spool is open: closing it takes time if another process holds it up."""
+        return self._runner.running is not None
+
     def open(self) -> None:
         """Open the spool and deliver what is in it.
 
@@ -192,13 +198,13 @@ class DurableDelivery(Delivery):
         running = self._runner.start()
         return running is not None and running.writer.wait_until_delivered(seconds)
 
-    def _close(self, seconds: float) -> None:
+    def _close(self, left: TimeLeft) -> None:
         """Wait for the handlers that run, and close the spool; all other payloads stay in it."""
-        self._runner.close(seconds)
+        self._runner.close(left.drain)
 
-    def drain_at_signal(self, seconds: float) -> None:
+    def drain_at_signal(self, left: TimeLeft) -> None:
         """Start no more handlers, and wait for those that run, for at most so long. Blocks.
 
         All other payloads stay in the spool, also those that arrive from now on.
         """
-        self._runner.halt(seconds)
+        self._runner.halt(left.drain)

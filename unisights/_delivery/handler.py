@@ -24,9 +24,6 @@ MakeRequest = Callable[[], Any]
 OPEN_SECONDS = 10.0
 """How long a payload, or the start of an app, waits for `open`, in seconds."""
 
-CLOSE_SECONDS = 10.0
-"""How long `close` may take, in seconds."""
-
 
 class ManagedHandler:
     """Calls a handler; one with `open` and `close` is opened before and closed afterwards.
@@ -115,12 +112,17 @@ class ManagedHandler:
             await self.open(caller)
         self.has_failed_to_open.clear()
 
-    async def close(self, caller: Caller) -> None:
-        """Close the handler if it is open; what it raises is logged."""
+    @property
+    def has_to_close(self) -> bool:
+        """Whether it is open, and has a `close`."""
+        return self._opening is not None and self._close is not None
+
+    async def close(self, caller: Caller, seconds: float) -> None:
+        """Close the handler if it is open, in so many seconds; what it raises is logged."""
         if not self._was_opened() or self._close is None:
             return
         try:
-            await caller.call_within(CLOSE_SECONDS, self._close)
+            await caller.call_within(seconds, self._close)
         except Exception as error:  # noqa: BLE001  # users' functions raise anything
             # The time limit's own exception says nothing.
             reason = error if str(error) else TimeoutError("it did not end in time")

@@ -11,6 +11,7 @@ from unisights._delivery.on_error import log_failure, report_failure
 from unisights._delivery.outcome import HANDLED, SHUTTING_DOWN, Outcome
 from unisights._runtime.callables import start_in_own_thread
 from unisights._runtime.callers import Caller, run_blocking
+from unisights._runtime.ending import TimeLeft
 from unisights._runtime.event_loop import as_exception
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
@@ -46,6 +47,9 @@ class InlineDelivery(Delivery):
         """Run the handler."""
         if self._is_closed:
             return SHUTTING_DOWN
+        if caller is self.in_request:
+            # Some servers leave SIGTERM to the system, which would end their threads at once.
+            self._hook()
         self._count("accepted")
         window = self._window
         content_id = "" if window is None else payload.content_id
@@ -95,9 +99,9 @@ class InlineDelivery(Delivery):
             time.sleep(min(_POLL_SECONDS, left))
         return True
 
-    def _close(self, seconds: float) -> None:
+    def _close(self, left: TimeLeft) -> None:
         self._is_closed = True
-        self.drain(seconds)
+        self.drain(left.drain)
 
     def _report_aside(self, payload: UnisightsPayload, error: Exception) -> None:
         if self._options.on_error is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from unisights._delivery.spool_runner import SpoolRunner
 from unisights._runtime import shutdown
+from unisights._runtime.ending import TimeLeft
 
 
 class TemporarySpool:
@@ -24,21 +25,21 @@ class TemporarySpool:
     """
 
     drain_timeout = 0.0
+    has_to_report = has_to_close = False
 
     def __init__(self, make_runner: Callable[[Path], SpoolRunner]) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="unisights-"))
         self.runner = make_runner(self._directory / "events.spool")
+        # Test runners end their processes by signals, too.
         shutdown.close_at_exit(self)
-        shutdown.drain_at_signal(self, only_unhandled=True)
 
-    def close(self, seconds: float) -> None:
+    def close(self, left: TimeLeft) -> None:
         """Close the spool, and remove it."""
-        self.runner.close(seconds)
+        self.runner.close(left.drain)
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def drain_at_signal(self, seconds: float) -> None:
-        """Likewise: test runners end their processes by signals."""
-        self.close(seconds)
+    def drain_at_signal(self, left: TimeLeft) -> None:
+        """Do nothing: what is in it is dropped."""
 
-    def finish(self) -> None:
+    def finish(self, left: TimeLeft) -> None:
         """Do nothing more."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from unisights._runtime.callers import IN_THREAD, Caller
+from unisights._runtime.ending import REPORT_SECONDS
 from unisights._runtime.event_loop import as_exception
 from unisights._runtime.fork import reset_in_children
 from unisights._runtime.log import log
@@ -25,9 +26,6 @@ from unisights.types import UnisightsPayload
 IDLE_SECONDS = 5.0
 """A thread that has had nothing to do for so long ends, in seconds. Apps that are no longer used,
 such as those of a test run, hold none."""
-
-REPORT_SECONDS = 5.0
-"""How long reporting what was not handled may take at the end, in seconds."""
 
 
 class Submitted(enum.Enum):
@@ -185,12 +183,17 @@ class WorkQueue:
                 raise interrupt
             return has_ended()
 
-    def close(self, seconds: float) -> None:
+    def close(self, seconds: float, report_seconds: float = REPORT_SECONDS) -> None:
         """Accept no more payloads, wait for at most so long, report what is left, end the threads.
 
-        What still waits or runs then is passed to `fail`, for at most `REPORT_SECONDS`. Servers
-        may interrupt the wait with more signals: it goes on, and the interrupt is raised at its
-        end. What only a drain was to handle is dropped.
+        What still waits or runs then is passed to `fail`. Servers may interrupt the wait with more
+        signals: it goes on, and the interrupt is raised at its end. What only a drain was to handle
+        is dropped.
+
+        Args:
+            seconds: how long to wait for what waits or runs.
+            report_seconds: how long to wait for `fail` afterwards. Its calls go on after that, as
+                long as the process does.
         """
         with self._changed:
             self.is_closed = True
@@ -202,7 +205,7 @@ class WorkQueue:
                 message = "waiting for %d payloads to be handled"
                 log(logging.INFO, "draining", message, count, count=count)
             interrupt = self._wait_until(lambda: not self._open, seconds)
-        interrupt = self._report_rest() or interrupt
+        interrupt = self._report_rest(report_seconds) or interrupt
         self._end_threads()
         if interrupt is not None:
             raise interrupt
@@ -218,7 +221,7 @@ class WorkQueue:
                 interrupt = error
         return interrupt
 
-    def _report_rest(self) -> BaseException | None:
+    def _report_rest(self, seconds: float) -> BaseException | None:
         with self._changed:
             rest = [queued for queued in self._open if queued not in self._failing]
             self._open.clear()
@@ -235,7 +238,7 @@ class WorkQueue:
         except RuntimeError:
             self._report(rest)
         with self._changed:
-            return self._wait_until(lambda: not rest, REPORT_SECONDS)
+            return self._wait_until(lambda: not rest, seconds)
 
     def _end_threads(self) -> None:
         """Let each thread end when it is idle; what comes after `open` has other threads."""

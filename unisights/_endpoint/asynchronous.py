@@ -12,7 +12,6 @@ from unisights._endpoint.completion import Completion
 from unisights._endpoint.discarding import discard_rest_async
 from unisights._http.body import AsyncBody
 from unisights._http.responses import HTTPResponse
-from unisights._runtime.callables import run_in_own_thread
 from unisights._runtime.callers import Callers
 from unisights._runtime.log import log
 from unisights.config import UnisightsOptions
@@ -58,8 +57,7 @@ class AsyncEndpoint(Endpoint):
         try:
             yield
         finally:
-            await run_in_own_thread(self.delivery.close_with_app)
-            await self.delivery.close_handler()
+            await self.delivery.close_with_app()
 
     def _read_reasons(self) -> tuple[NotReadyReason, ...]:
         reasons = super()._read_reasons()

@@ -12,6 +12,7 @@ from typing import Any
 
 from unisights._http.responses import HTTPResponse
 from unisights._runtime import shutdown
+from unisights._runtime.ending import TimeLeft
 from unisights._runtime.fork import reset_in_children
 
 MAX_ABANDONED = 1000
@@ -39,6 +40,7 @@ class Completion:
 
     defers_signals = True
     drain_timeout = 8.0
+    has_to_report = has_to_close = False
 
     def __init__(self) -> None:
         self.reset_after_fork()
@@ -96,23 +98,23 @@ class Completion:
     # The end of the process, where no lifespan says that the app ends. Some servers let our handler
     # of the signal delay it; of others, the event loop stops first, and can be run once more.
 
-    def drain_at_signal(self, seconds: float) -> None:
+    def drain_at_signal(self, left: TimeLeft) -> None:
         """Wait for the requests that are unfinished now, for at most so long. Blocks."""
         unfinished = self._tasks.copy()
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + left.drain
         while not all(task.done() for task in unfinished) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
-    def close(self, seconds: float) -> None:
+    def close(self, left: TimeLeft) -> None:
         """Run event loops that have stopped until the requests are finished. Blocks."""
         by_loop: defaultdict[asyncio.AbstractEventLoop, list[asyncio.Task[Any]]] = defaultdict(list)
         for task in self._tasks:
             by_loop[task.get_loop()].append(task)
         for loop, tasks in by_loop.items():
             if not loop.is_running() and not loop.is_closed():
-                loop.run_until_complete(asyncio.wait(tasks, timeout=seconds))
+                loop.run_until_complete(asyncio.wait(tasks, timeout=left.drain))
 
-    def finish(self) -> None:
+    def finish(self, left: TimeLeft) -> None:
         """Do nothing."""
 
 

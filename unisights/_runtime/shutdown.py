@@ -1,27 +1,28 @@
 """The end of a process: what has to be done while threads and event loops still work.
 
-This is the package's only hook for the end of the process, and its only handler of signals. What is
-open registers itself here and leaves when it is closed, so nothing that is closed is kept alive.
+This is the package's only hook for the end of the process. What is open registers itself here and
+leaves when it is closed, so nothing that is closed is kept alive. `ending` says how long it takes,
+and `signals` defers those that end the process.
 """
 
+import asyncio
 import atexit
 import concurrent.futures.thread  # noqa: F401  # registers its own hook first, see below
 import contextlib
-import os
-import signal
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from functools import partial
-from types import FrameType
 from typing import Any, Protocol
 
+from unisights._runtime.ending import Ending, TimeLeft
 from unisights._runtime.fork import reset_in_children
+from unisights._runtime.log import log
+from unisights._runtime.signals import Deferral
 
-GAP_SECONDS = 1.0
-"""What an app closes within so many seconds after the last was closed ends together with it."""
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_GRACE_SECONDS = 1.0
+"""How much later than it should something may end, in seconds, before it is left behind."""
 
 
 class Closable(Protocol):
@@ -31,18 +32,26 @@ class Closable(Protocol):
     def drain_timeout(self) -> float:
         """How long draining may take, in seconds, if nothing else in the process takes longer."""
 
-    def drain_at_signal(self, seconds: float) -> None:
-        """Drain for at most so long, before the server gets its signal."""
+    @property
+    def has_to_report(self) -> bool:
+        """Whether it needs time after draining, for what was not drained."""
 
-    def close(self, seconds: float) -> None:
-        """Drain for at most so long, and accept nothing more."""
+    @property
+    def has_to_close(self) -> bool:
+        """Whether it needs time to finish."""
 
-    def finish(self) -> None:
+    def drain_at_signal(self, left: TimeLeft) -> None:
+        """Drain, before the process or its server gets a signal."""
+
+    def close(self, left: TimeLeft) -> None:
+        """Drain, and accept nothing more."""
+
+    def finish(self, left: TimeLeft) -> None:
         """Do what has to be done after everything in the process was drained."""
 
 
-class _AtExit:
-    """What is closed when the interpreter ends: at the same time, under one deadline."""
+class _ProcessEnd:
+    """What ends with the process: at the same time, under one deadline."""
 
     def __init__(self) -> None:
         self.reset_after_fork()
@@ -52,9 +61,10 @@ class _AtExit:
         # What the parent has opened is the parent's to close.
         self._lock = threading.Lock()
         self._open: dict[int, Closable] = {}
+        self._deferring: dict[int, Closable] = {}
         self._is_hooked = False
-        self._ending: dict[int, Closable] = {}
-        self._deadline = self._last_end = float("-inf")  # by `time.monotonic`
+        self._ending: Ending | None = None
+        self._in_turn: dict[int, Closable] = {}
 
     def add(self, thing: Closable) -> None:
         with self._lock:
@@ -63,25 +73,45 @@ class _AtExit:
         if hooks:
             _before_exit(self.close_all)
 
+    def add_deferring(self, thing: Closable) -> None:
+        with self._lock:
+            self._deferring[id(thing)] = thing
+
     def discard(self, thing: Closable) -> None:
         with self._lock:
-            self._open.pop(id(thing), None)
-            self._ending.pop(id(thing), None)
+            for things in (self._open, self._deferring, self._in_turn):
+                things.pop(id(thing), None)
 
     @contextlib.contextmanager
-    def time_left(self, thing: Closable) -> Iterator[float]:
+    def time_left(self, thing: Closable) -> Iterator[TimeLeft]:
         with self._lock:
-            now = time.monotonic()
-            if id(thing) not in self._ending or now > self._last_end + GAP_SECONDS:
-                self._ending = {**self._open, id(thing): thing}
-                self._deadline = now + _longest(self._ending.values())
-            seconds = max(0.0, self._deadline - now)
+            ending = self._join([thing])
+            others = [other for other in self._in_turn.values() if other is not thing]
+            left = ending.time_left(
+                reporting=1 + sum(other.has_to_report for other in others),
+                closing=1 + sum(other.has_to_close for other in others),
+            )
         try:
-            yield seconds
+            yield left
         finally:
             with self._lock:
-                self._last_end = time.monotonic()
-                self._ending.pop(id(thing), None)
+                ending.note_close()
+                self._in_turn.pop(id(thing), None)
+
+    def drain_deferring(self) -> None:
+        with self._lock:
+            things = list(self._deferring.values())
+            ending = self._join(things, by_signal=True)
+        left = ending.time_left()
+        drains = (partial(thing.drain_at_signal, left) for thing in things)
+        _run_together(drains, left.drain + left.report)
+        ending.note_close()
+
+    def end_all(self) -> None:
+        with self._lock:
+            things = list({**self._open, **self._deferring}.values())
+        drains = [thing.drain_at_signal for thing in things]
+        self._end(drains, [partial(_finish_and_close, thing) for thing in things], things)
 
     def close_all(self) -> None:
         with self._lock:
@@ -89,126 +119,97 @@ class _AtExit:
             self._open.clear()
             # What opens from now on is too late for this hook, and asks for another.
             self._is_hooked = False
-        seconds = _longest(things)
-        error = _run_together(partial(thing.close, seconds) for thing in things)
-        error = _run_together(thing.finish for thing in things) or error
+        closes = [thing.close for thing in things]
+        error = self._end(closes, [thing.finish for thing in things], things, by_signal=False)
         if error is not None:
             raise error
 
-
-class _AtSignal:
-    """What is drained before the server gets a signal: at the same time, under one deadline."""
-
-    def __init__(self) -> None:
-        self.reset_after_fork()
-        reset_in_children(self)
-
-    def reset_after_fork(self) -> None:
-        self._lock = threading.Lock()
-        self._drained: dict[int, dict[int, Closable]] = {number: {} for number in _SIGNALS}
-        self._is_deferring = False
-        self._is_done = False
-
-    def add(self, thing: Closable, *, only_unhandled: bool) -> None:
-        self._is_done = False
-        for number in _SIGNALS:
-            current = signal.getsignal(number)
-            previous = current.previous if isinstance(current, _Deferring) else current
-            is_deferred = (
-                previous is signal.SIG_DFL
-                if only_unhandled
-                else previous not in {signal.SIG_IGN, None}
-            )
-            if not is_deferred:
-                continue
-            with self._lock:
-                self._drained[number][id(thing)] = thing
-            if current is previous:
-                # A subinterpreter's main thread may not handle signals.
-                with contextlib.suppress(ValueError):
-                    signal.signal(number, _Deferring(previous))
-
-    def discard(self, thing: Closable) -> None:
+    def _end(
+        self,
+        drains: Sequence[Callable[[TimeLeft], None]],
+        finishes: Sequence[Callable[[TimeLeft], None]],
+        things: Sequence[Closable],
+        *,
+        by_signal: bool = True,
+    ) -> BaseException | None:
+        if not things:
+            return None
         with self._lock:
-            for drained in self._drained.values():
-                drained.pop(id(thing), None)
+            ending = self._join(things, by_signal=by_signal)
+        left = ending.time_left()
+        calls = (partial(drain, left) for drain in drains)
+        error = _run_together(calls, left.drain + left.report)
+        left = ending.time_to_close()
+        calls = (partial(finish, left) for finish in finishes)
+        error = _run_together(calls, left.close) or error
+        ending.note_close()
+        return error
 
-    def handle(self, number: int, previous: Any) -> None:
-        if self._is_done:
-            # Only the main thread can restore handlers, and it runs this.
-            signal.signal(number, previous)
-            for other in _SIGNALS:
-                if isinstance(current := signal.getsignal(other), _Deferring):
-                    signal.signal(other, current.previous)
-            os.kill(os.getpid(), number)
-        elif not self._is_deferring:
-            self._is_deferring = True
-            threading.Thread(target=self._drain, args=(number,), daemon=True).start()
-
-    def _drain(self, number: int) -> None:
-        with self._lock:
-            things = list(self._drained[number].values())
-        try:
-            seconds = _longest(things)
-            _run_together(partial(thing.drain_at_signal, seconds) for thing in things)
-        finally:
-            self._is_done = True
-            self._is_deferring = False
-            os.kill(os.getpid(), number)
+    def _join(self, things: Sequence[Closable], *, by_signal: bool = False) -> Ending:
+        """Return the end that goes on if all of these were open when it began, or begin one."""
+        ending = self._ending
+        is_new = any(id(thing) not in self._in_turn for thing in things)
+        if ending is None or is_new or ending.is_over:
+            self._in_turn = {**self._open, **{id(thing): thing for thing in things}}
+            longest = max((thing.drain_timeout for thing in self._in_turn.values()), default=0.0)
+            self._ending = ending = Ending(longest, by_signal=by_signal)
+        return ending
 
 
-class _Deferring:
-    """The handler of a signal, in the place of a previous one."""
-
-    def __init__(self, previous: Any) -> None:
-        self.previous = previous
-
-    def __call__(self, number: int, _frame: FrameType | None) -> None:
-        _at_signal.handle(number, self.previous)
-
-
-_at_exit = _AtExit()
-_at_signal = _AtSignal()
+_process_end = _ProcessEnd()
+_deferral = Deferral(_process_end.drain_deferring, _process_end.end_all)
 
 
 def close_at_exit(thing: Closable) -> None:
-    """Close something when the interpreter ends, unless it leaves before.
+    """Close something when the process ends, unless it leaves before.
 
-    Several are closed at the same time; the longest of their timeouts holds for all. When all are
-    closed, all are finished, so what one uses may be shared with others.
+    That is when the interpreter ends, or before SIGTERM or SIGINT if nobody handles it, in which
+    case the interpreter does not end. Several are closed at the same time; the longest of their
+    timeouts holds for all. When all are closed, all are finished, so what one uses may be shared
+    with others.
     """
-    _at_exit.add(thing)
+    _process_end.add(thing)
+    _deferral.begin(handled=False)
 
 
-def time_left(thing: Closable) -> contextlib.AbstractContextManager[float]:
-    """Return a context in which to close something whose app ends; it gives the seconds for that.
+def drain_at_signal(thing: Closable) -> None:
+    """Drain something also before SIGTERM or SIGINT that a server handles, unless it leaves before.
+
+    For servers that end the process without letting the interpreter end. Several are drained at the
+    same time.
+    """
+    _process_end.add_deferring(thing)
+    _deferral.begin(handled=True)
+
+
+def time_left(thing: Closable) -> contextlib.AbstractContextManager[TimeLeft]:
+    """Return a context in which to close something whose app ends; it gives the time for that.
 
     Apps close one endpoint after the other. Those that were open together, and are closed without a
-    pause in between, share the longest of their timeouts.
+    pause in between, share the time of one end of the process.
     """
-    return _at_exit.time_left(thing)
+    return _process_end.time_left(thing)
 
 
-def drain_at_signal(thing: Closable, *, only_unhandled: bool = False) -> None:
-    """Drain something before the process gets SIGTERM or SIGINT, unless it leaves before.
-
-    For servers that end the process without letting the interpreter end. It is drained in a thread;
-    the signal is sent again afterwards. Further signals are ignored meanwhile, as supervisors send
-    several. Does nothing where Python cannot handle signals: outside the main thread, and in
-    subinterpreters.
-
-    Args:
-        thing: what is drained; several are drained at the same time.
-        only_unhandled: defer only signals that nobody handles, which end the process at once.
-    """
-    if threading.current_thread() is threading.main_thread():
-        _at_signal.add(thing, only_unhandled=only_unhandled)
+@contextlib.asynccontextmanager
+async def leave_behind(seconds: float) -> AsyncIterator[None]:
+    """Return a context that does not last longer than so many seconds, and one more."""
+    try:
+        async with asyncio.timeout(seconds + _GRACE_SECONDS):
+            yield
+    except TimeoutError:
+        _tell_left_behind(1)
 
 
 def leave(thing: Closable) -> None:
     """Forget something that is closed."""
-    _at_exit.discard(thing)
-    _at_signal.discard(thing)
+    _process_end.discard(thing)
+
+
+def _finish_and_close(thing: Closable, left: TimeLeft) -> None:
+    """Close something last, as until then it may accept what outlives the process."""
+    thing.finish(left)
+    thing.close(TimeLeft(0.0, 0.0, 0.0))
 
 
 def _before_exit(callback: Callable[[], Any]) -> None:
@@ -226,38 +227,57 @@ def _before_exit(callback: Callable[[], Any]) -> None:
         callback()
 
 
-def _longest(things: Iterable[Closable]) -> float:
-    return max((thing.drain_timeout for thing in things), default=0.0)
+def _run_together(calls: Iterable[Callable[[], None]], seconds: float) -> BaseException | None:
+    """Run calls at the same time; return what one raised or what interrupted the wait.
 
-
-def _run_together(calls: Iterable[Callable[[], None]]) -> BaseException | None:
-    """Run calls at the same time, each to its end; return what one raised or what interrupted."""
+    They keep to their time themselves. One that does not is left behind a second later, so that the
+    process ends whatever it waits for.
+    """
     errors: list[BaseException] = []
+    deadline = time.monotonic() + seconds + _GRACE_SECONDS
 
-    def run(call: Callable[[], None]) -> None:
+    def run(call: Callable[[], None], ended: threading.Event) -> None:
         try:
             call()
         except BaseException as error:  # noqa: BLE001  # the others have to run as well
             errors.append(error)
+        finally:
+            ended.set()
 
-    *others, last = [*calls] or [_do_nothing]
-    threads = [threading.Thread(target=run, args=(call,), daemon=True) for call in others]
+    ends = []
     unstarted = []
-    for thread, call in zip(threads, others, strict=True):
+    for call in calls:
+        arguments = call, threading.Event()
         try:
-            thread.start()
+            threading.Thread(target=run, args=arguments, daemon=True).start()
         except RuntimeError:  # There are no more threads.
-            unstarted.append(call)
-    for call in (last, *unstarted):
-        run(call)
-    for thread in threads:
-        while thread.is_alive():
-            try:
-                thread.join()
-            except (SystemExit, KeyboardInterrupt) as error:
-                errors.append(error)
+            unstarted.append(arguments)
+        else:
+            ends.append(arguments[1])
+    for arguments in unstarted:
+        run(*arguments)
+    errors += _wait_until(deadline, ends)
+    if count := sum(not ended.is_set() for ended in ends):
+        _tell_left_behind(count)
     return errors[-1] if errors else None
 
 
-def _do_nothing() -> None:
-    """What there is to do for no calls."""
+def _tell_left_behind(count: int) -> None:
+    message = "%d endpoints did not end in time, and were left behind"
+    log(logging.ERROR, "end_timed_out", message, count, count=count)
+
+
+def _wait_until(deadline: float, ends: Sequence[threading.Event]) -> list[BaseException]:
+    """Wait for events; return what interrupted the wait, which goes on.
+
+    Not for threads: Python 3.11 takes a thread to have ended when `join` is interrupted.
+    """
+    interrupts: list[BaseException] = []
+    while True:
+        try:
+            for ended in ends:
+                ended.wait(max(0.0, deadline - time.monotonic()))
+        except (SystemExit, KeyboardInterrupt) as error:
+            interrupts.append(error)
+        else:
+            return interrupts

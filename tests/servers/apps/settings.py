@@ -3,23 +3,33 @@
 import asyncio
 import functools
 import hashlib
+import itertools
 import json
 import os
 import random
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.adapters.drivers import Call, call_asgi, call_wsgi
 from tests.options import make_options as make_flat_options
+from tests.support import make_body
 from unisights import UnisightsOptions
+from unisights._runtime.callables import is_async as is_async_callable
 from unisights.sinks._url_schemes import sink_from_url
+from unisights.stats import Counted, Counters
 
 VARIABLE = "UNISIGHTS_TEST_SETTINGS"
 """The environment variable that holds, in JSON, a `Settings` and the records' directory."""
 
 FAILING = "fail"
 """The handlers fail for payloads of this asset_id."""
+
+CHILD_SECONDS = 1.5
+"""How long a forked child serves."""
 
 SETTINGS: dict[str, Any] = json.loads(os.environ.get(VARIABLE, "{}"))
 
@@ -43,10 +53,13 @@ def _record(name: str, payload: Any) -> None:
         "content_id": payload.content_id,
         "pid": os.getpid(),
     }
-    path = Path(SETTINGS["directory"]) / name
+    _append(Path(SETTINGS["directory"]) / name, json.dumps(line).encode() + b"\n")
+
+
+def _append(path: Path, line: bytes) -> None:
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
-        os.write(file, json.dumps(line).encode() + b"\n")
+        os.write(file, line)
     finally:
         os.close(file)
 
@@ -99,6 +112,64 @@ if SETTINGS.get("has_clock"):
     _set_clock()
 
 
+def _count_accepted() -> None:
+    """Let the test read what `stats().accepted` counts, of all processes: a line for each count."""
+    add = Counters.add
+    path = Path(SETTINGS["directory"]) / "accepted"
+
+    def add_and_tell(self: Counters, name: Counted, count: int = 1) -> None:
+        add(self, name, count)
+        if name == "accepted" and count:
+            _append(path, f"{count}\n".encode())
+
+    Counters.add = add_and_tell  # type: ignore[method-assign]
+
+
+if SETTINGS.get("counts_accepted"):
+    _count_accepted()
+
+
+def _fork_if_asked() -> None:
+    """Fork this process, once for each time that the test asks for it."""
+    try:
+        (Path(SETTINGS["directory"]) / "fork").unlink()
+    except FileNotFoundError:
+        return
+    threading.Thread(target=_fork).start()
+
+
+def _fork() -> None:
+    """Let a forked child serve requests, as a process that the app starts may.
+
+    It ends as those of multiprocessing do, which some servers' workers may not start.
+    """
+    if os.fork():
+        return
+    try:
+        _serve_in_child()
+        threading._shutdown()  # type: ignore[attr-defined]
+    finally:
+        os._exit(0)
+
+
+def _serve_in_child() -> None:
+    (app,) = (
+        app
+        for name, module in list(sys.modules.items())
+        if name.startswith(__package__ + ".") and (app := getattr(module, "app", None))
+    )
+    is_async = is_async_callable(app)
+    serve = call_asgi if is_async else call_wsgi
+    deadline = time.monotonic() + CHILD_SECONDS
+    for number in itertools.count():
+        label = f"fork-child-{number}"
+        answer = serve(app, Call(chunks=(make_body(asset_id=label),)))
+        _append(Path(SETTINGS["directory"]) / "child", f"{label} {answer.status}\n".encode())
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+
+
 def _mood() -> dict[str, Any]:
     """What the test wants of the handler just now: `delay`, and whether it `fails`."""
     path = Path(SETTINGS["directory"]) / "mood"
@@ -108,6 +179,7 @@ def _mood() -> dict[str, Any]:
 
 def _handle_moodily(payload: Any, request: Any) -> None:
     mood = _mood()
+    _fork_if_asked()
     time.sleep(mood.get("delay", 0))
     if random.random() < mood.get("fails", 0):
         raise ConnectionError("the handler is down")
@@ -116,6 +188,7 @@ def _handle_moodily(payload: Any, request: Any) -> None:
 
 async def _handle_moodily_async(payload: Any, request: Any) -> None:
     mood = _mood()
+    _fork_if_asked()
     await asyncio.sleep(mood.get("delay", 0))
     if random.random() < mood.get("fails", 0):
         raise ConnectionError("the handler is down")
