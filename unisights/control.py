@@ -24,10 +24,17 @@ class EndpointControl:
     others would block the event loop.
     """
 
-    def __init__(self, collector: Collector, delivery: Delivery, read_reasons: ReadReasons) -> None:
+    def __init__(
+        self,
+        collector: Collector,
+        delivery: Delivery,
+        read_reasons: ReadReasons,
+        leave_end: Callable[[], None],
+    ) -> None:
         self._collector = collector
         self._delivery = delivery
         self._read_reasons = read_reasons
+        self._leave_end = leave_end
         endpoints.add(self)
 
     @property
@@ -89,18 +96,20 @@ class EndpointControl:
         """Accept no more payloads, drain for at most `drain_timeout`, and close the handler.
 
         Requests get 503 from then on; threads and files are given back. Inline: the handlers that
-        run are waited for, for at most 8 seconds. Background: what is left after `drain_timeout` is
-        passed to `on_error`. Durable: only handlers that run are waited for; the rest stays in the
-        spool.
+        run are waited for, for at most 8 seconds. Inline and background: what is left then, or
+        after `drain_timeout`, is passed to `on_error`. Durable: only handlers that run are waited
+        for; the rest stays in the spool.
         To close again does nothing. `open`, or a server's lifespan that begins afterwards, opens
         the endpoint again.
         """
         self._delivery.close()
+        self._leave_end()
         self._delivery.finish()
 
     async def aclose(self) -> None:
         """Likewise, from async code; an async `close` of the handler runs on this event loop."""
         await run_in_own_thread(self._delivery.close)
+        self._leave_end()
         await self._delivery.close_handler()
 
 

@@ -115,17 +115,6 @@ class Counters:
         with self._lock:
             self._refused[reason] += 1
 
-    def running(self) -> int:
-        """Return how many payloads were accepted and are neither delivered, failed nor duplicate.
-
-        Those are the ones whose handlers run, if delivery is inline.
-        """
-        with self._lock:
-            counts = self._counts
-            return counts["accepted"] - sum(
-                counts[name] for name in ("delivered", "failed", "duplicate")
-            )
-
     def snapshot(self, held: Gauges) -> Stats:
         """Return what has been counted, beside what is waiting."""
         with self._lock:

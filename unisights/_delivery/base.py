@@ -1,8 +1,10 @@
 """What every delivery does."""
 
 import logging
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import replace
 from typing import Any
 
 from unisights._delivery.context import DeliveryContext
@@ -151,11 +153,19 @@ class Delivery(ABC):
         """Whether the handler has to be closed."""
         return self.handler.has_to_close
 
-    async def close_with_app(self) -> None:
-        """Close, then close the handler, when the app ends: its endpoints share the time for it."""
+    async def close_with_app(self, finish_requests: Callable[[float], Awaitable[None]]) -> None:
+        """Close, then close the handler, when the app ends: its endpoints share the time for it.
+
+        Args:
+            finish_requests: waits at most so many seconds for the requests that are unfinished.
+        """
         with shutdown.time_left(self) as left:
             async with shutdown.leave_behind(left.drain + left.report):
-                await run_in_own_thread(self.close, left)
+                begin = time.monotonic()
+                await finish_requests(left.drain)
+                waited = time.monotonic() - begin
+                rest = replace(left, drain=max(0.0, left.drain - waited))
+                await run_in_own_thread(self.close, rest)
             await self.close_handler(left.close)
 
     @abstractmethod

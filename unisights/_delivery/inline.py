@@ -1,18 +1,23 @@
 """Inline delivery: the handler runs before the response."""
 
+import asyncio
 import logging
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from functools import partial
 
 from unisights._delivery.base import Delivery
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.duplicates import make_window
 from unisights._delivery.handler import MakeRequest
-from unisights._delivery.on_error import log_failure, report_failure
+from unisights._delivery.on_error import log_failure, report_failure, report_failure_pooled
 from unisights._delivery.outcome import HANDLED, SHUTTING_DOWN, Outcome
 from unisights._runtime.callables import start_in_own_thread
 from unisights._runtime.callers import Caller, run_blocking
 from unisights._runtime.ending import TimeLeft
 from unisights._runtime.event_loop import as_exception
+from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
@@ -37,6 +42,13 @@ class InlineDelivery(Delivery):
         self._window = make_window(context.options.duplicate_window)
         self._is_closed = False
 
+    def reset_after_fork(self) -> None:
+        """The handlers that run are the parent's."""
+        super().reset_after_fork()
+        self._running: dict[int, UnisightsPayload] = {}  # by their identities
+        self._failing: set[int] = set()
+        self._reports: set[Future[None]] = set()
+
     async def deliver(
         self,
         info: RequestInfo,  # noqa: ARG002
@@ -56,27 +68,39 @@ class InlineDelivery(Delivery):
         if window is not None and content_id in window:
             self._count("duplicate")
             return HANDLED
-        try:
-            if not self.handler.is_missing:
-                await self.handler.call(payload, make_request, caller)
-        except Exception as error:  # noqa: BLE001  # handlers raise what they like
-            log_failure(self._context, error)
+        if not self.handler.is_missing:
+            self._running[id(payload)] = payload
             try:
-                await report_failure(self._context, payload, error, caller, pooled=True)
-            finally:
-                # Draining waits for `on_error`, too.
-                self._count("failed")
-            return Outcome(error=error)
-        except BaseException as error:
-            # The event loop ends, or a signal interrupts the thread: nothing may wait any more.
-            log_failure(self._context, error)
-            self._count("failed")
-            self._report_aside(payload, as_exception(error))
-            raise
+                await self.handler.call(payload, make_request, caller)
+            except BaseException as error:
+                await self._fail(payload, error, caller)
+                if not isinstance(error, Exception):
+                    raise
+                return Outcome(error=error)
+            if self._running.pop(id(payload), None) is None:
+                return HANDLED  # It was reported meanwhile, as the process ends.
         self._count("delivered")
         if window is not None:
             window.add(content_id)
         return HANDLED
+
+    async def _fail(self, payload: UnisightsPayload, error: BaseException, caller: Caller) -> None:
+        key = id(payload)
+        self._failing.add(key)  # Draining waits for `on_error`, too.
+        if self._running.pop(key, None) is None:
+            self._failing.discard(key)
+            return  # It was reported meanwhile: once is enough.
+        log_failure(self._context, error)
+        try:
+            if isinstance(error, Exception):
+                aside = partial(self._report_aside, payload, error)
+                await report_failure_pooled(self._context, payload, error, caller, aside)
+            else:
+                # The event loop ends, or a signal interrupts the thread: nothing may wait any more.
+                self._report_aside(payload, _as_undelivered(error))
+        finally:
+            self._count("failed")
+            self._failing.discard(key)
 
     @property
     def is_closed(self) -> bool:
@@ -93,25 +117,60 @@ class InlineDelivery(Delivery):
     def drain(self, seconds: float) -> bool:
         """Wait until no handler runs."""
         deadline = time.monotonic() + seconds
-        while self._context.counters.running():
+        while self._running or self._failing:
             if (left := deadline - time.monotonic()) <= 0:
                 return False
             time.sleep(min(_POLL_SECONDS, left))
         return True
 
+    @property
+    def has_to_report(self) -> bool:
+        """Whether closing may take longer than draining."""
+        return bool(self._running or self._reports)
+
     def _close(self, left: TimeLeft) -> None:
+        """Wait for the handlers that run, and pass the payloads of the others to `on_error`."""
         self._is_closed = True
-        self.drain(left.drain)
+        if not self.drain(left.drain):
+            self._report_rest()
+        wait(self._reports.copy(), left.report)
+
+    def _report_rest(self) -> None:
+        rest = []
+        while self._running:
+            rest.append(self._running.popitem()[1])
+        count = len(rest)
+        message = "%d payloads were not handled before the end"
+        self._log(logging.ERROR, "undelivered", message, count, count=count)
+        self._count("failed", count)
+        if self._options.on_error is not None:
+            self._start_report(partial(self._report_each, rest))
+
+    def _report_each(self, payloads: Sequence[UnisightsPayload]) -> None:
+        for payload in payloads:
+            self._report(payload, UndeliveredError("the process ended before it was handled"))
 
     def _report_aside(self, payload: UnisightsPayload, error: Exception) -> None:
-        if self._options.on_error is None:
-            return
+        if self._options.on_error is not None:
+            self._start_report(partial(self._report, payload, error))
 
-        def report() -> None:
-            in_worker = self._context.callers.in_worker
-            run_blocking(report_failure(self._context, payload, error, in_worker))
-
+    def _start_report(self, report: Callable[[], None]) -> None:
+        """Call `on_error` in a thread of its own; the end of the process waits for it."""
         try:
-            start_in_own_thread(report)
-        except RuntimeError as raised:
-            self._log(logging.ERROR, "on_error_failed", "on_error failed", error=raised)
+            started = start_in_own_thread(report)
+        except RuntimeError:  # There are no more threads.
+            report()
+            return
+        self._reports.add(started)
+        started.add_done_callback(self._reports.discard)
+        self._close_at_exit()
+
+    def _report(self, payload: UnisightsPayload, error: Exception) -> None:
+        in_worker = self._context.callers.in_worker
+        run_blocking(report_failure(self._context, payload, error, in_worker))
+
+
+def _as_undelivered(error: BaseException) -> Exception:
+    if isinstance(error, asyncio.CancelledError):
+        return UndeliveredError("its handler was cancelled, as the event loop ended")
+    return as_exception(error)

@@ -1,8 +1,10 @@
 """What happens to a payload that was not handled: it is logged, and passed to `on_error`."""
 
 import logging
+from collections.abc import Callable
 
 from unisights._delivery.context import DeliveryContext
+from unisights._runtime.callables import is_async
 from unisights._runtime.callers import Caller
 from unisights.errors import PermanentError
 from unisights.types import UnisightsPayload
@@ -13,27 +15,60 @@ async def report_failure(
     payload: UnisightsPayload,
     error: Exception,
     caller: Caller,
-    *,
-    pooled: bool = False,
 ) -> None:
     """Pass a payload that was not handled to `on_error`, if there is one; log what that raises.
+
+    On an event loop, a sync `on_error` runs in a daemon thread, which may hang.
 
     Args:
         context: what the delivery is given of its endpoint.
         payload: the payload.
         error: why it was not handled.
         caller: how to call `on_error`.
-        pooled: whether a sync `on_error` runs in the pool of the event loop, which bounds the
-            number of threads, or in a daemon thread, which may hang.
     """
     on_error = context.options.on_error
     if on_error is None:
         return
-    call = caller.call if pooled else caller.call_unpooled
     try:
-        await call(on_error, payload, error)
+        await caller.call_unpooled(on_error, payload, error)
     except (Exception, SystemExit) as raised:  # noqa: BLE001  # users' functions raise anything
         context.log.log(logging.ERROR, "on_error_failed", "on_error failed", error=raised)
+
+
+async def report_failure_pooled(
+    context: DeliveryContext,
+    payload: UnisightsPayload,
+    error: Exception,
+    caller: Caller,
+    report_aside: Callable[[], None],
+) -> None:
+    """Likewise, but a sync `on_error` runs in the loop's pool, which bounds the number of threads.
+
+    Args:
+        context: what the delivery is given of its endpoint.
+        payload: the payload.
+        error: why it was not handled.
+        caller: how to call `on_error`.
+        report_aside: is called if the event loop ends before `on_error` has been called.
+    """
+    on_error = context.options.on_error
+    if on_error is None:
+        return
+    has_begun = False
+
+    def begin() -> object:
+        nonlocal has_begun
+        has_begun = True
+        return on_error(payload, error)
+
+    try:
+        await caller.call(begin, known_async=is_async(on_error))
+    except (Exception, SystemExit) as raised:  # noqa: BLE001  # users' functions raise anything
+        context.log.log(logging.ERROR, "on_error_failed", "on_error failed", error=raised)
+    except BaseException:
+        if not has_begun:
+            report_aside()
+        raise
 
 
 def log_failure(context: DeliveryContext, error: BaseException) -> None:

@@ -57,7 +57,10 @@ class AsyncEndpoint(Endpoint):
         try:
             yield
         finally:
-            await self.delivery.close_with_app()
+            await self.delivery.close_with_app(self._completion.wait)
+
+    def _leave_end(self) -> None:
+        self._completion.leave()
 
     def _read_reasons(self) -> tuple[NotReadyReason, ...]:
         reasons = super()._read_reasons()

@@ -61,11 +61,16 @@ class Endpoint:
         self.delivery = make_delivery(context, default, has_lifespan=self.has_lifespan)
         is_inline = isinstance(self.delivery, InlineDelivery)
         check_parameters(options, request_type, is_inline=is_inline)
-        self.control = EndpointControl(collector, self.delivery, self._read_reasons)
+        self.control = EndpointControl(
+            collector, self.delivery, self._read_reasons, self._leave_end
+        )
 
     def _read_gauges(self) -> Gauges:
         # The collector is made first, as the delivery needs its counters.
         return self.delivery.gauges()
+
+    def _leave_end(self) -> None:
+        """Take no part in the end of the process any more, but for what the delivery does."""
 
     def _read_reasons(self) -> tuple[NotReadyReason, ...]:
         return self.delivery.reasons()

@@ -95,6 +95,17 @@ class Completion:
             self._abandoned >= MAX_ABANDONED or self._abandoned_bytes >= MAX_ABANDONED_BYTES
         )
 
+    async def wait(self, seconds: float) -> None:
+        """Wait until the requests of this event loop are finished, for at most so long."""
+        loop = asyncio.get_running_loop()
+        if tasks := [task for task in self._tasks if task.get_loop() is loop]:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    def leave(self) -> None:
+        """Take no part in the end of the process any more, until the next request."""
+        shutdown.leave(self)
+        self._is_hooked = False
+
     # The end of the process, where no lifespan says that the app ends. Some servers let our handler
     # of the signal delay it; of others, the event loop stops first, and can be run once more.
 
