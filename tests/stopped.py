@@ -33,6 +33,52 @@ print("outside", flush=True)
 """
 """Another program, or another process of a `SQLiteSink`."""
 
+IN_RESCUE = """\
+import glob, os, sys
+from pathlib import Path
+from unisights._spool import rescue
+from unisights._spool.store import Spool
+
+copy, path = rescue._copy, Path(sys.argv[1])
+
+def wait(connection, path):
+    print("inside", flush=True)
+    sys.stdin.readline()
+    copy(connection, path)
+
+rescue._copy = wait
+spool = Spool(path)
+for file in glob.glob(f"{path}*"):
+    if "-owner-" not in file and not file.endswith("-lock"):
+        os.unlink(file)
+with spool.transaction():
+    pass
+print("outside", flush=True)
+"""
+"""A process of the same package, which takes along what removed files hold."""
+
+IN_MIGRATION = """\
+import sys
+from dataclasses import replace
+from pathlib import Path
+from unisights._spool import connection, set_up
+from unisights._spool.store import Spool
+from unisights._sqlite import versions
+
+def wait(database, script):
+    print("inside", flush=True)
+    sys.stdin.readline()
+
+versions._run = wait
+old = set_up.FORMAT
+set_up.FORMAT = connection.FORMAT = replace(
+    old, version=old.version + 1, migrations={old.version: ""}
+)
+Spool(Path(sys.argv[1])).close()
+print("outside", flush=True)
+"""
+"""A process of a later version, which migrates the file."""
+
 
 class Stopped:
     """A process that is stopped.

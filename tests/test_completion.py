@@ -14,7 +14,7 @@ from unisights import Durable, UnisightsOptions
 from unisights._endpoint import completion
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.completion import Completion
-from unisights._http.body import AsyncStreamBody, StreamBody
+from unisights._http.body import AsyncStreamBody, BodyBuffer, StreamBody
 from unisights._runtime.ending import TimeLeft
 from unisights.delivery import Background, Delivery, Inline
 
@@ -162,6 +162,13 @@ def test_cancelled_requests_are_bounded(limit: str, monkeypatch: pytest.MonkeyPa
 
     asyncio.run(main())
     assert endpoint.control.stats().refused["queue_full"] == 1
+
+
+def test_an_encoded_body_counts_as_it_may_be() -> None:
+    """A small body may be large once it is inflated, and its handler holds all of it."""
+    buffer = BodyBuffer(1000, "gzip")
+    buffer.add(gzip.compress(b"x" * 900))
+    assert buffer.greatest_size == 1000
 
 
 def test_a_loop_that_has_stopped_runs_on_at_the_end() -> None:

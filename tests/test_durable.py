@@ -177,6 +177,27 @@ def test_a_handler_can_say_never(
     assert "Traceback" not in caplog.text
 
 
+def test_never_is_about_payloads(make: Make, handler: _Handler, path: Path) -> None:
+    """A PermanentError of `open` is tried again; a group of them, of a task group, is never."""
+    errors: list[Any] = []
+    opened: list[int] = []
+
+    def open_handler() -> None:
+        opened.append(1)
+        if len(opened) == 1:
+            raise PermanentError("no such database")
+
+    handler.open = open_handler  # type: ignore[attr-defined]
+    endpoint = make(attempts=3, pause=0, on_error=lambda payload, error: errors.append(error))
+    handler.failing = {"a"}
+    handler.error = lambda text: ExceptionGroup("two tasks", [PermanentError(text)])  # type: ignore[assignment]
+    _send(endpoint, "a")
+    wait_for(lambda: errors, "the call of on_error")
+    assert len(opened) == 2
+    assert len(handler.begun) == 1
+    wait_for(lambda: len(_dead(path)) == 1, "the dead letter")
+
+
 def test_memory_may_come_back(
     make: Make, handler: _Handler, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -336,3 +336,85 @@ def test_a_fork_that_no_hook_is_told_of(tmp_path: Path) -> None:
     finished = _finish(STORES + UNHOOKED, "spool", str(path))
     assert query(path, "SELECT count(*) FROM payloads") == [(2,)]
     assert "does not call the hooks of os.register_at_fork" in finished.stderr
+
+
+LOST = """\
+import glob
+removed = sys.argv[3:]
+tell(store_some("parent", 3))
+for end in removed:
+    for file in glob.glob(path + end):
+        os.unlink(file)
+if not (child := os.fork()):
+    tell(store_some("child", 3))
+    os._exit(0)
+wait(child)
+tell(store_some("after", 3))
+store.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "removed"),
+    [
+        ("spool", ["*"]),
+        ("spool", [""]),
+        ("spool", ["-wal"]),
+        ("sink", ["-wal"]),
+        ("sink", ["-shm"]),
+    ],
+)
+def test_a_fork_while_files_are_lost(kind: str, removed: list[str], tmp_path: Path) -> None:
+    """What the files hold is saved before they are closed: nobody could read it afterwards."""
+    path = tmp_path / "file.sqlite3"
+    assert _run(STORES + LOST, kind, str(path), *removed) == ["3", "3", "3"]
+    assert query(path, "SELECT count(*) FROM payloads") == [(9,)]
+
+
+REPLACED = """\
+tell(store_some("parent", 3))
+if not (child := os.fork()):
+    os.rename(path, path + "-moved")
+    tell(store_some("child", 3))
+    os._exit(0)
+wait(child)
+tell(store_some("after", 3))
+store.close()
+"""
+
+
+@pytest.mark.parametrize("kind", ["spool", "sink"])
+def test_a_file_that_is_moved_before_a_child_opens_it(kind: str, tmp_path: Path) -> None:
+    """Parent and child go on with the same new file, and the old one is complete."""
+    path = tmp_path / "file.sqlite3"
+    assert _run(STORES + REPLACED, kind, str(path)) == ["3", "3", "3"]
+    moved = Path(f"{path}-moved")
+    assert query(moved, "SELECT count(*) FROM payloads") == [(3,)]
+    assert query(path, "SELECT count(*) FROM payloads") == [(6,)]
+
+
+LOCKED = """\
+from unisights._runtime import fork
+from unisights._spool import connection
+from unisights._spool.file_lock import FileLock
+fork.FORK_SECONDS = fork._CLOSE_SECONDS = 1.0
+connection.LOCK_SECONDS = 0.2
+tell(store_some("parent", 3))
+for end in ("", "-wal", "-shm"):
+    os.unlink(path + end)
+lock = FileLock(connection.Path(path + "-lock"))
+lock.acquire()
+if not (child := os.fork()):
+    os._exit(0)
+wait(child)
+lock.release()
+tell(store_some("after", 3))
+store.close()
+"""
+
+
+def test_a_fork_waits_briefly_for_another_process_to_save_lost_files(tmp_path: Path) -> None:
+    """It forks all the same, and the parent saves them later."""
+    path = tmp_path / "file.sqlite3"
+    assert _run(STORES + LOCKED, "spool", str(path)) == ["3", "3"]
+    assert query(path, "SELECT count(*) FROM payloads") == [(6,)]

@@ -159,6 +159,7 @@ LAYERS = [
     {"encryption"},
     {"retry"},
     {"_checks"},
+    {"_sqlite"},
     {"errors"},
     {"_runtime"},
 ]

@@ -1,6 +1,7 @@
 """What belongs to one process: forks, and the signals that end it."""
 
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -39,27 +40,37 @@ def test_every_object_is_reset_in_a_child() -> None:
 
 def test_there_is_one_hook_for_forks() -> None:
     """Whatever a fork concerns is registered in one place, so that nothing depends on an order."""
-    package = Path(unisights.__file__).parent
-    users = [
-        path.relative_to(package).as_posix()
-        for path in package.rglob("*.py")
-        if "register_at_fork" in path.read_text(encoding="utf-8")
-    ]
+    users = [name for name, text in _texts().items() if "register_at_fork" in text]
     assert users == ["_runtime/fork.py"]
 
 
 def test_connections_to_sqlite_files_are_closed_before_forks() -> None:
-    """Whatever connects does so for a `SQLiteConnection`, except for a command that never forks."""
-    package = Path(unisights.__file__).parent
+    """There is one place that connects, except for a command that never forks.
+
+    Who connects by it without a `SQLiteConnection` does so for a moment, in the use of another one.
+    """
+    texts = _texts()
+    assert {name for name, text in texts.items() if "sqlite3.connect(" in text} == {
+        "_spool/repair.py",
+        "_sqlite/connection.py",
+    }
     users = {
-        path.relative_to(package).as_posix(): "SQLiteConnection(" in text
-        for path in package.rglob("*.py")
-        if "sqlite3.connect(" in (text := path.read_text(encoding="utf-8"))
+        name: "SQLiteConnection(" in text
+        for name, text in texts.items()
+        if "_sqlite.connection import" in text and re.search(r"\bconnect\(", text)
     }
     assert users == {
         "_spool/connection.py": True,
-        "_spool/repair.py": False,
-        "sinks/sqlite.py": True,
+        "_spool/rescue.py": False,
+        "sinks/_sqlite_database.py": True,
+    }
+
+
+def _texts() -> dict[str, str]:
+    package = Path(unisights.__file__).parent
+    return {
+        path.relative_to(package).as_posix(): path.read_text(encoding="utf-8")
+        for path in package.rglob("*.py")
     }
 
 

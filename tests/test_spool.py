@@ -151,19 +151,34 @@ def test_setting_the_clock_changes_nothing(spool: Spool, monkeypatch: pytest.Mon
         assert row.age < 60
 
 
-def test_a_restart_of_the_host_makes_all_due(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_restart_of_the_host_makes_all_due(
+    path: Path, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
     """Times of another boot mean nothing: all payloads are due; ages are by the time of day."""
     with contextlib.closing(Spool(path)) as before:
         _store(before, 1)
         _claim(before)
         with before.transaction():
             before.reschedule(ME, 1, due=clock.boot_clock() + 10**6, error="x")
-    monkeypatch.setattr(clock, "boot_id", lambda: "another")
+    monkeypatch.setattr(clock, "_system_id", lambda: "another" if is_known else "")
     monkeypatch.setattr(clock, "boot_clock", lambda: 3.0)
     monkeypatch.setattr(clock, "wall_clock", lambda: 1_760_000_000_000 + 5000)
     with contextlib.closing(Spool(path)) as after, after.transaction():
         (row,) = after.claim(ME, rows=9, size=9)
     assert row.age == pytest.approx(5.0)
+
+
+def test_a_start_is_known_without_an_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one process can read the system's id and another cannot, both know the same start."""
+    known = clock.boot_id()
+    monkeypatch.setattr(clock, "_BOOT_ID", Path("/nowhere"))
+    unknown = clock.boot_id()
+    assert unknown.startswith("@")
+    assert clock.is_this_boot(known)
+    monkeypatch.undo()
+    assert clock.is_this_boot(unknown)
+    assert not clock.is_this_boot("")
 
 
 def test_impossible_times_are_clamped(spool: Spool) -> None:
@@ -344,13 +359,6 @@ def test_a_full_file_takes_nothing_and_recovers(spool: Spool) -> None:
         spool.complete(range(1, 6))
     spool._connection.execute("PRAGMA max_page_count = 100000")
     assert len(_store(spool, 200)) == 200
-
-
-def test_a_file_that_went_away_takes_nothing(spool: Spool) -> None:
-    """What would be written into a removed file would be gone: it is refused."""
-    spool.path.rename(spool.path.with_name("elsewhere"))
-    with pytest.raises(StoreError, match="moved or removed"):
-        _store(spool, 1)
 
 
 def test_a_read_only_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,14 +15,14 @@ from tests.endpoints import deliver, serve
 from tests.options import make_options
 from tests.processes import DEADLINE, wait_for
 from tests.spools import fill, query
-from tests.stopped import IN_SQLITE, stopped
+from tests.stopped import IN_MIGRATION, IN_RESCUE, IN_SQLITE, stopped
 from tests.support import make_body
 from unisights import Inline, UnisightsPayload, decode_unisights_payload
 from unisights._cli.main import main
 from unisights._delivery import spool_runner
 from unisights._endpoint.synchronous import SyncEndpoint
-from unisights._runtime.sqlite_connection import SQLiteConnection
-from unisights._spool import connection, writer
+from unisights._spool import connection, repair, writer
+from unisights._sqlite.connection import SQLiteConnection
 from unisights.errors import SinkError, StoreError
 from unisights.sinks import SQLiteSink
 from unisights.sinks.sqlite import _FileWriter
@@ -43,7 +43,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "STOP_SECONDS", 0.5)
     monkeypatch.setattr(spool_runner, "OPEN_SECONDS", 0.5)
     monkeypatch.setattr(spool_runner, "REOPEN_SECONDS", 0.05)
-    monkeypatch.setattr(connection, "LOCK_SECONDS", 0.5)
+    for module in (connection, repair):
+        monkeypatch.setattr(module, "LOCK_SECONDS", 0.5)
     monkeypatch.setattr(connection, "_BUSY_SECONDS", 0.2)
 
 
@@ -104,6 +105,39 @@ def test_requests_do_not_wait_for_a_process_that_was_stopped(
     assert handler.labels.count("after") == 1
     assert sorted({*handler.labels} - {"a", "b", "c"}) == ["after", "before"]
     assert len(handler.labels) == len({*handler.labels})
+
+
+@pytest.mark.parametrize("end", ["go_on", "kill"])
+def test_requests_do_not_wait_for_a_rescue_that_was_stopped(
+    end: str, endpoint: SyncEndpoint, handler: _Handler, path: Path
+) -> None:
+    """They are answered 503; then, what the lost files held is in the new ones, once."""
+    fill(path, 2, dead=2)
+    assert _send(endpoint, "before") == 202
+    wait_for(lambda: handler.labels == ["before"], "the delivery")
+    with stopped(path, IN_RESCUE) as sibling:
+        assert [_send(endpoint, "a"), *_send_async(endpoint, ["b"])] == [503, 503]
+        getattr(sibling, end)()
+        wait_for(lambda: _send(endpoint, "after") == 202, "an answer of 202")
+    wait_for(lambda: "after" in handler.labels, "the delivery")
+    assert query(path, "SELECT id FROM dead") == [(1,), (2,)]
+    assert not list(path.parent.glob("*-rescue-????????????????"))
+
+
+@pytest.mark.parametrize(("end", "status"), [("go_on", 503), ("kill", 202)])
+def test_requests_do_not_wait_for_a_migration_that_was_stopped(
+    end: str, status: int, endpoint: SyncEndpoint, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Afterwards, the spool has one version or the other, which this process uses or refuses."""
+    fill(path, 1)
+    with stopped(path, IN_MIGRATION) as sibling:
+        assert [_send(endpoint, "a"), *_send_async(endpoint, ["b"])] == [503, 503]
+        assert f"-lock{sibling.holds}" in caplog.text
+        caplog.clear()
+        getattr(sibling, end)()
+        what = "newer version of unisights"
+        wait_for(lambda: _send(endpoint, "c") == 202 or what in caplog.text, "the end")
+        assert _send(endpoint, "d") == status
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -240,16 +274,18 @@ def test_an_endpoint_that_was_closed_while_it_opened_stays_closed(
     assert handler.labels == []
 
 
+@pytest.mark.parametrize("command", [["stat"], ["drop", "--waiting", "--no-export"], ["repair"]])
 def test_the_command_does_not_wait_for_a_process_that_was_stopped(
-    path: Path, capsys: pytest.CaptureFixture[str]
+    command: list[str], path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It says what it has waited for."""
+    """It says what it has waited for, and has changed nothing."""
     fill(path, 1)
     with stopped(path) as sibling:
-        assert main(["spool", "stat", str(path)]) == 1
+        assert main(["spool", *command, str(path)]) == 1
         assert f"-lock{sibling.holds}" in capsys.readouterr().err
         sibling.go_on()
-        assert main(["spool", "stat", str(path)]) == 0
+        assert query(path, "SELECT count(*) FROM waiting") == [(1,)]
+        assert main(["spool", *command, str(path)]) == 0
 
 
 def test_another_program_that_keeps_a_transaction_is_told_of(
@@ -270,7 +306,7 @@ def test_a_sink_does_not_wait_for_a_process_that_was_stopped(
     delivery: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The payload has failed: `on_error` gets it, or it is tried again and stored once."""
-    monkeypatch.setattr("unisights.sinks.sqlite._BUSY_SECONDS", 0.3)
+    monkeypatch.setattr("unisights.sinks._sqlite_database.BUSY_SECONDS", 0.3)
     failed: list[Any] = []
     file = tmp_path / "events.sqlite3"
     options = {"spool": path, "pause": 0.1, "max_pause": 0.1} if delivery == "durable" else {}

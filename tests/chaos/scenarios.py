@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.chaos.destinations import DESTINATIONS, Destination, Found, destination
 from tests.chaos.load import Load, Sent
 from tests.chaos.target import TARGETS, Target, target
+from tests.processes import wait_for
 from tests.stopped import stopped
 
 SETTLE_SECONDS = 60.0
@@ -182,6 +183,31 @@ def clock_back(name: str, directory: Path, *, seconds: float) -> Report:
         return _settle("clock", server, load, "a day back; the servers' time module was replaced")
 
 
+def lost_files(name: str, directory: Path, *, count: int) -> Report:
+    """Files of the spool are removed under load, then a worker is killed, so many times."""
+    beside = ("-wal", "-shm", "-lock", "-owner-*")
+    with target(name, directory) as server, Load(server.port) as load:
+        spool = server.spool
+        server.set_mood(delay=0.02)
+        for number in range(count):
+            load.wait_until_served()
+            load.wait(random.uniform(0, 1))
+            for end in (("", *beside), beside, beside[:2], beside[2:], ("",))[number % 5]:
+                for file in spool.parent.glob(f"{spool.name}{end}"):
+                    file.unlink(missing_ok=True)
+            # What nobody has open any more is lost: somebody has to notice first.
+            wait_for(lambda: _has_files(spool), "the making of new files")
+            server.kill_worker()
+        load.wait_until_served()
+        server.set_mood()
+        note = f"files of the spool removed, and a worker killed: {count} times"
+        return _settle("files", server, load, note)
+
+
+def _has_files(spool: Path) -> bool:
+    return all(spool.with_name(f"{spool.name}{end}").exists() for end in ("", "-wal", "-shm"))
+
+
 def sink_outage(
     name: str, directory: Path, *, seconds: float, sink: str, delivery: str = "durable"
 ) -> Report:
@@ -238,6 +264,7 @@ SCENARIOS: dict[str, Callable[..., Report]] = {
     "stop": stops,
     "disk": full_disk,
     "clock": clock_back,
+    "files": lost_files,
     **{sink: partial(sink_outage, sink=sink) for sink in DESTINATIONS},
     **{
         f"{sink}-inline": partial(sink_outage, sink=sink, delivery="inline")
@@ -257,7 +284,7 @@ class Plan:
 
     def run(self, directory: Path) -> Report:
         """Run it; its files go into the directory."""
-        name = "count" if self.scenario in {"kill", "sigterm", "stop"} else "seconds"
+        name = "count" if self.scenario in {"kill", "sigterm", "stop", "files"} else "seconds"
         measure = int(self.measure) if name == "count" else self.measure
         return SCENARIOS[self.scenario](self.target, directory, **{name: measure})
 
@@ -286,6 +313,7 @@ LONG = [
     *(Plan("stop", name, 3) for name in TARGETS),
     *(Plan("disk", name, 10) for name in ("fastapi", "flask", "django")),
     *(Plan("clock", name, 5) for name in ("fastapi", "flask", "django")),
+    *(Plan("files", name, 10) for name in ("fastapi", "flask", "django")),
     *(Plan(sink, name, 60) for sink in DESTINATIONS for name in ("fastapi", "flask", "django")),
     *(
         Plan(f"{sink}-inline", name, 20)

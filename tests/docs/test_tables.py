@@ -103,7 +103,8 @@ def test_spool_has_the_actions_shown() -> None:
         for option in re.findall(r"`(--\w+)`", text):
             wanted = [option, *(["1"] if option == "--id" else [])]
             cli._parser().parse_args(["spool", spans(action)[0], *wanted, "FILE"])
-    assert first_spans("Action") == ["stat", "list", "export", "retry", "replay", "repair"]
+    names = ["stat", "list", "export", "retry", "replay", "drop", "repair"]
+    assert first_spans("Action") == names
 
 
 def test_events_have_the_classes_and_attributes_shown() -> None:

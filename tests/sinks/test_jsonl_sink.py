@@ -1,10 +1,12 @@
 """The file sink: rotation, torn lines, full disks, several processes."""
 
 import asyncio
+import gzip
 import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -14,35 +16,129 @@ from tests.sinks.places import Place, jsonl_place, store
 from tests.support import ROOT, make_body
 from unisights import UnisightsPayload, decode_unisights_payload
 from unisights.errors import ConfigurationError, SinkError
-from unisights.sinks import Batch, JSONLinesSink
+from unisights.sinks import Batch, JSONLinesSink, jsonl
 
 
 def _payloads(count: int) -> list[UnisightsPayload]:
     return [decode_unisights_payload(make_body(asset_id=f"a{number}")) for number in range(count)]
 
 
+def _full(directory: Path) -> list[Path]:
+    """The full files, the oldest first."""
+    return sorted(directory.glob("events.jsonl.*"), key=lambda path: int(path.suffix[1:]))
+
+
 def test_full_files_are_kept_and_not_touched(jsonl_at: Place, tmp_path: Path) -> None:
     """Full files are numbered, the oldest first; nothing is lost between them."""
+    before = time.time_ns() // 1000
     sink = jsonl_at.make(max_bytes=2000, batch=Batch(max_payloads=1))
     store(sink, _payloads(20))
-    files = sorted(path.name for path in tmp_path.iterdir())
-    assert "events.jsonl.1" in files
-    assert len(files) > 3
-    assert len(jsonl_at.read()) == 20
-    first = (tmp_path / "events.jsonl.1").read_bytes()
+    full = _full(tmp_path)
+    assert len(full) > 2
+    assert before <= int(full[0].suffix[1:]) <= int(full[-1].suffix[1:])
+    assert [one.content_id for one in jsonl_at.read()] == [one.content_id for one in _payloads(20)]
+    first = full[0].read_bytes()
     store(sink, _payloads(5))
-    assert (tmp_path / "events.jsonl.1").read_bytes() == first
+    assert full[0].read_bytes() == first
 
 
 def test_the_oldest_full_files_are_deleted(jsonl_at: Place, tmp_path: Path) -> None:
     """Only the newest `max_files` full files are kept."""
     sink = jsonl_at.make(max_bytes=1, max_files=3, batch=Batch(max_payloads=1))
     store(sink, _payloads(10))
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "events.jsonl.10",
-        "events.jsonl.8",
-        "events.jsonl.9",
-    ]
+    assert len(list(tmp_path.iterdir())) == 3
+    last = [one.content_id for one in _payloads(10)[-3:]]
+    assert [one.content_id for one in jsonl_at.read()] == last
+
+
+def test_a_clock_that_is_set_back_loses_nothing(
+    jsonl_at: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next number is greater than all others."""
+    sink = jsonl_at.make(max_bytes=1, batch=Batch(max_payloads=1))
+    store(sink, _payloads(2))
+    monkeypatch.setattr("time.time_ns", lambda: 1_600_000_000 * 10**9)
+    store(sink, _payloads(5)[2:])
+    assert [one.content_id for one in jsonl_at.read()] == [one.content_id for one in _payloads(5)]
+
+
+def _labels(*files: Path) -> list[str]:
+    """What lines of files hold, compressed or not."""
+    found = []
+    for file in files:
+        text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        found += [json.loads(line)["data"]["asset_id"] for line in text.splitlines()]
+    return sorted(found)
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_full_files_may_be_compressed(tmp_path: Path, is_moved: bool) -> None:
+    """Or moved elsewhere, as by logrotate: no later one gets a name that was used before."""
+    path, archive = tmp_path / "events.jsonl", tmp_path / "archive"
+    archive.mkdir()
+    sink = JSONLinesSink(path, max_bytes=1, max_files=2, batch=Batch(max_payloads=1))
+    for payload in _payloads(40):
+        store(sink, [payload])
+        for full in tmp_path.glob("events.jsonl.*[0-9]"):
+            target = (archive if is_moved else tmp_path) / f"{full.name}.gz"
+            target.write_bytes(gzip.compress(full.read_bytes()))
+            full.unlink()
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert _labels(*files) == sorted(f"a{number}" for number in range(40))
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """Those who use the link and those who use the file rotate the same one, where it is."""
+    there = tmp_path / "there"
+    there.mkdir()
+    path, link = there / "events.jsonl", tmp_path / "link.jsonl"
+    link.symlink_to(path)
+    sinks = [JSONLinesSink(one, max_bytes=1) for one in (link, path)]
+    for number, payload in enumerate(_payloads(40)):
+        store(sinks[number % 2], [payload])
+    assert link.readlink() == path
+    assert {*tmp_path.iterdir()} == {there, link}
+    assert _labels(*there.iterdir()) == sorted(f"a{number}" for number in range(40))
+    assert len(list(there.iterdir())) > 5
+
+
+def test_a_link_may_lead_elsewhere_later(tmp_path: Path) -> None:
+    """As after a deployment: the next line is where it leads by then."""
+    link = tmp_path / "events.jsonl"
+    sink = JSONLinesSink(link)
+    first, second = _payloads(2)
+
+    async def main() -> None:
+        link.symlink_to(tmp_path / "one")
+        await sink(first, None)
+        link.unlink()
+        link.symlink_to(tmp_path / "two")
+        await sink(second, None)
+        await sink.close()
+
+    asyncio.run(main())
+    assert [_labels(tmp_path / name) for name in ("one", "two")] == [["a0"], ["a1"]]
+
+
+@pytest.mark.parametrize("name", [None, "events.jsonl.1"])
+def test_a_file_that_goes_away_during_a_write_confirms_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    """The line is written again, to a new file, whether the old one was removed or moved."""
+    path = tmp_path / "events.jsonl"
+    write = jsonl._write
+    written: list[bytes] = []
+
+    def remove_and_write(descriptor: int, lines: bytes) -> None:
+        if not written:
+            path.rename(tmp_path / name) if name else path.unlink()
+        written.append(lines)
+        write(descriptor, lines)
+
+    monkeypatch.setattr(jsonl, "_write", remove_and_write)
+    assert store(JSONLinesSink(path), _payloads(1)) == [None]
+    assert _labels(path) == ["a0"]
+    assert len(written) == 2
 
 
 def test_a_torn_line_spoils_no_other(jsonl_at: Place, tmp_path: Path) -> None:

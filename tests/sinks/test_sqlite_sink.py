@@ -3,18 +3,20 @@
 import asyncio
 import json
 import sqlite3
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.processes import PYTHON
 from tests.sinks.places import store
-from tests.support import CAPTURES, capture, click, make_body, make_data, seal
+from tests.support import CAPTURES, ROOT, capture, click, make_body, make_data, seal
 from unisights import UnisightsPayload, decode_unisights_payload
 from unisights._runtime.callables import call_sync
 from unisights.errors import SinkError
-from unisights.sinks import Batch, SQLiteSink, sqlite
+from unisights.sinks import Batch, SQLiteSink, _sqlite_database, sqlite
 from unisights.validator import Checks
 
 
@@ -133,7 +135,7 @@ def test_a_locked_file_fails_the_call(
     sink: SQLiteSink, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is confirmed that is not committed; afterwards the sink goes on."""
-    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(_sqlite_database, "BUSY_SECONDS", 0.01)
     _store(sink, _payload(make_body(), 1))
     other = sqlite3.connect(db, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -155,8 +157,8 @@ def test_a_file_of_an_earlier_version_is_left_alone(sink: SQLiteSink, db: Path) 
     before = _rows(db, "SELECT sql FROM sqlite_master")
     (error,) = store(sink, [_payload(make_body())])
     assert isinstance(error, SinkError)
-    assert "earlier version" in str(error)
-    assert "move it away" in str(error)
+    assert "an older version" in str(error)
+    assert "move the file away" in str(error)
     assert _rows(db, "SELECT sql FROM sqlite_master") == before
 
 
@@ -195,3 +197,170 @@ def test_how_it_came_is_kept(sink: SQLiteSink, db: Path) -> None:
     body = json.dumps(seal(json.dumps(make_data()).encode())).encode()
     _store(sink, _payload(body))
     assert _rows(db, "SELECT encrypted, raw FROM payloads") == [(1, body)]
+
+
+def test_a_reader_delays_the_switch_to_wal_mode(
+    sink: SQLiteSink, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is opened again, as SQLite does not always wait when processes open it at once."""
+    monkeypatch.setattr(_sqlite_database, "BUSY_SECONDS", 0.3)
+    _store(sink, _payload(make_body(), 1))
+    _rows(db, "PRAGMA journal_mode = DELETE")
+    reader = sqlite3.connect(db, isolation_level=None, check_same_thread=False)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM payloads").fetchone()
+    waits: list[float] = []
+
+    def end_reading(seconds: float) -> None:
+        waits.append(seconds)
+        if reader.in_transaction:
+            reader.execute("COMMIT")
+
+    monkeypatch.setattr(_sqlite_database.time, "sleep", end_reading)
+    _store(sink, _payload(make_body(), 2))
+    reader.close()
+    assert waits
+    assert _rows(db, "PRAGMA journal_mode") == [("wal",)]
+
+
+# Forked children are the processes of a host; files are removed between two rounds of payloads.
+HOST = """\
+import asyncio, json, os, sys
+from pathlib import Path
+from tests.support import make_body
+from unisights import decode_unisights_payload
+from unisights.sinks import SQLiteSink
+
+
+class Process:
+    def __init__(self, path, name):
+        ours, theirs = os.pipe(), os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(ours[1])
+            asyncio.run(self.run(path, name, os.fdopen(ours[0]), theirs[1]))
+            os._exit(0)
+        self.ask, self.answer = ours[1], os.fdopen(theirs[0])
+
+    async def run(self, path, name, asked, answer):
+        sink = SQLiteSink(path)
+        for number, line in enumerate(asked):
+            if line == "close\\n":
+                return await sink.close()
+            payload = decode_unisights_payload(make_body(asset_id=f"{name}{number}"))
+            await sink(payload, None)
+            os.write(answer, b"stored\\n")
+
+    def store(self):
+        os.write(self.ask, b"store\\n")
+        assert self.answer.readline() == "stored\\n"
+
+    def end(self):
+        os.write(self.ask, b"close\\n")
+        assert os.waitpid(self.pid, 0)[1] == 0
+
+
+path = Path(sys.argv[1])
+processes = [Process(path, f"{number}-") for number in range(2)]
+for process in processes:
+    for _ in range(5):
+        process.store()
+for end in json.loads(sys.argv[2]):
+    Path(f"{path}{end}").unlink()
+late = [Process(path, "late-")] if sys.argv[3] == "late" else []
+for process in [*late, *processes]:
+    for _ in range(5):
+        process.store()
+for process in [*late, *processes]:
+    process.end()
+"""
+
+REMOVED = {
+    "all": ["", "-wal", "-shm"],
+    "database": [""],
+    "wal and index": ["-wal", "-shm"],
+    "wal": ["-wal"],
+    "index": ["-shm"],
+}
+
+
+@pytest.mark.parametrize("late", ["", "late"])
+@pytest.mark.parametrize("removed", REMOVED)
+def test_nothing_is_confirmed_into_removed_files(db: Path, removed: str, late: str) -> None:
+    """What is confirmed afterwards is in the new file; and all, unless the database is removed."""
+    done = subprocess.run(
+        [PYTHON, "-c", HOST, str(db), json.dumps(REMOVED[removed]), late],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first = 5 if "" in REMOVED[removed] else 0
+    expected = {f"{one}-{n}" for one in (0, 1) for n in range(first, 10)}
+    expected |= {f"late-{n}" for n in range(5)} if late else set()
+    found = [label for (label,) in _rows(db, "SELECT asset_id FROM payloads")]
+    assert set(found) == expected
+    assert len(found) == len(expected)
+    assert _rows(db, "PRAGMA integrity_check") == [("ok",)]
+
+
+def _remove(db: Path, *ends: str) -> None:
+    for end in ends:
+        Path(f"{db}{end}").unlink()
+
+
+def test_all_loops_of_a_process_leave_removed_files(sink: SQLiteSink, db: Path) -> None:
+    """SQLite has one index of the WAL for the whole process, also for a loop that does nothing."""
+    idle = SQLiteSink(db)
+
+    async def main() -> None:
+        await idle(_payload(make_body(), 1), None)
+        await sink(_payload(make_body(), 2), None)
+        _remove(db, "-wal", "-shm")
+        await sink(_payload(make_body(), 3), None)
+        # Another process sees it at once.
+        query = [PYTHON, "-c", SHOW, str(db)]
+        shown = await asyncio.to_thread(subprocess.check_output, query, text=True)
+        assert shown == "[(1,), (2,), (3,)]\n"
+        await idle(_payload(make_body(), 4), None)
+        await idle.close()
+        await sink.close()
+
+    asyncio.run(main())
+    assert _rows(db, "SELECT count(*) FROM payloads") == [(4,)]
+
+
+SHOW = """\
+import sqlite3, sys
+rows = sqlite3.connect(sys.argv[1]).execute("SELECT received_at FROM payloads ORDER BY id")
+print(rows.fetchall())
+"""
+
+
+def test_a_moved_file_keeps_what_it_holds(sink: SQLiteSink, db: Path) -> None:
+    """It is complete without the files beside it, and a new one gets the rest."""
+    moved = db.with_name("moved")
+
+    async def main() -> None:
+        await sink(_payload(make_body(), 1), None)
+        await asyncio.to_thread(db.rename, moved)
+        await sink(_payload(make_body(), 2), None)
+        await sink.close()
+
+    asyncio.run(main())
+    assert _rows(moved, "SELECT received_at FROM payloads") == [(1,)]
+    assert _rows(db, "SELECT received_at FROM payloads") == [(2,)]
+
+
+def test_a_file_of_something_else_is_left_alone(sink: SQLiteSink, db: Path) -> None:
+    """A spool, for example, or the database of another program."""
+    connection = sqlite3.connect(db)
+    connection.execute("CREATE TABLE users (name)")
+    connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    before = db.read_bytes()
+    (error,) = store(sink, [_payload(make_body())])
+    assert "something else" in str(error)
+    assert db.read_bytes() == before

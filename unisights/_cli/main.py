@@ -180,7 +180,15 @@ def add_spool_actions(spool: argparse.ArgumentParser, *, needs_file: bool = True
     stat.add_argument("--format", choices=get_args(Format), default="text")
     listing = actions.add_parser("list", help="print a line for each record")
     exporting = actions.add_parser("export", help="write records to standard output, as NDJSON")
-    for action in (listing, exporting):
+    dropping = actions.add_parser(
+        "drop",
+        help="delete records for good",
+        description="Deletes all waiting payloads, all dead letters or all rejected records, or "
+        "some of them. Say which: --waiting, --dead, --rejected or --id. Say whether to keep their "
+        "content: --export writes it to a new file, as `unisights spool export` prints it. The "
+        "spool may be in use meanwhile. The file does not get smaller: its room is used again.",
+    )
+    for action in (listing, exporting, dropping):
         action.add_argument("--waiting", action="store_true", help="only payloads that are waiting")
         action.add_argument("--dead", action="store_true", help="only dead letters")
         action.add_argument("--rejected", action="store_true", help="only rejected records")
@@ -197,7 +205,12 @@ def add_spool_actions(spool: argparse.ArgumentParser, *, needs_file: bool = True
         default="reject",
         help="quarantine: of refused bodies, deliver the events that are valid",
     )
-    for action in (retrying, replaying):
+    keeping = dropping.add_mutually_exclusive_group(required=True)
+    keeping.add_argument(
+        "--export", type=Path, metavar="NDJSON", help="write them to this new file before"
+    )
+    keeping.add_argument("--no-export", action="store_true", help="their content is not needed")
+    for action in (retrying, replaying, dropping):
         action.add_argument(
             "--id", action="append", type=int, help="only this record; may be given several times"
         )
@@ -207,7 +220,7 @@ def add_spool_actions(spool: argparse.ArgumentParser, *, needs_file: bool = True
         description="Stop what uses the spool first. Exits with 0 if nothing was lost, 1 if "
         "something could not be read. The corrupt file is kept beside the new one.",
     )
-    for action in (stat, listing, exporting, retrying, replaying, repairing):
+    for action in (stat, listing, exporting, retrying, replaying, dropping, repairing):
         count = None if needs_file else "?"
         action.add_argument("file", type=Path, nargs=count, metavar="FILE", help="the spool")
     spool.set_defaults(run=_spool)
@@ -215,15 +228,27 @@ def add_spool_actions(spool: argparse.ArgumentParser, *, needs_file: bool = True
 
 def _spool(options: argparse.Namespace) -> int:
     from unisights._cli import spool  # noqa: PLC0415
+    from unisights._spool.reports import State  # noqa: PLC0415
 
     match options.action:
         case "stat":
             return spool.print_stat(options.file, as_json=options.format == "json")
         case "list" | "export":
-            states = get_args(spool.State)
+            states = get_args(State)
             wanted = [state for state in states if getattr(options, state)] or [*states]
             show = spool.print_list if options.action == "list" else spool.export
             return show(options.file, wanted)
+        case "drop":
+            states = get_args(State)
+            wanted = [state for state in states if getattr(options, state)]
+            if not wanted and not options.id:
+                raise ConfigurationError(
+                    "say which records to drop: --waiting, --dead, --rejected or --id; "
+                    f"`unisights spool list {options.file}` shows them"
+                )
+            return spool.drop(
+                options.file, wanted or [*states], options.id, export_to=options.export
+            )
         case "retry":
             return spool.retry(options.file, options.id)
         case "replay":

@@ -1,21 +1,22 @@
-"""`unisights spool`: prints, exports, retries, replays and repairs what a spool holds."""
+"""`unisights spool`: prints, exports, retries, replays, drops and repairs what a spool holds."""
 
 import contextlib
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO
 
 import msgspec
 
+from unisights._spool.drop import drop as drop_records
 from unisights._spool.repair import repair_spool
 from unisights._spool.replay import replay as replay_rejected
+from unisights._spool.reports import State
 from unisights._spool.store import Spool
 from unisights.errors import StoreError
 from unisights.rejection import describe_body
-
-State = Literal["waiting", "dead", "rejected"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -56,15 +57,21 @@ def export(path: Path, states: list[State]) -> int:
     """Print records as NDJSON, the first stored first; return the exit status."""
     with _opened(path) as spool:
         for state in states:
-            for record in _records(spool, state):
-                body = describe_body(record.pop("raw"))
-                # These are stored as JSON already.
-                for key in ("problems", "quarantined", "request"):
-                    if key in record:
-                        record[key] = msgspec.Raw((record[key] or "[]").encode())
-                sys.stdout.buffer.write(_encode({"state": state, **record, **body}) + b"\n")
+            _write(sys.stdout.buffer, spool, state)
         sys.stdout.flush()
     return 0
+
+
+def _write(
+    output: BinaryIO, spool: Spool, state: State, ids: Collection[int] | None = None
+) -> None:
+    for record in _records(spool, state, ids):
+        body = describe_body(record.pop("raw"))
+        # These are stored as JSON already.
+        for key in ("problems", "quarantined", "request"):
+            if key in record:
+                record[key] = msgspec.Raw((record[key] or "[]").encode())
+        output.write(_encode({"state": state, **record, **body}) + b"\n")
 
 
 def print_list(path: Path, states: list[State]) -> int:
@@ -78,11 +85,13 @@ def print_list(path: Path, states: list[State]) -> int:
     return 0
 
 
-def _records(spool: Spool, state: State) -> Iterator[dict[str, Any]]:
+def _records(
+    spool: Spool, state: State, ids: Collection[int] | None = None
+) -> Iterator[dict[str, Any]]:
     if state != "rejected":
-        yield from spool.reports.payloads(state)
+        yield from spool.reports.payloads(state, ids)
         return
-    for row_id, row in spool.rejections.read():
+    for row_id, row in spool.rejections.read(ids):
         yield {
             "id": row_id,
             "received_at": row.received_at,
@@ -138,6 +147,72 @@ def replay(
     print(f"{done.replayed} rejected record{'' if done.replayed == 1 else 's'} will be delivered")
     print(f"{done.left} still hold{'s' if done.left == 1 else ''} what is invalid")
     return 0
+
+
+_NAMES: dict[State, str] = {
+    "waiting": "waiting payload",
+    "dead": "dead letter",
+    "rejected": "rejected record",
+}
+
+
+def drop(path: Path, states: list[State], ids: list[int] | None, *, export_to: Path | None) -> int:
+    """Delete records for good; return the exit status."""
+    with _opened(path) as spool:
+        found = {state: spool.reports.ids(state, ids) for state in states}
+        missing = set(ids or ()) - {row_id for of_state in found.values() for row_id in of_state}
+        if missing:
+            names = " or ".join(f"{_NAMES[state]}s" for state in states)
+            raise StoreError(
+                f"{_ranges(sorted(missing))}: no {names} of {path}; nothing was dropped"
+            )
+        with _export_file(export_to) as output:
+            for state in states:
+
+                def keep(chunk: Sequence[int], state: State = state) -> None:
+                    if output is not None:
+                        _write(output, spool, state, chunk)
+                        output.flush()
+                        os.fsync(output.fileno())
+
+                done = drop_records(spool, state, found[state], keep)
+                plural = "" if len(done.ids) == 1 else "s"
+                which = f": {_ranges(done.ids)}" if done.ids else ""
+                print(f"dropped {len(done.ids)} {_NAMES[state]}{plural}{which}")
+                if done.owned:
+                    print(
+                        f"a running process had {done.owned} of them in its memory, and may "
+                        "deliver them nevertheless"
+                    )
+    if export_to is not None:
+        print(f"their content is in {export_to}")
+    return 0
+
+
+@contextlib.contextmanager
+def _export_file(path: Path | None) -> Iterator[BinaryIO | None]:
+    """A new file that only its user can read: it holds bodies and cookies."""
+    if path is None:
+        yield None
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as output:
+            yield output
+    except OSError as error:
+        raise StoreError(f"cannot export to {path}: {error.strerror}; the rest stays") from error
+
+
+def _ranges(ids: list[int]) -> str:
+    """Return numbers in ascending order as ranges, such as `1-3, 7`; at most twenty of them."""
+    ranges: list[list[int]] = []
+    for row_id in ids:
+        if ranges and row_id == ranges[-1][1] + 1:
+            ranges[-1][1] = row_id
+        else:
+            ranges.append([row_id, row_id])
+    shown = [str(first) if first == last else f"{first}-{last}" for first, last in ranges[:20]]
+    return ", ".join([*shown, *["…"][: len(ranges) > 20]])
 
 
 def repair(path: Path) -> int:

@@ -1,17 +1,21 @@
 """The user's handler, and its life: opened before its first call, closed after its last."""
 
+import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
 
 from unisights._runtime.callables import call_for_future, is_async
 from unisights._runtime.callers import Caller
+from unisights._runtime.event_loop import running_loop
 from unisights._runtime.fork import reset_in_children
 from unisights._runtime.log import log
 from unisights._runtime.recent import Recent
 from unisights.config import Handler
+from unisights.errors import PermanentError
 from unisights.types import UnisightsPayload
 
 MakeRequest = Callable[[], Any]
@@ -30,8 +34,8 @@ class ManagedHandler:
     server's loop has stopped already: there, an async `close` runs on the process's own loop.
 
     If `open` raises, the payloads that wait for it have failed, and the next payload calls it
-    again. If it does not end in time, they have failed, too, and the next payload waits for the
-    same call.
+    again. If it does not end in time, they have failed, too, and so do the next ones, at once,
+    until it ends. `close` is called if `open` has succeeded.
 
     Args:
         handler: the user's, or None for none.
@@ -57,7 +61,7 @@ class ManagedHandler:
     def reset_after_fork(self) -> None:
         """In a forked child, the handler has not been opened."""
         self._lock = threading.Lock()
-        self._opening: Future[None] | None = None
+        self._opening: _Opening | None = None
 
     def call(
         self, payload: UnisightsPayload, make_request: MakeRequest, caller: Caller
@@ -73,10 +77,17 @@ class ManagedHandler:
     async def _open_and_call(
         self, payload: UnisightsPayload, make_request: MakeRequest, caller: Caller
     ) -> None:
-        if not _has_succeeded(self._opening):
-            await self.open(caller)
+        if self._opening is None or not self._opening.has_succeeded:
+            await self._open_for_payload(caller)
         assert self._handler is not None  # noqa: S101  # narrows a type
         await caller.call(self._handler, payload, make_request(), known_async=self._is_async)
+
+    async def _open_for_payload(self, caller: Caller) -> None:
+        try:
+            await self.open(caller)
+        except PermanentError as error:
+            # It says nothing about the payload.
+            raise RuntimeError(f"the handler cannot be opened: {error}") from error
 
     async def open(self, caller: Caller) -> None:
         """Open the handler, once; whoever comes meanwhile waits for that, for a limited time.
@@ -85,15 +96,20 @@ class ManagedHandler:
             Exception: what `open` raises.
             TimeoutError: it has not ended in time.
         """
-        opening = self._begin_opening(caller)
+        opening, is_first = self._begin_opening(caller)
         try:
-            await caller.wait_for(opening, OPEN_SECONDS)
+            await caller.wait_for(opening.ended, opening.seconds_left)
         except Exception:
             self.has_failed_to_open.note()
-            if opening.done():
+            if opening.ended.done():
                 raise
             message = f"the handler's open has not ended within {OPEN_SECONDS:.0f} s"
             raise TimeoutError(message) from None
+        except asyncio.CancelledError:
+            if is_first or not opening.ended.cancelled():
+                raise
+            # The event loop of the request that began it has ended; this one's goes on.
+            await self.open(caller)
         self.has_failed_to_open.clear()
 
     @property
@@ -113,36 +129,66 @@ class ManagedHandler:
             failed = reason if isinstance(error, TimeoutError) else error
             log(logging.ERROR, "handler_close_failed", "the handler's close failed", error=failed)
 
-    def _begin_opening(self, caller: Caller) -> Future[None]:
-        """Return the call of `open` that is under way or has succeeded; if there is none, begin."""
+    def _begin_opening(self, caller: Caller) -> "tuple[_Opening, bool]":
+        """Return the call of `open` that goes on or has succeeded, and whether it begins now."""
         with self._lock:
             opening = self._opening
-            if opening is None or (opening.done() and not _has_succeeded(opening)):
+            begins = opening is None or opening.has_failed
+            if opening is None or begins:
                 if self._close is not None:
                     self._before_open()
-                open_handler = self._open
-                opening = caller.start(open_handler) if open_handler else call_for_future(_opened)
-                self._opening = opening
-            return opening
+                self._opening = opening = _Opening(self._open, caller)
+            return opening, begins
 
     def _was_opened(self) -> bool:
         with self._lock:
             opening, self._opening = self._opening, None
-        return opening is not None
+        return opening is not None and opening.has_succeeded
+
+
+class _Opening:
+    """A call of a handler's `open`.
+
+    Args:
+        open_handler: the handler's `open`, if it has one.
+        caller: begins the call.
+
+    Attributes:
+        ended: the end of the call.
+    """
+
+    def __init__(self, open_handler: Callable[[], Any] | None, caller: Caller) -> None:
+        self._deadline = time.monotonic() + OPEN_SECONDS
+        self._loop = running_loop()
+        self.ended: Future[None]
+        if open_handler is None:
+            self.ended = call_for_future(lambda: None)
+        else:
+            self.ended = caller.start(open_handler)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long payloads still wait for its end, in seconds."""
+        return max(0.0, self._deadline - time.monotonic())
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether it has ended, and raised nothing."""
+        if not self.ended.done() or self.ended.cancelled():
+            return False
+        return self.ended.exception() is None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it will not succeed any more."""
+        if self.ended.done():
+            return not self.has_succeeded
+        # An event loop that has stopped, such as that of a test, does not go on.
+        return self._loop is not None and not self._loop.is_running()
 
 
 async def _do_nothing() -> None:
-    """What calling no handler comes to."""
-
-
-def _opened() -> None:
-    """The `open` of a handler that has none."""
-
-
-def _has_succeeded(opening: Future[None] | None) -> bool:
-    if opening is None or not opening.done() or opening.cancelled():
-        return False
-    return opening.exception() is None
+    """Call no handler."""
 
 
 def _method(handler: Handler | None, name: str) -> Any:

@@ -38,7 +38,7 @@ async def report_failure(
 
 def log_failure(context: DeliveryContext, error: BaseException) -> None:
     """Log that the handler has failed for a payload, which is not attempted again."""
-    described = f"{type(error).__name__}: {error}" if isinstance(error, PermanentError) else None
+    described = f"{type(error).__name__}: {error}" if is_permanent(error) else None
     context.log.log(
         logging.ERROR,
         "handler_failed",
@@ -50,4 +50,11 @@ def log_failure(context: DeliveryContext, error: BaseException) -> None:
 
 def traceback_of(error: BaseException) -> BaseException | None:
     """Return the exception whose traceback is logged; None if it was raised on purpose."""
-    return None if isinstance(error, PermanentError) else error
+    return None if is_permanent(error) else error
+
+
+def is_permanent(error: BaseException) -> bool:
+    """Return whether a handler says that no further attempt can succeed."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(PermanentError)[1] is None
+    return isinstance(error, PermanentError)

@@ -56,6 +56,7 @@ class _Resumption:
         self._is_helper = False
         self._begin_anew()
         reset_in_children(self)
+        start_in_children(self)
 
     def reset_after_fork(self) -> None:
         # What a serving process forks is not a worker, but a helper of a worker.
@@ -63,7 +64,7 @@ class _Resumption:
         self._is_helper = self._is_helper or is_helper
         self._begin_anew()
 
-    def start(self) -> None:
+    def start_after_fork(self) -> None:
         """Watch this process, a child, if there is something to resume."""
         if self._deliveries:
             self._watch()
@@ -131,7 +132,6 @@ class _Resumption:
 
 
 _resumption = _Resumption()
-start_in_children(_resumption.start)
 
 
 def resume_when_serving(delivery: Resumable, *, has_lifespan: bool) -> None:

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from unisights._decoding.quarantine import Selection
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import ManagedHandler
-from unisights._delivery.on_error import report_failure, traceback_of
+from unisights._delivery.on_error import is_permanent, report_failure, traceback_of
 from unisights._runtime.callers import Caller, run_blocking
 from unisights._runtime.event_loop import as_exception
 from unisights._spool.stored_requests import read_request
 from unisights._spool.workers import Job
 from unisights._spool.writer import SpoolWriter
 from unisights.delivery import Durable
-from unisights.errors import PermanentError, UndeliveredError, UnisightsError
+from unisights.errors import UndeliveredError, UnisightsError
 from unisights.request import RequestInfo
 from unisights.types import UnisightsPayload
 
@@ -79,7 +79,7 @@ class Attempts:
 
     async def _fail(self, job: Job, error: Exception, caller: Caller) -> None:
         attempt = job.attempts + 1
-        if attempt >= self._retry.attempts or isinstance(error, PermanentError):
+        if attempt >= self._retry.attempts or is_permanent(error):
             await self._dead_letter(job, error, caller, failed=True)
         else:
             self._reschedule(job, attempt, self._retry.pause_after(attempt), error)

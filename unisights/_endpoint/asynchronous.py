@@ -85,10 +85,6 @@ class AsyncEndpoint(Endpoint):
             if not client_waits:
                 await discard_rest_async(body)
             return response
-        if self._completion.is_full:
-            if not client_waits:
-                await discard_rest_async(body)
-            return self.refuse(info, HANDLERS_BUSY)
         buffer = collector.buffer(info)
         while not body.has_ended:
             try:
@@ -100,10 +96,12 @@ class AsyncEndpoint(Endpoint):
             if response is not None:
                 await discard_rest_async(body)
                 return response
+        if self._completion.is_full:
+            return self.refuse(info, HANDLERS_BUSY)
         delivery = self.delivery
         settling = self.settle(info, buffer, make_request, delivery.on_loop)
         if delivery.may_wait or buffer.is_costly:
-            settling = self._completion.settle(settling, buffer.size)
+            settling = self._completion.settle(settling, buffer.greatest_size)
         return await settling
 
 

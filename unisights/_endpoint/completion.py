@@ -60,7 +60,7 @@ class Completion:
 
         Args:
             settling: settles it.
-            size: the size of the request's body, in bytes.
+            size: the size that the request's body may have in memory, in bytes.
         """
         task = _start(settling)
         if task.done():

@@ -155,6 +155,11 @@ class BodyBuffer:
         """The bytes collected so far, as sent."""
         return self._first if self._rest is None else self._first + self._rest
 
+    @property
+    def greatest_size(self) -> int:
+        """The greatest size that the body may have once it is inflated, in bytes."""
+        return self.size if self._encoding == "identity" else self._limit
+
     def add(self, piece: bytes) -> None:
         """Add the next piece of the body, as sent.
 

@@ -47,6 +47,14 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
         raise as_exception(error) from error
 
 
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that runs in this thread; None if none does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 def as_exception(error: BaseException) -> Exception:
     """Return an `Exception`: the error itself, or one that names it, such as for `sys.exit()`."""
     if isinstance(error, Exception):

@@ -38,6 +38,13 @@ class ForkAware(Protocol):
         """Begin anew, in the child, and leave to the parent everything that it still uses."""
 
 
+class Starter(Protocol):
+    """An object that has something to start in a forked child."""
+
+    def start_after_fork(self) -> None:
+        """Start it, in the child."""
+
+
 class ForkGuard(ABC):
     """Something that is closed before each fork. One thread at a time uses it.
 
@@ -148,7 +155,7 @@ class _Forks:
     def __init__(self) -> None:
         self.guards: weakref.WeakSet[ForkGuard] = weakref.WeakSet()
         self.objects: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.starts: list[Callable[[], None]] = []
+        self.starters: weakref.WeakSet[Any] = weakref.WeakSet()
         self.shared: list[ForkGuard]
         self.noticing = threading.Lock()
         self.reset()
@@ -222,8 +229,8 @@ class _Forks:
                 thing.reset_after_fork()
             except Exception as error:  # noqa: BLE001  # the others have to be reset as well
                 errors.append(error)
-        for start in self.starts:
-            start()
+        for thing in list(self.starters):
+            thing.start_after_fork()
         if errors:
             # The interpreter prints it, and the child goes on.
             raise ExceptionGroup("a forked child could not be reset", errors)
@@ -237,9 +244,9 @@ def reset_in_children(thing: ForkAware) -> None:
     _forks.objects.add(thing)
 
 
-def start_in_children(start: Callable[[], None]) -> None:
-    """Call a function in each child that is forked from now on, once all objects were reset."""
-    _forks.starts.append(start)
+def start_in_children(thing: Starter) -> None:
+    """Call an object's `start_after_fork` in each child, once all other objects were reset."""
+    _forks.starters.add(thing)
 
 
 def notice_fork() -> None:

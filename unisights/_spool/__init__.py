@@ -2,12 +2,14 @@
 
 The file, and one connection to it:
 
-- `tables`: the tables, and their version.
+- `tables`: the tables, their version and the migrations of earlier ones.
 - `files`: finds, makes and checks the file before SQLite opens it.
 - `file_lock`: a lock on a file, which ends with its process.
 - `clock`: the clocks that times in the file are measured by.
 - `progress`: tells others what the thread that uses the file is waiting for.
 - `connection`: opens the file, and makes transactions.
+- `set_up`: makes, migrates and checks the tables when the file is opened.
+- `rescue`: saves what is in files that were removed while they were in use.
 - `statements`: helpers for statements about many rows.
 - `rows`, `stored_requests`: the form in which payloads and their requests are stored.
 - `ids`: the numbers of payloads and rejections.
@@ -33,6 +35,7 @@ For the command:
 
 - `repair`: saves the content of a corrupt spool.
 - `replay`: validates rejections again.
+- `drop`: deletes records that nobody needs.
 
 `_delivery` and `_cli` import from here. Nothing here calls a handler or knows a server.
 """

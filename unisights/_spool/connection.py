@@ -1,25 +1,32 @@
 """A connection to a spool: opens the file, makes transactions, closes the file."""
 
 import contextlib
+import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from unisights._runtime.sqlite_connection import Inode, SQLiteConnection, inode_of
-from unisights._spool import clock
-from unisights._spool.file_lock import FileLock
+from unisights._runtime.log import log
+from unisights._spool.file_lock import LOCK_SECONDS, FileLock
 from unisights._spool.files import (
     check_spool,
     corrupt,
     explain,
+    give_to_owner_of,
     make_private,
     open_files,
-    other_version,
     primary_code,
 )
+from unisights._spool.ids import skip_id
 from unisights._spool.progress import Progress
-from unisights._spool.tables import SESSION_INDEX, SPOOL_VERSION, create_tables
+from unisights._spool.rescue import leave
+from unisights._spool.set_up import other_version, set_up
+from unisights._spool.tables import FORMAT
+from unisights._sqlite.connection import SQLiteConnection, connect, uses_lost_index
+from unisights._sqlite.open_database import Inode, OpenDatabase, inode_of, remove_leftovers
+from unisights._sqlite.versions import version_of
 from unisights.delivery import Durability
 from unisights.errors import StoreError
 
@@ -29,18 +36,15 @@ _BUSY_SECONDS = 4.0
 Less than requests wait for, so that they are told the reason.
 """
 
-LOCK_SECONDS = 5.0
-"""How long the commands wait for the file lock, which a process holds during a transaction."""
-
-_CHECKED_BYTES = 32 * 1024 * 1024
-"""A file of at most this size, in bytes, is read through when it is opened, to find damage."""
-
-_WAL_LIMIT = 64 * 1024 * 1024
-"""The size to which SQLite cuts its write-ahead log (WAL) once that has been emptied, in bytes."""
+_SIBLING_SECONDS = 5.0
+"""How long to wait until the other connections of this process have left lost files, too."""
 
 
 class SpoolConnection:
     """A connection to a spool, for one thread at a time. It is closed before each fork.
+
+    If the files are removed or replaced, the next transaction makes new ones, with what could be
+    read of the old ones.
 
     Args:
         path: the file; it is made if it does not exist, unless `must_exist` is set.
@@ -55,7 +59,7 @@ class SpoolConnection:
         progress: the same.
 
     Raises:
-        StoreError: the file cannot be used, or is no spool of this version.
+        StoreError: the file cannot be used, is no spool, or is one of another version.
     """
 
     def __init__(
@@ -71,21 +75,28 @@ class SpoolConnection:
         self.progress = progress
         self._durability = durability
         self._ordered = ordered
-        self._inode: Inode | None = None
+        self._inode: Inode | None = None  # of the file that is, or was last, open
+        self._next_id = 1  # in that file, when it was left or closed
+        self._first_new_id = 1  # after the latest of a file that was removed or moved
         if must_exist and not path.is_file():
             raise StoreError(f"cannot use the spool {path}: there is no such file")
         check_spool(path)
-        self._connection = SQLiteConnection(path, self._connect, self._disconnect)
+        self._is_locked = False
+        self._transaction_lock = self._make_lock()
+        self._connection = SQLiteConnection(
+            path,
+            self._connect,
+            disconnect=self._disconnect,
+            leave=self._leave,
+            opening=self._opening,
+        )
         try:
-            with self.use():
-                self._transaction_lock = FileLock(path.with_name(f"{path.name}-lock"))
-                try:
-                    self._set_up()
-                except BaseException:
-                    self.close()
-                    raise
-        except (sqlite3.Error, OSError) as error:
-            raise explain(path, error) from error
+            self._connection.open()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, sqlite3.Error | OSError):
+                raise explain(path, error) from error
+            raise
 
     def use(self) -> contextlib.AbstractContextManager[None]:
         """Return a context in which no other thread uses the connection and no fork closes it.
@@ -107,10 +118,11 @@ class SpoolConnection:
             StoreError: it could not be committed; nothing of it was.
         """
         with self.use(), self._locked():
-            if inode_of(self.path) != self._inode:
-                raise self._moved()
+            if not self._connection.is_current:
+                self._start_anew()
             try:
                 with self._connection.transaction():
+                    self._check_version()
                     yield self
             except sqlite3.Error as error:
                 if primary_code(error) == sqlite3.SQLITE_FULL:
@@ -119,31 +131,15 @@ class SpoolConnection:
                         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 raise explain(self.path, error) from error
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Lock the spool against other processes.
+    def keep_current(self) -> None:
+        """Go on with new files if these were removed or replaced, and open them if need be.
 
-        SQLite waits for them by sleeping, at times for long. A file lock wakes the next one at
-        once.
+        Raises:
+            StoreError: there can be no new ones.
         """
-        lock = self._transaction_lock
-        if not lock.try_acquire():
-            # Forks must not wait for other processes.
-            with self._connection.let_go():
-                self._wait_for(lock)
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def _wait_for(self, lock: FileLock) -> None:
-        if self.progress is not None:
-            with self.progress.waiting_for(lock):
-                lock.acquire()
-        elif not lock.acquire(LOCK_SECONDS):
-            raise StoreError(
-                f"cannot use the spool {self.path}: waited {LOCK_SECONDS:g} s for {lock.describe()}"
-            )
+        if not self._connection.is_current:
+            with self.transaction():
+                pass
 
     def wal_size(self) -> int:
         """Return the size of the WAL in bytes; it grows while somebody reads the spool."""
@@ -158,91 +154,152 @@ class SpoolConnection:
             raise corrupt(self.path, "corrupt: its state is missing")
         return found
 
-    def _connect(self) -> sqlite3.Connection:
-        with open_files.lock:
-            if self._inode is None:
-                make_private(self.path)
-            elif inode_of(self.path) != self._inode:
-                raise self._moved()
-            connection = sqlite3.connect(
-                f"{self.path.absolute().as_uri()}?mode=rw",
-                uri=True,
-                timeout=_BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            self._inode = inode_of(self.path)
-            open_files.connections[self._inode] += 1
-        is_safe = self._durability == "power"
+    def _check_version(self) -> None:
+        """Check that no newer version of unisights has migrated the file meanwhile."""
+        connection = self._connection.raw
+        if version_of(connection) != FORMAT.version:
+            raise other_version(connection, self.path)
+
+    # The lock.
+
+    @contextlib.contextmanager
+    def _locked(self, *, in_fork: bool = False) -> Iterator[None]:
+        """Lock the spool against other processes, unless it is locked already.
+
+        SQLite waits for them by sleeping, at times for long. A file lock wakes the next one at
+        once.
+        """
+        if self._is_locked:
+            yield
+            return
+        self._lock(in_fork=in_fork)
         try:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if is_safe else 'NORMAL'}")
-            if is_safe:
-                # On macOS, fsync alone does not reach the disk.
-                connection.execute("PRAGMA fullfsync = ON")
-            # Some builds overwrite what is deleted, which would double the work.
-            connection.execute("PRAGMA secure_delete = OFF")
-            connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+            yield
+        finally:
+            self._unlock()
+
+    def _lock(self, *, in_fork: bool = False) -> None:
+        self._wait_for(self._transaction_lock, in_fork=in_fork)
+        while not self._transaction_lock.is_current:
+            # It was removed: others lock another file of that name.
+            self._transaction_lock.close()
+            self._transaction_lock = self._make_lock()
+            self._wait_for(self._transaction_lock, in_fork=in_fork)
+        self._is_locked = True
+
+    def _unlock(self) -> None:
+        self._is_locked = False
+        self._transaction_lock.release()
+
+    def _wait_for(self, lock: FileLock, *, in_fork: bool) -> None:
+        if lock.try_acquire():
+            return
+        if in_fork:
+            # The fork waits for this one.
+            self._wait_briefly_for(lock)
+            return
+        # Forks must not wait for other processes.
+        with self._connection.let_go():
+            if self.progress is None:
+                self._wait_briefly_for(lock)
+                return
+            with self.progress.waiting_for(lock):
+                lock.acquire()
+
+    def _wait_briefly_for(self, lock: FileLock) -> None:
+        if not lock.acquire(LOCK_SECONDS):
+            raise StoreError(
+                f"cannot use the spool {self.path}: waited {LOCK_SECONDS:g} s for {lock.describe()}"
+            )
+
+    def _make_lock(self) -> FileLock:
+        path = self.path.with_name(f"{self.path.name}-lock")
+        try:
+            lock = FileLock(path)
+            if self.path.exists():
+                give_to_owner_of(self.path, path)
+        except OSError as error:
+            raise explain(self.path, error) from error
+        return lock
+
+    # The files.
+
+    def _start_anew(self) -> None:
+        """Leave lost files, and open those that have the names now; the caller holds the lock."""
+        try:
+            if self._connection.leave_lost_files():
+                message = "the files of the spool %s were removed or replaced: using new ones"
+                log(logging.WARNING, "spool_replaced", message, self.path)
+            self._connection.open()
+        except (sqlite3.Error, OSError) as error:
+            raise explain(self.path, error) from error
+
+    def _leave(self, connection: sqlite3.Connection, files: OpenDatabase) -> None:
+        """Save what lost files hold. Only a fork does this without the lock of a transaction."""
+        with self._locked(in_fork=True):
+            self._next_id = max(self._next_id, leave(connection, files, self.path))
+
+    @contextlib.contextmanager
+    def _opening(self) -> Iterator[None]:
+        """Hold the lock, and wait until SQLite has no lost index of the WAL open.
+
+        It would use that for a new connection, too. The other connections of this process leave it
+        under the same lock.
+        """
+        with self._locked():
+            deadline = time.monotonic() + _SIBLING_SECONDS
+            while uses_lost_index(self.path):
+                if time.monotonic() > deadline:
+                    raise StoreError(
+                        f"cannot use the spool {self.path}: files of it were removed, and another "
+                        "connection of this process still uses them"
+                    )
+                self._unlock()
+                with self._connection.let_go():
+                    time.sleep(0.02)
+                self._lock()
+            yield
+
+    def _connect(self) -> sqlite3.Connection:
+        """Connect, and make the file a spool if it is new; the lock is held."""
+        check_spool(self.path)
+        with open_files.lock:
+            remove_leftovers(self.path)
+            make_private(self.path)
+            connection = connect(self.path, _BUSY_SECONDS)
+            inode = inode_of(self.path)
+            open_files.connections[inode] += 1
+        try:
+            is_other = inode != self._inode
+            set_up(
+                connection,
+                self.path,
+                durability=self._durability,
+                ordered=self._ordered,
+                checks_pages=is_other,
+            )
+            (next_id,) = connection.execute("SELECT next_id FROM state").fetchone()
+            if next_id < self._next_id or (is_other and self._next_id > 1):
+                # What this process knows by its number is of another file.
+                self._first_new_id = self._next_id
+                skip_id(connection, self._first_new_id - 1)
         except BaseException:
-            self._disconnect(connection)
+            _close(connection, inode)
             raise
+        self._inode = inode
         return connection
 
     def _disconnect(self, connection: sqlite3.Connection) -> None:
-        with open_files.lock:
-            connection.close()
-            open_files.connections[self._inode] -= 1
-            if not open_files.connections[self._inode]:
-                del open_files.connections[self._inode]
+        # Others may replace the file until it is opened again.
+        with contextlib.suppress(sqlite3.Error, TypeError):
+            (next_id,) = connection.execute("SELECT next_id FROM state").fetchone()
+            self._next_id = max(self._next_id, next_id)
+        _close(connection, self._inode)
 
-    def _moved(self) -> StoreError:
-        return StoreError(f"the spool {self.path} was moved or removed: restart what uses it")
 
-    def _set_up(self) -> None:
-        execute = self._connection.execute
-        # One process makes the file. Switching to WAL does not wait for others, as it should.
-        with self._locked():
-            is_new = not execute("PRAGMA schema_version").fetchone()[0]
-            if is_new:
-                create_tables(self._connection)
-            self._check_version()
-            (mode,) = execute("PRAGMA journal_mode = WAL").fetchone()
-            if mode != "wal":
-                raise StoreError(
-                    f"cannot use the spool {self.path}: no WAL mode there, only {mode}"
-                )
-            self._check_pages()
-            if self._ordered:
-                execute(SESSION_INDEX)
-        self._note_boot()
-
-    def _check_version(self) -> None:
-        (version,) = self._fetch_one("PRAGMA user_version")
-        if version != SPOOL_VERSION:
-            raise other_version(self.path, version)
-
-    def _check_pages(self) -> None:
-        """Find damage now rather than when a page is needed, if that does not take long."""
-        if self.path.stat().st_size > _CHECKED_BYTES:
-            return
-        (found,) = self._fetch_one("PRAGMA quick_check(1)")
-        if found != "ok":
-            raise corrupt(self.path, f"corrupt: {found}")
-
-    def _note_boot(self) -> None:
-        """After a restart of the machine, all payloads are due, and ages are by the time of day."""
-        if self._is_of_this_boot():
-            return
-        with self.transaction():
-            if self._is_of_this_boot():
-                return  # Another process has done it meanwhile.
-            self._connection.execute("UPDATE waiting SET due = 0 WHERE due > 0")
-            self._connection.execute(
-                "UPDATE waiting SET since = ? - max(0, (? - (SELECT received_at FROM payloads p "
-                "WHERE p.id = waiting.id)) / 1000.0)",
-                (clock.boot_clock(), clock.wall_clock()),
-            )
-            self._connection.execute("UPDATE state SET boot = ?", (clock.boot_id(),))
-
-    def _is_of_this_boot(self) -> bool:
-        (noted,) = self._fetch_one("SELECT boot FROM state")
-        return bool(noted == clock.boot_id())
+def _close(connection: sqlite3.Connection, inode: Inode | None) -> None:
+    with open_files.lock:
+        connection.close()
+        open_files.connections[inode] -= 1
+        if not open_files.connections[inode]:
+            del open_files.connections[inode]

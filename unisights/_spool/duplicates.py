@@ -5,9 +5,9 @@ The statements belong inside a transaction of the spool.
 
 from collections.abc import Collection
 
-from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights._spool import clock
 from unisights._spool.statements import chunks, marks
+from unisights._sqlite.connection import SQLiteConnection
 
 MAX_SEEN = 1_000_000
 """The greatest number of content ids, which take about 120 MB; beyond, the oldest are deleted."""

@@ -12,6 +12,9 @@ try:
 except ImportError:  # Windows: `UnisightsOptions` refuses what needs this module.
     fcntl = None  # type: ignore[assignment]
 
+LOCK_SECONDS = 5.0
+"""How long the commands, and forks, wait for a lock that a process holds during a transaction."""
+
 _LOCKS = Path("/proc/locks")
 
 _POLL_SECONDS = 0.02
@@ -30,6 +33,14 @@ class FileLock:
         self._file: int | None = None
         reset_in_children(self)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the path still stands for this file: it may have been removed."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
+        except FileNotFoundError:
+            return False
 
     def reset_after_fork(self) -> None:
         """Close the file in a child; the lock stays the parent's."""
@@ -54,6 +65,16 @@ class FileLock:
         except BlockingIOError:
             return False
         return True
+
+    def restore(self) -> None:
+        """Hold the lock by its path again if the file was removed, unless somebody else does."""
+        if self.is_current:
+            return
+        new = FileLock(self.path)
+        if new.try_acquire():
+            # The kernel keeps the old one locked until here.
+            self._file, new._file = new._file, self._file
+        new.close()
 
     def release(self) -> None:
         """Release the lock; it can be acquired again."""

@@ -1,6 +1,7 @@
 """The spool's file: finding, making and checking it, and the errors of one that cannot be used."""
 
 import contextlib
+import glob
 import os
 import shutil
 import sqlite3
@@ -9,8 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 from unisights._runtime.fork import reset_in_children
-from unisights._runtime.sqlite_connection import Inode, inode_of
-from unisights._spool.tables import APPLICATION_ID, SPOOL_VERSION
+from unisights._spool.tables import FORMAT
+from unisights._sqlite.mounts import refuse_file_mount
+from unisights._sqlite.open_database import Inode, inode_of
 from unisights.errors import StoreError
 
 _MAGIC = b"SQLite format 3\0"
@@ -62,15 +64,6 @@ def corrupt(path: Path, reason: str) -> StoreError:
     return StoreError(f"cannot use the spool {path}: {reason}; {remedy}")
 
 
-def other_version(path: Path, version: int) -> StoreError:
-    """Return the error of a spool whose tables have another version."""
-    age = "a newer" if version > SPOOL_VERSION else "an older"
-    return StoreError(
-        f"cannot use the spool {path}: it was made by {age} version of unisights "
-        f"(tables of version {version}, not {SPOOL_VERSION})"
-    )
-
-
 def primary_code(error: Exception) -> int | None:
     """Return SQLite's primary result code of an error; None if SQLite has not raised it."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
@@ -89,10 +82,11 @@ def check_spool(path: Path) -> None:
     """Check that a file, if there is one, is a spool, without making, locking or changing it.
 
     Raises:
-        StoreError: there is no such directory, or the file is no spool.
+        StoreError: there is no such directory, the file is no spool, or it is mounted by itself.
     """
     if not path.parent.is_dir():
         raise StoreError(f"cannot use the spool {path}: there is no directory {path.parent}")
+    refuse_file_mount(path)
     with open_files.lock:
         if inode_of(path) in open_files.connections:
             return
@@ -103,7 +97,9 @@ def check_spool(path: Path) -> None:
             return  # It is yet to be made; or a management command's user is not the server's.
         except OSError as error:
             raise explain(path, error) from error
-    is_ours = header.startswith(_MAGIC) and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
+    is_ours = header.startswith(_MAGIC) and header[68:72] == FORMAT.application_id.to_bytes(
+        4, "big"
+    )
     if header and not is_ours:
         raise StoreError(f"cannot use the spool {path}: the file is something else")
 
@@ -115,3 +111,23 @@ def make_private(path: Path) -> None:
     """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def give_to_owner_of(path: Path, *files: Path) -> None:
+    """Give files to the owner of another one, if this process may do that.
+
+    What root makes beside a service's spool must not lock the service out.
+    """
+    if os.geteuid() != 0:
+        return
+    owner = path.stat()
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            os.chown(file, owner.st_uid, owner.st_gid)
+
+
+def touch(path: Path) -> None:
+    """Note that a spool's files are in use; some programs remove files that seem to be old."""
+    for file in (path, *path.parent.glob(f"{glob.escape(path.name)}-*")):
+        with contextlib.suppress(OSError):
+            os.utime(file)

@@ -3,16 +3,20 @@
 The statements belong inside a transaction of the spool.
 """
 
-from unisights._runtime.sqlite_connection import SQLiteConnection
+import sqlite3
+
+from unisights._sqlite.connection import SQLiteConnection
+
+_Connection = sqlite3.Connection | SQLiteConnection
 
 
-def take_ids(connection: SQLiteConnection, count: int) -> range:
+def take_ids(connection: _Connection, count: int) -> range:
     """Return the next numbers, which are given to nothing else from now on."""
     (first,) = connection.execute("SELECT next_id FROM state").fetchone()
     connection.execute("UPDATE state SET next_id = ?", (first + count,))
     return range(first, first + count)
 
 
-def skip_id(connection: SQLiteConnection, row_id: int) -> None:
+def skip_id(connection: _Connection, row_id: int) -> None:
     """Give this number to nothing that is stored later."""
     connection.execute("UPDATE state SET next_id = max(next_id, ?)", (row_id + 1,))

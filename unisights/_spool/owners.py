@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterable, Sequence
 
-from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights._spool.statements import chunks, literals, marks
+from unisights._sqlite.connection import SQLiteConnection
 
 
 class Owners:
@@ -18,8 +18,8 @@ class Owners:
         self._connection = connection
 
     def add(self, owner: int) -> None:
-        """Make an owner known whose process lock is held."""
-        self._connection.execute("INSERT INTO owners VALUES (?, ?)", (owner, os.getpid()))
+        """Make an owner known, if it is not, whose process lock is held."""
+        self._connection.execute("INSERT OR IGNORE INTO owners VALUES (?, ?)", (owner, os.getpid()))
 
     def remove(self, owner: int) -> None:
         """Release all payloads of an owner, and delete the owner."""

@@ -70,8 +70,8 @@ class PendingWrites:
         self.changes = earlier.changes + self.changes
         self.due_at = min(earlier.due_at, self.due_at)
 
-    def write_results(self, spool: Spool) -> None:
-        """Write everything but the puts, inside a transaction."""
-        spool.complete(self.completed)
+    def write_results(self, spool: Spool, owner: int) -> None:
+        """Write everything but the puts, inside a transaction of this owner."""
+        spool.complete(self.completed, owner)
         for change in self.changes:
             change(spool)

@@ -6,17 +6,21 @@ process is alive, without heartbeats and without a clock.
 
 import glob
 import secrets
+import time
 from pathlib import Path
 
 from unisights._spool.file_lock import FileLock
+
+_MISSING_SECONDS = 2.5
+"""A process whose lock file was removed has so long to make it anew before it counts as ended."""
 
 
 class ProcessLocks:
     """The process locks of a spool: a file for each process, beside the spool.
 
     A process is known as an owner, by a random number, so that no number is given twice: not in a
-    spool that was copied back, nor after a transaction that failed. An owner without a lock file
-    counts as ended.
+    spool that was copied back, nor after a transaction that failed. An owner whose lock file stays
+    away counts as ended.
 
     Args:
         path: the spool's file.
@@ -24,6 +28,7 @@ class ProcessLocks:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._missing: dict[int, float] = {}
 
     def register(self) -> tuple[int, FileLock]:
         """Become an owner: return a new number, and its lock, which is held from the start."""
@@ -38,11 +43,22 @@ class ProcessLocks:
         It is to be held while the owner's payloads are taken over, so that only one process does
         that.
         """
+        if self._may_come_back(owner):
+            return None
         lock = FileLock(self._file_of(owner))
         if lock.try_acquire():
             return lock
         lock.close()
         return None
+
+    def _may_come_back(self, owner: int) -> bool:
+        """Return whether an owner's lock file was removed, but its process may make it anew."""
+        if self._file_of(owner).exists():
+            self._missing.pop(owner, None)
+            return False
+        now = time.monotonic()
+        since = self._missing.setdefault(owner, now)
+        return now - since < _MISSING_SECONDS
 
     def any_alive(self) -> bool:
         """Return whether any process uses the spool, without reading it, as it may be corrupt."""

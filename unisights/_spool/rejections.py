@@ -6,12 +6,12 @@ from typing import Self
 
 import msgspec
 
-from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights._schema.content_id import digest
 from unisights._spool.ids import skip_id, take_ids
 from unisights._spool.rows import size_of
 from unisights._spool.statements import CHUNK, literals, marks
 from unisights._spool.stored_requests import write_request
+from unisights._sqlite.connection import SQLiteConnection
 from unisights.rejection import Rejection, describe_problems
 
 COLUMNS = (
@@ -97,6 +97,10 @@ class Rejections:
             "DELETE FROM rejected WHERE id = ? AND quarantined = ?", (row_id, row.quarantined)
         )
         return done.rowcount == 1
+
+    def delete(self, ids: Collection[int]) -> None:
+        """Delete rejections."""
+        self._connection.execute(f"DELETE FROM rejected WHERE id IN ({literals(ids)})")  # noqa: S608
 
     def read(self, ids: Collection[int] | None = None) -> Iterator[tuple[int, RejectionRow]]:
         """Return rejections, all or some, the first stored first; a few are read at a time."""

@@ -1,7 +1,6 @@
 """Repairs a corrupt spool: saves everything that can be read."""
 
 import contextlib
-import os
 import sqlite3
 import stat
 import time
@@ -11,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from unisights._schema.content_id import digest
-from unisights._spool.files import check_spool, is_disk_full, other_version
+from unisights._spool.file_lock import LOCK_SECONDS, FileLock
+from unisights._spool.files import check_spool, give_to_owner_of, is_disk_full
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.rejections import COLUMNS, RejectionRow
 from unisights._spool.store import Spool
-from unisights._spool.tables import SPOOL_VERSION
+from unisights._spool.tables import FORMAT
+from unisights._sqlite.versions import version_of
 from unisights.errors import StoreError
 
 _COPIES = {
@@ -59,16 +60,39 @@ class Repair:
 def repair_spool(path: Path) -> Repair:
     """If a spool is corrupt, copy what can be read to a new file, and keep the old one.
 
-    Each body is compared with its content id: a body that has changed is not copied.
+    Each body is compared with its content id: a body that has changed is not copied. Processes that
+    are started meanwhile wait until it is done, and use the new file.
 
     Raises:
         StoreError: there is no such file, it is in use, or no new one can be written.
     """
     if not path.is_file():
         raise StoreError(f"cannot use the spool {path}: there is no such file")
-    if ProcessLocks(path).any_alive():
-        raise StoreError(f"the spool {path} is in use: stop what uses it first")
     _check_is_spool(path)
+    lock_path = path.with_name(f"{path.name}-lock")
+    lock = FileLock(lock_path)
+    try:
+        give_to_owner_of(path, lock_path)
+        # A process is inside a transaction for a moment only, unless it hangs.
+        if not lock.acquire(LOCK_SECONDS):
+            raise _in_use(path, f"; waited {LOCK_SECONDS:g} s for {lock.describe()}")
+        # Who has opened the spool, but has no process lock yet, sees the new file afterwards.
+        if ProcessLocks(path).any_alive():
+            raise _in_use(path)
+        return _repair(path)
+    finally:
+        lock.close()
+
+
+def _in_use(path: Path, waited: str = "") -> StoreError:
+    return StoreError(
+        f"the spool {path} is in use: stop what uses it first, and what would start that again"
+        f"{waited}"
+    )
+
+
+def _repair(path: Path) -> Repair:
+    """Repair a spool whose lock is held."""
     if is_disk_full(path):
         # Not even an intact spool can be read then.
         raise StoreError(f"cannot repair the spool {path}: the disk is full, make room first")
@@ -91,7 +115,8 @@ def repair_spool(path: Path) -> Repair:
         # The disk may be full: half a copy only takes more of its room.
         _remove(new)
         raise
-    _give_to_owner_of(path, new)
+    give_to_owner_of(path, new)
+    new.chmod(stat.S_IMODE(path.stat().st_mode))
     kept = path.with_name(f"{path.name}-corrupt-{time.time_ns() // 1_000_000_000}")
     for suffix in _SUFFIXES:
         with contextlib.suppress(FileNotFoundError):
@@ -99,14 +124,6 @@ def repair_spool(path: Path) -> Repair:
     new.replace(path)
     _remove(new)
     return Repair(was_intact=False, expected=expected, saved=saved, kept=kept)
-
-
-def _give_to_owner_of(path: Path, new: Path) -> None:
-    """Give the new file the old one's owner and mode: root may repair what other users use."""
-    was = path.stat()
-    if os.geteuid() == 0:
-        os.chown(new, was.st_uid, was.st_gid)
-    new.chmod(stat.S_IMODE(was.st_mode))
 
 
 def _check_is_spool(path: Path) -> None:
@@ -125,9 +142,8 @@ def _check_is_spool(path: Path) -> None:
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     """Raise StoreError for a spool of another version."""
     with contextlib.suppress(sqlite3.DatabaseError):
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in {SPOOL_VERSION, 0}:  # 0: its header may be damaged
-            raise other_version(path, version)
+        if version_of(connection) not in {FORMAT.version, 0}:  # 0: its header may be damaged
+            raise StoreError(f"cannot repair the spool {path}: {FORMAT.refusal(connection)}")
 
 
 def _is_intact(connection: sqlite3.Connection) -> bool:

@@ -15,6 +15,7 @@ from unisights._spool.rejections import Rejections
 from unisights._spool.reports import Reports
 from unisights._spool.rows import NewRow, Row, Totals, size_of
 from unisights._spool.statements import CHUNK, chunks, literals, marks
+from unisights._spool.tables import NOBODY
 from unisights.delivery import Durability
 
 
@@ -142,9 +143,26 @@ class Spool(SpoolConnection):
         self._set_owner(owner, ids)
         return self._read("waiting", ids)
 
-    def complete(self, ids: Iterable[int]) -> None:
-        """Delete payloads that were delivered, whoever owns them by now."""
-        for chunk in chunks(list(ids)):
+    def complete(self, ids: Iterable[int], owner: int = NOBODY) -> None:
+        """Delete payloads that were delivered, whoever owns them by now.
+
+        Numbers of a file that was removed may be those of other payloads in the new one. Of these,
+        only payloads of the process's own, `owner`, are deleted.
+        """
+        done = list(ids)
+        old = [row_id for row_id in done if row_id < self._first_new_id]
+        if old:
+            self._connection.execute(
+                "DELETE FROM payloads WHERE id IN "  # noqa: S608
+                f"(SELECT id FROM waiting WHERE owner = ? AND id IN ({literals(old)}))",
+                (owner,),
+            )
+            done = [row_id for row_id in done if row_id >= self._first_new_id]
+        self.delete(done)
+
+    def delete(self, ids: Sequence[int]) -> None:
+        """Delete payloads, whether they wait or are dead letters."""
+        for chunk in chunks(ids):
             self._connection.execute(
                 f"DELETE FROM payloads WHERE id IN ({marks(len(chunk))})",  # noqa: S608
                 chunk,

@@ -6,16 +6,9 @@ Triggers keep the totals in `state` for every row that comes or goes.
 """
 
 import sqlite3
-from collections.abc import Iterator
 
-from unisights._runtime.sqlite_connection import SQLiteConnection
 from unisights._spool import clock
-
-APPLICATION_ID = 0x75736C71
-"""The `application_id` in the file's header, which tells a spool from other SQLite files."""
-
-SPOOL_VERSION = 3
-"""The version of the tables, kept in the file's `user_version`."""
+from unisights._sqlite.versions import Format
 
 NOBODY = 0
 """The owner of rows that any process may claim."""
@@ -110,26 +103,17 @@ END;
 SESSION_INDEX = "CREATE INDEX IF NOT EXISTS waiting_session ON waiting (session_id, id)"
 """For spools whose payloads are delivered in order."""
 
+FORMAT = Format(application_id=0x75736C71, version=4, needs="2.0.0", tables=_TABLES, migrations={})
+"""What a spool is, in its present version. Whoever changes the tables adds a migration."""
 
-def create_tables(connection: SQLiteConnection) -> None:
+
+def create_tables(connection: sqlite3.Connection) -> None:
     """Make a new file a spool.
 
     The file must not be in WAL mode yet, so that its header is in the file itself for
     `check_spool` to read.
     """
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _statements(_TABLES):
-        connection.execute(statement)
+    FORMAT.create(connection)
     connection.execute("INSERT INTO state (id, boot, next_id) VALUES (1, ?, 1)", (clock.boot_id(),))
-    connection.execute(f"PRAGMA user_version = {SPOOL_VERSION}")
     connection.execute("COMMIT")
-
-
-def _statements(script: str) -> Iterator[str]:
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

@@ -2,10 +2,12 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from unisights._runtime.log import ThrottledLog, log
 from unisights._spool.claims import Claims
+from unisights._spool.files import touch
 from unisights._spool.rows import Totals
 from unisights._spool.store import Spool
 from unisights._spool.workers import Job
@@ -13,12 +15,15 @@ from unisights._spool.workers import Job
 _LONG_WAL = 256 * 1024 * 1024
 """The WAL does not get this long, in bytes, unless something keeps it from being emptied."""
 
+_TOUCH_SECONDS = 3600.0
+"""How often the files are touched, so that no program that cleans up takes them for old."""
+
 _PURGED = 1000
 """The greatest number of rows of the duplicate window that are deleted at once."""
 
 
 class Upkeep:
-    """Takes over from dead processes, evicts dead letters, watches the WAL, purges duplicates.
+    """Takes over from dead processes, evicts dead letters, looks after the files.
 
     Args:
         spool: the connection.
@@ -51,6 +56,7 @@ class Upkeep:
         self._longest_wait = longest_wait
         self._long_wal = _LONG_WAL
         self._is_evicting = False
+        self._touch_at = 0.0  # by `time.monotonic`
         self._log = ThrottledLog()
 
     def run(self, totals: Totals) -> None:
@@ -62,6 +68,9 @@ class Upkeep:
         self._take_over()
         self._evict_dead(totals.dead_bytes - self._max_dead_bytes)
         self._warn_of_wal()
+        if time.monotonic() >= self._touch_at:
+            self._touch_at = time.monotonic() + _TOUCH_SECONDS
+            touch(self._spool.path)
         if self._spool.seen.has_old():
             with self._spool.transaction() as spool:
                 spool.seen.purge(_PURGED)

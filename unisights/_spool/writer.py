@@ -85,7 +85,7 @@ class SpoolWriter:
         self._log = ThrottledLog()
         with spool.use():
             self.totals = spool.totals()
-            self._owner, self._lock = self._register(duplicate_window)
+            self._owner, self._lock = self._register(duplicate_window, durable.retry.max_pause)
         self._claims = Claims(spool, self._owner, workers, ordered=durable.ordered)
         self._admission = Admission(
             spool,
@@ -237,11 +237,12 @@ class SpoolWriter:
 
     # The thread.
 
-    def _register(self, duplicate_window: float) -> tuple[int, FileLock]:
+    def _register(self, duplicate_window: float, longest_wait: float) -> tuple[int, FileLock]:
         owner, lock = self._spool.process_locks.register()
         try:
             with self._spool.transaction() as spool:
                 spool.owners.add(owner)
+                spool.clamp_times(longest_wait)
                 if duplicate_window:
                     spool.seen.cap(duplicate_window)
         except BaseException:
@@ -309,11 +310,15 @@ class SpoolWriter:
         jobs: list[Job] = []
         results: list[PutResult] = []
         with self._spool.use():
+            self._spool.keep_current()
             claims = self._claims.look(has_completed=bool(pending.completed))
             if not (pending.has_puts or pending.has_results or claims):
                 return
             with self._spool.transaction() as spool:
-                pending.write_results(spool)
+                pending.write_results(spool, self._owner)
+                if claims or pending.puts:
+                    # Others may have taken this process for dead, or the file may be a new one.
+                    spool.owners.add(self._owner)
                 if claims:
                     jobs += self._claims.claim()
                 if pending.puts:
@@ -360,6 +365,8 @@ class SpoolWriter:
         try:
             self._workers.keep_running()
             with self._spool.use():
+                self._spool.keep_current()
+                self._lock.restore()
                 self.totals = self._spool.totals()
                 self._upkeep.run(self.totals)
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
@@ -382,7 +389,7 @@ class SpoolWriter:
         is_written = False
         try:
             with self._spool.transaction() as spool:
-                self._next.write_results(spool)
+                self._next.write_results(spool, self._owner)
                 spool.owners.remove(self._owner)
             is_written = True
         except Exception as error:  # noqa: BLE001  # whoever waits for the end must not wait for ever

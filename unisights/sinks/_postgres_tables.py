@@ -9,8 +9,11 @@ from psycopg import sql
 from unisights.sinks._records import encode
 from unisights.types import UnisightsEvent, UnisightsPayload
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 """The version of the tables, kept in the table `store`."""
+
+NEEDS = "2.0.0"
+"""The first version of unisights that can use these tables, kept beside their version."""
 
 Rows = tuple[tuple[Any, ...], list[tuple[Any, ...]]]
 """The row of a payload, and the rows of its events."""
@@ -55,8 +58,8 @@ _REQUIRED = {
 }
 
 _TABLES = """
-CREATE TABLE {schema}.store (version integer NOT NULL);
-INSERT INTO {schema}.store VALUES ({version});
+CREATE TABLE {schema}.store (version integer NOT NULL, needs text NOT NULL);
+INSERT INTO {schema}.store VALUES ({version}, {needs});
 CREATE TABLE {schema}.payloads (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     {payload_columns},
@@ -102,6 +105,7 @@ def create_statement(schema: sql.Identifier) -> sql.Composed:
     return sql.SQL(_TABLES).format(
         schema=schema,
         version=sql.Literal(STORE_VERSION),
+        needs=sql.Literal(NEEDS),
         payload_columns=_definitions(_PAYLOAD_COLUMNS),
         event_columns=_definitions(_EVENT_COLUMNS),
     )

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
@@ -31,15 +32,18 @@ class JSONLinesSink(BatchingSink[bytes]):
     """Appends each payload as a line of JSON to a file; a full file is renamed, and a new one made.
 
     A line is `{"content_id", "received_at", "clock_skew", "encrypted", "schema_version", "data"}`.
-    A full file gets a number behind its name, such as `events.jsonl.1`, and is never changed again.
-    The smallest number is the oldest file's. Several processes on one machine may share a file, and
-    so may several sinks in one process: each write and each rotation locks the file. If a crash
-    leaves half a line, the next write begins a new line.
+    A full file gets the time behind its name, such as `events.jsonl.1764249538123456` (microseconds
+    since the Unix epoch), and is never changed again. No two get the same, even if full files are
+    compressed or moved away. Several processes on one machine may share a file, and so may several
+    sinks in one process, by whatever name: each write and each rotation locks the file. If the file
+    is removed or moved, the next write makes a new one. If a crash leaves half a line, the next
+    write begins a new line.
 
     Args:
         path: the file; it is made if it does not exist.
         max_bytes: a file of this size or more is full.
-        max_files: the greatest number of full files; the oldest are deleted. None keeps all.
+        max_files: the greatest number of full files; the oldest are deleted, unless they were
+            compressed or got another name. None keeps all.
         fsync: confirm a payload when the disk has confirmed it, so that it survives a power
             failure. When off, it survives the end of the process.
         batch: the bounds of a batch.
@@ -119,9 +123,11 @@ class _RotatingFile:
 
     def __init__(self, path: Path, max_bytes: int, max_files: int | None, *, fsync: bool) -> None:
         self._path = path
+        self._real = path
         self._max_bytes = max_bytes
         self._max_files = max_files
         self._fsync = fsync
+        self._last = 0
         self._lock = threading.Lock()
         self._descriptor: int | None = None
         reset_in_children(self)
@@ -145,7 +151,13 @@ class _RotatingFile:
 
     def append(self, lines: bytes) -> None:
         """Append lines: all of them or none."""
-        with self._lock, self._locked() as descriptor:
+        with self._lock:
+            while not self._append(lines):
+                self._close_descriptor()
+
+    def _append(self, lines: bytes) -> bool:
+        """Append lines; return False if the file was removed or moved at that moment."""
+        with self._locked() as descriptor:
             size = os.fstat(descriptor).st_size
             is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != _NEWLINE
             try:
@@ -157,10 +169,14 @@ class _RotatingFile:
                 with contextlib.suppress(OSError):
                     os.ftruncate(descriptor, size)
                 raise
+            if not self._is_current(descriptor):
+                # Whoever did that may have compressed the file before these lines were in it.
+                return False
             if os.fstat(descriptor).st_size >= self._max_bytes:
                 # The lines are stored, even if the file cannot be renamed.
                 with contextlib.suppress(OSError):
                     self._rotate()
+            return True
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
@@ -185,9 +201,11 @@ class _RotatingFile:
 
     def _open_descriptor(self) -> int:
         if self._descriptor is None:
+            # A link stays, and the file to which it leads is renamed where that is.
+            self._real = self._path.resolve()
             try:
                 self._descriptor = os.open(
-                    self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666
+                    self._real, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666
                 )
             except OSError as error:
                 raise SinkError(f"cannot open it: {error.strerror}") from error
@@ -202,23 +220,29 @@ class _RotatingFile:
             return False
 
     def _rotate(self) -> None:
-        full = dict(self._full_files())
-        self._path.rename(self._path.with_name(f"{self._path.name}.{max(full, default=0) + 1}"))
+        full = list(self._full_files())
+        # Greater than all others, even if the clock was set back.
+        last = max((number for number, _ in full), default=0)
+        self._last = max(time.time_ns() // 1000, last + 1, self._last + 1)
+        self._real.rename(self._real.with_name(f"{self._real.name}.{self._last}"))
         if self._max_files is not None:
             # `full` does not hold the file that was just renamed.
-            for number in sorted(full, reverse=True)[self._max_files - 1 :]:
-                full[number].unlink(missing_ok=True)
+            kept = sorted({number for number, _ in full}, reverse=True)[: self._max_files - 1]
+            for number, path in full:
+                if number not in kept and path.name == f"{self._real.name}.{number}":
+                    path.unlink(missing_ok=True)
         if self._fsync:
             self._sync_directory()
 
     def _full_files(self) -> Iterator[tuple[int, Path]]:
-        pattern = re.compile(re.escape(self._path.name) + r"\.([1-9][0-9]*)")
-        for path in self._path.parent.iterdir():
+        """The numbers and paths of full files, also of compressed ones, which end with `.gz`."""
+        pattern = re.compile(re.escape(self._real.name) + r"\.([0-9]{16,})(\..+)?")
+        for path in self._real.parent.iterdir():
             if found := pattern.fullmatch(path.name):
                 yield int(found[1]), path
 
     def _sync_directory(self) -> None:
-        directory = os.open(self._path.parent, os.O_RDONLY)
+        directory = os.open(self._real.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
         finally:

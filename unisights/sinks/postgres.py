@@ -15,6 +15,7 @@ from unisights.retry import Retry
 from unisights.sinks._batch import Batch
 from unisights.sinks._batching_sink import TIMEOUT, BatchingSink
 from unisights.sinks._postgres_tables import (
+    NEEDS,
     STORE_VERSION,
     Rows,
     create_statement,
@@ -177,20 +178,33 @@ class _TableWriter(Writer[Rows]):
             found = await self._version(connection)
             if found is None and self._creates:
                 await self._make_tables(connection)
-                found = STORE_VERSION
-        if found != STORE_VERSION:
-            reason = "are of another version" if found is not None else "do not exist"
-            raise SinkError(f"the tables {reason}")
+                found = STORE_VERSION, NEEDS
+        if found is None:
+            raise SinkError("the tables do not exist")
+        version, needs = found
+        if version > STORE_VERSION:
+            raise SinkError(
+                f"a newer version of unisights made the tables: use unisights {needs} or later "
+                f"(tables of version {version}, not {STORE_VERSION})"
+            )
+        if version < STORE_VERSION:
+            raise SinkError(
+                f"an older version of unisights, before {NEEDS}, made the tables (version "
+                f"{version}, not {STORE_VERSION}): give the argument `schema` another name"
+            )
 
-    async def _version(self, connection: AsyncConnection[Any]) -> int | None:
+    async def _version(self, connection: AsyncConnection[Any]) -> tuple[int, str] | None:
+        """Return the version of the tables, and of the unisights that they need."""
         table = sql.SQL(".").join([self._schema, sql.Identifier("store")])
         name = table.as_string(connection)
         cursor = await connection.execute("SELECT to_regclass(%s) IS NULL", [name])
         if (await cursor.fetchone()) == (True,):
             return None
-        cursor = await connection.execute(sql.SQL("SELECT max(version) FROM {}").format(table))
+        # A table of an earlier version has no column `needs`.
+        rows = sql.SQL("SELECT version, to_jsonb(store) ->> 'needs' FROM {} store").format(table)
+        cursor = await connection.execute(rows)
         row = await cursor.fetchone()
-        return row[0] if row else None
+        return (row[0], str(row[1])) if row else (0, "")
 
     async def _make_tables(self, connection: AsyncConnection[Any]) -> None:
         cursor = await connection.execute(

@@ -2,69 +2,29 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import shlex
 import sqlite3
+import weakref
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from unisights._runtime.sqlite_connection import SQLiteConnection
+from unisights._runtime.log import log
+from unisights._sqlite.open_database import Inode
 from unisights.errors import StoreError
+from unisights.sinks import _sqlite_database
 from unisights.sinks._batch import Batch
 from unisights.sinks._batching_sink import NO_RETRY, BatchingSink
-from unisights.sinks._records import encode
+from unisights.sinks._sqlite_database import Database
+from unisights.sinks._sqlite_tables import Rows, make_rows
 from unisights.sinks._urls import read_path
 from unisights.sinks._writer import Writer
-from unisights.types import UnisightsEvent, UnisightsPayload
+from unisights.types import UnisightsPayload
 
-STORE_VERSION = 2
-"""The version of the tables, kept in the file's `user_version`."""
-
-_TABLES = """
-CREATE TABLE payloads (
-    id           INTEGER PRIMARY KEY,
-    content_id   TEXT NOT NULL,     -- hash of the body: a payload that comes again has the same
-    received_at  INTEGER NOT NULL,  -- server time, ms since the Unix epoch
-    clock_skew   INTEGER,           -- the visitor's clock minus the server's, ms
-    client_time  INTEGER,           -- the newest event's timestamp, ms since the Unix epoch
-    asset_id     TEXT,
-    session_id   TEXT,
-    page_url     TEXT,
-    entry_page   TEXT,
-    exit_page    TEXT,
-    scroll_depth REAL,              -- per cent, at most 100
-    time_on_page REAL,              -- seconds
-    utm_params   TEXT NOT NULL,     -- JSON
-    device_info  TEXT NOT NULL,     -- JSON
-    event_count  INTEGER NOT NULL,
-    encrypted    INTEGER NOT NULL,  -- 0 or 1: how it came
-    raw          BLOB NOT NULL,     -- the request's body as received
-    UNIQUE (content_id, received_at)
-);
-CREATE INDEX payloads_session ON payloads (session_id);
-CREATE INDEX payloads_received ON payloads (received_at);
-CREATE TABLE events (
-    id          INTEGER PRIMARY KEY,
-    payload_id  INTEGER NOT NULL REFERENCES payloads (id),
-    position    INTEGER NOT NULL,   -- in the payload, from 0
-    type        TEXT NOT NULL,      -- page_view, click, web_vital, custom, error
-    name        TEXT,               -- of web vitals and custom events
-    client_time INTEGER,            -- the event's timestamp, ms since the Unix epoch
-    received_at INTEGER NOT NULL,   -- server time, ms since the Unix epoch
-    asset_id    TEXT,
-    session_id  TEXT,
-    page_url    TEXT,
-    data        TEXT NOT NULL       -- JSON
-);
-CREATE INDEX events_payload ON events (payload_id);
-CREATE INDEX events_type ON events (type, client_time);
-CREATE INDEX events_session ON events (session_id);
-"""
-
-_BUSY_SECONDS = 5.0
-"""How long to wait for the transaction of another process."""
+_ATTEMPTS = 3
+"""How often a batch is stored if the files are removed again and again."""
 
 _USE_SECONDS = 5.0
 """How long to wait for an earlier batch, whose callers have given up, and for the end."""
@@ -74,15 +34,6 @@ _TIMEOUT = 20.0
 
 A thread that hangs cannot be stopped. If it goes on, it stores a batch that counts as failed.
 """
-
-_INSERT_PAYLOAD = (
-    "INSERT INTO payloads VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (content_id, received_at) DO NOTHING"
-)
-_INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-Rows = tuple[tuple[Any, ...], list[tuple[Any, ...]]]
-"""The row of a payload, and the rows of its events without the number of that row."""
 
 
 class SQLiteSink(BatchingSink[Rows]):
@@ -121,24 +72,7 @@ class SQLiteSink(BatchingSink[Rows]):
         return f"sqlite3 {shlex.quote(str(self._path))} {shlex.quote(query)}"
 
     def _prepare(self, payload: UnisightsPayload) -> tuple[Rows, int]:
-        data = payload.data
-        events = [
-            _event_row(payload, position, event) for position, event in enumerate(data.events)
-        ]
-        times = [row[3] for row in events if isinstance(row[3], int)]
-        row = (
-            payload.content_id,
-            payload.received_at,
-            payload.clock_skew,
-            max(times, default=None),
-            *_columns(data.asset_id, data.session_id, data.page_url),
-            *_columns(data.entry_page, data.exit_page, data.scroll_depth, data.time_on_page),
-            encode(data.utm_params.to_dict()).decode(),
-            encode(data.device_info.to_dict()).decode(),
-            len(events),
-            payload.encrypted,
-            payload.raw,
-        )
+        row, events = make_rows(payload)
         return (row, events), len(payload.raw) + sum(len(event[-1]) for event in events)
 
     def _make_writer(self) -> "_FileWriter":
@@ -151,7 +85,8 @@ class _FileWriter(Writer[Rows]):
     splits = True
 
     def __init__(self, path: Path) -> None:
-        self._connection = SQLiteConnection(path, partial(_connect, path))
+        self.database = Database(path)
+        _writers.add(self)
 
     async def open(self) -> None:
         await asyncio.to_thread(self._open)
@@ -160,10 +95,8 @@ class _FileWriter(Writer[Rows]):
         await asyncio.to_thread(self._store, items)
 
     async def close(self) -> None:
-        if self._connection.is_open:
-            # What hangs is left to the end of the process.
-            with contextlib.suppress(TimeoutError):
-                await asyncio.to_thread(self._connection.close, _USE_SECONDS)
+        if self.database.is_open or self.database.left:
+            await asyncio.to_thread(self._close)
 
     def is_transient(self, error: Exception) -> bool:
         # A full disk, a lock, or a disk that hangs: smaller batches would fail, too.
@@ -175,81 +108,56 @@ class _FileWriter(Writer[Rows]):
     def describe(self, error: Exception) -> str:
         described = super().describe(error)
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            described += f"; waited {_BUSY_SECONDS:g} s for the transaction of another process"
+            seconds = _sqlite_database.BUSY_SECONDS
+            described += f"; waited {seconds:g} s for the transaction of another process"
         return described
 
     def _open(self) -> None:
-        with self._connection.use(_USE_SECONDS):
-            self._connection.open()
+        with self.database.use(_USE_SECONDS):
+            self.database.open()
+
+    def _close(self) -> None:
+        if self.database.left:
+            try:
+                self._store([])
+            except Exception as error:  # noqa: BLE001  # it is to be closed all the same
+                message = "what was stored last in a removed file is lost: %s"
+                log(logging.ERROR, "sink_file_lost", message, error)
+        # What hangs is left to the end of the process.
+        with contextlib.suppress(TimeoutError):
+            self.database.close(_USE_SECONDS)
 
     def _store(self, items: Sequence[Rows]) -> None:
-        with self._connection.transaction(_USE_SECONDS) as connection:
-            rows: list[tuple[Any, ...]] = []
-            for row, events in items:
-                stored = connection.execute(_INSERT_PAYLOAD, row)
-                if stored.rowcount:
-                    rows += [(stored.lastrowid, *event) for event in events]
-            connection.executemany(_INSERT_EVENT, rows)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        connection = sqlite3.connect(
-            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-    except sqlite3.Error as error:
-        raise StoreError(f"cannot open it: {error}") from error
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            _make_tables(connection)
-    except sqlite3.Error as error:
-        connection.close()
-        raise StoreError(f"cannot use it: {error}") from error
-    except StoreError:  # from `_make_tables`
-        connection.close()
-        raise
-    return connection
-
-
-def _make_tables(connection: sqlite3.Connection) -> None:
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found == STORE_VERSION:
-        return
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if 0 < found < STORE_VERSION:
+        database = self.database
+        for _ in range(_ATTEMPTS):
+            with database.use(_USE_SECONDS):
+                database.open()
+                if database.is_current:
+                    database.store(items)
+                # What was committed to removed files is confirmed by nobody.
+                if database.is_current:
+                    database.left = []
+                    return
+                inode = database.inode
+            _leave_lost_files(inode, database)
         raise StoreError(
-            f"an earlier version of unisights made it (tables of version {found}, not "
-            f"{STORE_VERSION}); move it away, or name another file"
+            "files of it were removed, and something in this process still has the old ones open"
         )
-    if found or tables:
-        raise StoreError("it is a SQLite file of something else, or of another version")
-    for statement in _TABLES.split(";"):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {STORE_VERSION}")
 
 
-def _event_row(payload: UnisightsPayload, position: int, event: UnisightsEvent) -> tuple[Any, ...]:
-    data = payload.data
-    return (
-        position,
-        event.type,
-        *_columns(getattr(event.data, "name", None), event.data.timestamp),
-        payload.received_at,
-        *_columns(data.asset_id, data.session_id, data.page_url),
-        encode(event.data.to_dict()).decode(),
-    )
+_writers: "weakref.WeakSet[_FileWriter]" = weakref.WeakSet()
 
 
-def _columns(*values: Any) -> list[Any]:
-    """Values that SQLite takes; one of another type, in an unchecked payload, becomes JSON."""
-    return [
-        value
-        if value is None
-        or isinstance(value, str | float)
-        or (isinstance(value, int) and -(2**63) <= value < 2**63)
-        else encode(value).decode()
-        for value in values
-    ]
+def _leave_lost_files(inode: Inode | None, mine: Database) -> None:
+    """Close all connections of this process to a database; what they leave is mine to store.
+
+    SQLite has one index of the WAL for all of them: as long as one uses the lost files, a new one
+    would do so, too.
+    """
+    for writer in list(_writers):
+        database = writer.database
+        with database.use(_USE_SECONDS):
+            database.leave_lost_files(inode)
+            if database is not mine and database.path == mine.path:
+                mine.left += database.left
+                database.left = []

@@ -13,9 +13,7 @@ from typing import Any, Self
 
 from unisights._runtime.fork import FORK_SECONDS, ForkGuard, leak, will_fork_unhooked
 from unisights._runtime.log import log
-
-Inode = tuple[int, int]
-"""The identity of a file, by whatever name: its device and its number."""
+from unisights._sqlite.open_database import Inode, OpenDatabase, inode_of
 
 _UNHOOKED = (
     "uWSGI is about to fork this process without telling it: set py-call-uwsgi-fork-hooks = true, "
@@ -25,14 +23,28 @@ _UNHOOKED = (
 _inherited: dict[Inode, str] = {}
 """The files that this process must not open, as its parent has left them open; and why."""
 
+_open: set[OpenDatabase] = set()
+"""What the connections of this process have open."""
 
-def inode_of(path: Path) -> Inode | None:
-    """Return the identity of a file; None if there is no such file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+
+def connect(path: Path, seconds: float = 5.0, *, creates: bool = False) -> sqlite3.Connection:
+    """Connect to a file, in any thread.
+
+    Args:
+        path: the file.
+        seconds: how long SQLite waits for another connection's transaction.
+        creates: make the file if it does not exist, with permissions that SQLite chooses.
+
+    Raises:
+        sqlite3.Error: the file cannot be opened.
+    """
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={'rwc' if creates else 'rw'}",
+        uri=True,
+        timeout=seconds,
+        isolation_level=None,
+        check_same_thread=False,
+    )
 
 
 class SQLiteConnection(ForkGuard):
@@ -40,21 +52,32 @@ class SQLiteConnection(ForkGuard):
 
     Args:
         path: the file.
-        connect: opens it.
+        connect: opens it, in WAL mode, and reads from it.
         disconnect: closes what `connect` has returned.
+        leave: is called before files are closed that were removed or replaced, to save what they
+            hold. If it raises, they stay open.
+        opening: returns a context inside which the file is opened.
+
+    Attributes:
+        files: the files that are open; None if none are.
     """
 
     def __init__(
         self,
         path: Path,
         connect: Callable[[], sqlite3.Connection],
+        *,
         disconnect: Callable[[sqlite3.Connection], None] = sqlite3.Connection.close,
+        leave: Callable[[sqlite3.Connection, OpenDatabase], None],
+        opening: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self._path = path
         self._connect = connect
         self._disconnect = disconnect
+        self._leave_files = leave
+        self._opening = opening
         self._connection: sqlite3.Connection | None = None
-        self._inode: Inode | None = None
+        self.files: OpenDatabase | None = None
         super().__init__()
 
     @property
@@ -62,12 +85,26 @@ class SQLiteConnection(ForkGuard):
         """Whether it is connected."""
         return self._connection is not None
 
+    @property
+    def is_current(self) -> bool:
+        """Whether it is connected to the files that have their names by now."""
+        files = self.files
+        return files is not None and files.is_current
+
+    @property
+    def raw(self) -> sqlite3.Connection:
+        """The connection itself, which is opened for it; to be used inside `use`."""
+        self.open()
+        assert self._connection is not None  # noqa: S101  # narrows a type
+        return self._connection
+
     def open(self) -> None:
         """Connect, unless connected.
 
         Raises:
             sqlite3.Error: the file cannot be opened; or this process has inherited it, or is about
                 to be forked without a hook that closes it.
+            OSError: likewise.
         """
         if self._connection is not None:
             return
@@ -75,9 +112,18 @@ class SQLiteConnection(ForkGuard):
             raise sqlite3.OperationalError(_UNHOOKED)
         if _inherited and (inode := inode_of(self._path)) in _inherited:
             raise sqlite3.OperationalError(_inherited[inode])
-        with self.use():
-            self._connection = self._connect()
-            self._inode = inode_of(self._path)
+        # Another thread may open it while this one waits, in `opening`, for other processes.
+        with self.use(), self._opening():
+            if self._connection is not None:
+                return
+            connection = self._connect()
+            try:
+                self.files = OpenDatabase(self._path)
+            except BaseException:
+                self._disconnect(connection)
+                raise
+            _open.add(self.files)
+            self._connection = connection
 
     def close(self, seconds: float | None = None) -> None:
         """Disconnect, unless disconnected.
@@ -86,14 +132,30 @@ class SQLiteConnection(ForkGuard):
             TimeoutError: another thread uses the connection for longer than so many seconds.
         """
         with self.use(seconds):
-            self.close_before_fork()
+            self._close()
+
+    def leave_lost_files(self) -> bool:
+        """Disconnect if the files were removed or replaced; return whether they were."""
+        with self.use():
+            connection, files = self._connection, self.files
+            if connection is None or files is None or files.is_current:
+                return False
+            self._leave_files(connection, files)
+            self._close()
+            return True
 
     def close_before_fork(self) -> None:
-        """Disconnect; nobody uses it."""
-        connection = self._connection
-        if connection is not None:
+        """Disconnect; nobody uses it. What lost files hold would end with this connection."""
+        if not self.leave_lost_files():
+            self._close()
+
+    def _close(self) -> None:
+        connection, files = self._connection, self.files
+        if connection is not None and files is not None:
             self._disconnect(connection)
-            self._connection = None
+            self._connection = self.files = None
+            _open.discard(files)
+            files.close()
 
     def tell_of_fork(self) -> None:
         """Log that a child was forked that cannot use the file."""
@@ -111,9 +173,9 @@ class SQLiteConnection(ForkGuard):
 
         SQLite knows of the parent's connection, and would not lock the file for another one.
         """
+        inode = inode_of(self._path) if self.files is None else self.files.inode
         leak(self._connection)
-        self._connection = None
-        inode = self._inode or inode_of(self._path)
+        self._connection = self.files = None
         if inode is not None:
             _inherited[inode] = reason
 
@@ -140,12 +202,19 @@ class SQLiteConnection(ForkGuard):
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Execute a statement."""
-        self.open()
-        assert self._connection is not None  # noqa: S101  # narrows a type
-        return self._connection.execute(sql, parameters)
+        return self.raw.execute(sql, parameters)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Execute a statement for each row."""
-        self.open()
-        assert self._connection is not None  # noqa: S101  # narrows a type
-        self._connection.executemany(sql, rows)
+        self.raw.executemany(sql, rows)
+
+
+def uses_lost_index(path: Path) -> bool:
+    """Return whether a connection of this process has a file open, and has lost its WAL or index.
+
+    As long as there is one, SQLite would use that index for a new connection, too.
+    """
+    inode = inode_of(path)
+    return inode is not None and any(
+        files.inode == inode and not files.is_current for files in list(_open)
+    )

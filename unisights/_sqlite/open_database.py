@@ -1,0 +1,118 @@
+"""The files that a connection in WAL mode has open.
+
+A connection goes on with the files that it has opened, whatever becomes of their names: it goes on
+confirming what nobody else will ever see. So their identities are noted, and compared with what the
+names stand for now.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+Inode = tuple[int, int]
+"""The identity of a file, by whatever name: its device and its number."""
+
+_BESIDE = ("-wal", "-shm")
+
+
+def inode_of(path: Path) -> Inode | None:
+    """Return the identity of a file; None if there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what a removed database or a removed WAL has left, before a connection is opened.
+
+    SQLite would take an old index for that of the new WAL, and an old WAL for that of the new
+    database.
+    """
+    # In this order: what another process makes now is not there yet.
+    beside = [Path(f"{path}{end}") for end in _BESIDE]
+    left = [file for file in beside if inode_of(file) is not None]
+    if inode_of(path) is not None:
+        left = (
+            [] if inode_of(beside[0]) is not None else [file for file in left if file == beside[1]]
+        )
+    for file in left:
+        file.unlink(missing_ok=True)
+
+
+class OpenDatabase:
+    """The database, its write-ahead log (WAL) and the index of the WAL, as a connection has them.
+
+    Args:
+        path: the database; a connection in WAL mode has just read from it.
+
+    Attributes:
+        inode: the identity of the database.
+        index_inode: the identity of the index.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.inode = inode_of(path)
+        self._beside = [Path(f"{path}{end}") for end in _BESIDE]
+        self._inodes = [inode_of(beside) for beside in self._beside]
+        self.index_inode = self._inodes[1]
+        # Locks are on the other two files: this one may be opened and closed.
+        self._wal = os.open(self._beside[0], os.O_RDWR)
+
+    def close(self) -> None:
+        """Close what this object has opened itself."""
+        os.close(self._wal)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether all three names still stand for the files that the connection has open."""
+        return self.is_database_current and None not in self._inodes and not self._lost()
+
+    @property
+    def is_database_current(self) -> bool:
+        """Whether the name of the database stands for the one that the connection has open."""
+        return self.inode is not None and inode_of(self._path) == self.inode
+
+    @property
+    def has_successor(self) -> bool:
+        """Whether others have begun anew: there is a WAL or an index that is not this one's."""
+        return any(inode_of(path) is not None for path in self._lost())
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the database has no name any more; otherwise it has this one or another."""
+        for descriptor in _descriptors():
+            with contextlib.suppress(OSError, ValueError):
+                found = os.fstat(int(descriptor.name))
+                if (found.st_dev, found.st_ino) == self.inode:
+                    return found.st_nlink == 0
+        return not self.is_database_current
+
+    @property
+    def wal_bytes(self) -> int:
+        """The size of the WAL; 0: all of it is in the database."""
+        return os.fstat(self._wal).st_size
+
+    def drop_wal(self) -> None:
+        """Empty the WAL, unless others use it: nobody can write it to the database any more."""
+        if self._beside[0] in self._lost():
+            os.ftruncate(self._wal, 0)
+
+    def remove_names(self) -> None:
+        """Remove the names of the WAL and its index: they must not become those of another file."""
+        for path in self._beside:
+            if path not in self._lost():
+                path.unlink(missing_ok=True)
+
+    def _lost(self) -> list[Path]:
+        """The names that stand for another file than the open one, or for none."""
+        pairs = zip(self._beside, self._inodes, strict=True)
+        return [path for path, inode in pairs if inode_of(path) != inode]
+
+
+def _descriptors() -> Iterator[Path]:
+    with contextlib.suppress(OSError):
+        yield from Path("/dev/fd").iterdir()

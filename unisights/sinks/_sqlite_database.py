@@ -1,0 +1,191 @@
+"""The open file of SQLiteSink: making it, migrating it, storing in it, and leaving a lost one."""
+
+import contextlib
+import logging
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from unisights._runtime.log import log
+from unisights._sqlite.connection import SQLiteConnection, connect
+from unisights._sqlite.mounts import refuse_file_mount
+from unisights._sqlite.open_database import Inode, OpenDatabase, remove_leftovers
+from unisights._sqlite.versions import version_of
+from unisights.errors import StoreError
+from unisights.sinks._sqlite_tables import FORMAT, INSERT_EVENT, INSERT_PAYLOAD, Rows
+
+_NAMELESS = 3
+"""Files of versions before this one have no `application_id`."""
+
+BUSY_SECONDS = 5.0
+"""How long to wait for the transaction of another process."""
+
+
+class Database:
+    """The file, opened when it is needed and closed before each fork.
+
+    Args:
+        path: the file; it is made if it does not exist.
+
+    Attributes:
+        path: the same.
+        left: what lost files have left, and is not known to be stored again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.left: list[Rows] = []
+        self._connection = SQLiteConnection(path, self._connect, leave=self._leave)
+
+    def use(self, seconds: float | None = None) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which no other thread uses the file and no fork closes it.
+
+        Args:
+            seconds: how long to wait for another thread; None: without limit.
+
+        Raises:
+            TimeoutError: another thread still uses it.
+        """
+        return self._connection.use(seconds)
+
+    def open(self) -> None:
+        """Open the file, unless it is open.
+
+        Raises:
+            StoreError: it cannot be used.
+            sqlite3.Error: another process keeps a transaction, or this one must not open it.
+        """
+        try:
+            self._connection.open()
+        except OSError as error:
+            raise StoreError(f"cannot open it: {error}") from error
+
+    def close(self, seconds: float | None = None) -> None:
+        """Close the file, unless it is closed.
+
+        Raises:
+            TimeoutError: another thread uses it for longer than so many seconds.
+        """
+        self._connection.close(seconds)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is open."""
+        return self._connection.is_open
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the file is open, and still the one that has the name."""
+        return self._connection.is_current
+
+    @property
+    def inode(self) -> Inode | None:
+        """The identity of the open file."""
+        files = self._connection.files
+        return None if files is None else files.inode
+
+    def store(self, items: Sequence[Rows]) -> None:
+        """Store a batch in one transaction, with what lost files have left."""
+        with self._connection.transaction() as connection:
+            raw = connection.raw
+            if version_of(raw) != FORMAT.version:
+                raise StoreError(f"cannot use it: {FORMAT.refusal(raw)}")
+            rows: list[tuple[Any, ...]] = []
+            for row, events in [*self.left, *items]:
+                stored = connection.execute(INSERT_PAYLOAD, row)
+                if stored.rowcount:
+                    rows += [(stored.lastrowid, *event) for event in events]
+            connection.executemany(INSERT_EVENT, rows)
+
+    def leave_lost_files(self, inode: Inode | None) -> None:
+        """Close the file if it is this one, and it was removed or replaced."""
+        if self.inode == inode:
+            self._connection.leave_lost_files()
+
+    def _leave(self, connection: sqlite3.Connection, files: OpenDatabase) -> None:
+        """Prepare for closing lost files: note what only the lost WAL holds."""
+        message = "the files of %s were removed or replaced: using new ones"
+        log(logging.WARNING, "sink_file_replaced", message, self.path)
+        try:
+            if files.is_database_current and files.has_successor:
+                # Others have begun a WAL of their own: it must not be mixed with this one. If this
+                # one is empty, another process has seen to it, and nothing can be read here.
+                if files.wal_bytes:
+                    self.left += _newest(connection, files.wal_bytes)
+                    files.drop_wal()
+            else:
+                if files.is_database_current or not files.is_removed:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                # The names must not become those of the WAL of another database.
+                files.remove_names()
+        except (sqlite3.Error, OSError) as error:
+            message = "what was stored last may be lost with the removed file: %s"
+            log(logging.ERROR, "sink_file_lost", message, error)
+
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file. Several processes may do it at once, when none has made it yet."""
+        refuse_file_mount(self.path)
+        remove_leftovers(self.path)
+        return _connect(self.path)
+
+
+def _newest(connection: sqlite3.Connection, size: int) -> list[Rows]:
+    """Return the payloads that were stored last, so many bytes of them at least."""
+    rows: list[Rows] = []
+    for row_id, *columns in connection.execute("SELECT * FROM payloads ORDER BY id DESC"):
+        if size <= 0:
+            break
+        size -= len(columns[-1])
+        events = connection.execute(
+            "SELECT * FROM events WHERE payload_id = ? ORDER BY position", (row_id,)
+        )
+        rows.append((tuple(columns), [event[2:] for event in events]))
+    return rows[::-1]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    begun = time.monotonic()
+    while True:
+        seconds = BUSY_SECONDS
+        try:
+            connection = connect(path, BUSY_SECONDS, creates=True)
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot open it: {error}") from error
+        try:
+            # Before the switch to WAL mode: a file of something else stays as it is.
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                # For what follows, SQLite does not always wait for others.
+                seconds = 2 * BUSY_SECONDS
+                _make_tables(connection)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            # Opens the WAL, if the mode was WAL before.
+            version_of(connection)
+        except BaseException as error:
+            connection.close()
+            is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            if is_busy and time.monotonic() < begun + seconds:
+                time.sleep(0.01)
+                continue
+            if is_busy or not isinstance(error, sqlite3.Error):
+                raise
+            raise StoreError(f"cannot use it: {error}") from error
+        return connection
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables in a new file, or migrate those of an earlier version."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    found = version_of(connection)
+    if not application_id and not found and not tables:
+        FORMAT.create(connection)
+    elif application_id == FORMAT.application_id or (not application_id and 0 < found < _NAMELESS):
+        if found > FORMAT.version:
+            raise StoreError(f"cannot use it: {FORMAT.refusal(connection)}")
+        FORMAT.migrate(connection)
+    else:
+        raise StoreError("it is a SQLite file of something else")
