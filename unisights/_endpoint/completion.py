@@ -5,6 +5,7 @@ Hosts cancel a request when its client leaves, and the page that has sent a beac
 
 import asyncio
 import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Coroutine
@@ -26,6 +27,10 @@ _POLL_SECONDS = 0.01
 
 Settling = Coroutine[Any, Any, HTTPResponse]
 """Decides about a request's body, and delivers its payload."""
+
+
+_running_on = threading.Lock()
+"""Is held while an event loop runs on at the end of the process."""
 
 
 class Completion:
@@ -122,8 +127,9 @@ class Completion:
         for task in self._tasks:
             by_loop[task.get_loop()].append(task)
         for loop, tasks in by_loop.items():
-            if not loop.is_running() and not loop.is_closed():
-                loop.run_until_complete(asyncio.wait(tasks, timeout=left.drain))
+            with _running_on:  # Other endpoints may have tasks on the same loop.
+                if not loop.is_running() and not loop.is_closed():
+                    loop.run_until_complete(asyncio.wait(tasks, timeout=left.drain))
 
     def finish(self, left: TimeLeft) -> None:
         """Do nothing."""

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar, cast
 
-from asgiref.sync import async_to_sync
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 
@@ -64,7 +63,8 @@ def unisights_django(options: UnisightsOptions | None = None) -> UnisightsView[H
 
     def collect(request: HttpRequest) -> HttpResponse:
         if isinstance(request, ASGIRequest):
-            _defer_signals(endpoint)
+            # Django runs no lifespan: nobody but a signal says that the process ends.
+            endpoint.delivery.defers_signals = True
         info = read_info(request.META, request.path)
         body = _read_body(request, info)
         return _to_response(endpoint.serve(info, body, lambda raw: _rewind(request, raw)))
@@ -143,17 +143,6 @@ def endpoint_of(view: object) -> Endpoint | None:
     """Return the endpoint that a view serves, also if it was decorated; None for other views."""
     endpoint: Endpoint | None = getattr(view, "_unisights_endpoint", None)
     return endpoint
-
-
-def _defer_signals(endpoint: SyncEndpoint) -> None:
-    """Defer signals from the server's main thread; under ASGI, sync views run in another."""
-
-    async def defer() -> None:  # `async_to_sync` runs it on the server's event loop
-        endpoint.delivery.defer_signals()
-
-    if not endpoint.delivery.defers_signals:
-        endpoint.delivery.defers_signals = True
-        async_to_sync(defer)()
 
 
 def _read_body(request: HttpRequest, info: RequestInfo) -> StreamBody:
