@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 def call_sync(function: Callable[..., Any], *arguments: Any) -> None:
     """Call from a thread. An async callable runs on the process's event loop."""
     result = function(*arguments)
-    if inspect.isawaitable(result):
+    if result is not None and inspect.isawaitable(result):  # The second question takes a while.
         shared_loop().run(result)
 
 
