@@ -166,6 +166,11 @@ class ForkGuard(ABC):
         return self._user not in {None, thread} and time.monotonic() < self._since + FORK_SECONDS
 
     @property
+    def is_used(self) -> bool:
+        """Whether a thread uses it."""
+        return self._user is not None
+
+    @property
     def use_of(self) -> tuple[int | None, float]:
         """What tells one use from another: the thread, and when it began."""
         return self._user, self._since
@@ -212,13 +217,19 @@ class _Forks:
     def prepare(self) -> None:
         """Close all guards, and keep them closed until the fork is done."""
         thread = threading.get_ident()
-        with self.changed:
-            try:
-                self._wait_for_users(thread)
-            finally:
-                # A signal's handler may have raised: the interpreter forks all the same.
-                self.under_way.setdefault(thread, {})
-                self._close(thread)
+        unused: list[ForkGuard] = []
+        # A signal's handler may raise: the interpreter forks all the same.
+        try:
+            with self.changed:
+                try:
+                    self._wait_for_users(thread)
+                finally:
+                    self.under_way.setdefault(thread, {})
+                    unused += [
+                        guard for guard in self.guards if guard.is_open and not guard.is_used
+                    ]
+        finally:
+            self._close(thread, unused)
 
     def _wait_for_users(self, thread: int) -> None:
         """Wait until nobody uses a guard, or only for too long. Then nobody may begin to."""
@@ -240,9 +251,8 @@ class _Forks:
     def _awaited(self, thread: int) -> list[ForkGuard]:
         return [guard for guard in self.guards if guard.is_awaited_by(thread)]
 
-    def _close(self, thread: int) -> None:
-        """Close all that nobody uses, and note what a child would inherit, and why."""
-        unused = [guard for guard in self.guards if guard.is_open and guard.use_of[0] is None]
+    def _close(self, thread: int, unused: list[ForkGuard]) -> None:
+        """Close what nobody uses, and note what a child would inherit, and why."""
         failed: dict[ForkGuard, str] = {}
 
         def close(guard: ForkGuard) -> None:
@@ -263,16 +273,20 @@ class _Forks:
                     closing.start()
                 except RuntimeError:  # There are no more threads.
                     close(guard)
-            self._wait_until(
-                lambda: all(guard in failed or not guard.would_be_inherited() for guard in unused),
-                time.monotonic() + _CLOSE_SECONDS,
-            )
+            with self.changed:
+                self._wait_until(
+                    lambda: all(
+                        guard in failed or not guard.would_be_inherited() for guard in unused
+                    ),
+                    time.monotonic() + _CLOSE_SECONDS,
+                )
         finally:
-            self.under_way[thread] = {
-                guard: failed.get(guard) or guard.describe_use(thread)
-                for guard in self.guards
-                if guard.would_be_inherited()
-            }
+            with self.changed:
+                self.under_way[thread] = {
+                    guard: failed.get(guard) or guard.describe_use(thread)
+                    for guard in self.guards
+                    if guard.would_be_inherited()
+                }
 
     def _wait_until(self, condition: Callable[[], bool], deadline: float) -> None:
         while not condition() and (left := deadline - time.monotonic()) > 0:
@@ -359,8 +373,11 @@ def is_forking() -> bool:
 
 @functools.cache
 def _increase_references() -> Callable[[object], None]:
-    import ctypes  # noqa: PLC0415  # slow to import, and rarely needed
-
+    try:
+        import ctypes  # noqa: PLC0415  # slow to import, and rarely needed
+    except ImportError:  # Python was built without libffi. This keeps objects until the end.
+        kept: list[object] = []
+        return kept.append
     return lambda thing: ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
