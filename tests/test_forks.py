@@ -9,6 +9,7 @@ import pytest
 from tests.processes import DEADLINE, PYTHON
 from tests.spools import query
 from tests.support import ROOT
+from unisights._runtime import fork
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -191,8 +192,12 @@ assert store.store("parent")
 (guard,) = guards()
 """
 
+USED = "another thread had been using or closing it for "
+
 UNCLOSED = {
-    "another thread uses the file for ever": """\
+    "another thread uses the file for ever": (
+        USED,
+        """\
 entered, leave = threading.Event(), threading.Event()
 
 def hang():
@@ -209,7 +214,10 @@ wait(child)
 leave.set()
 thread.join()
 """,
-    "another thread opens the file for ever": """\
+    ),
+    "another thread opens the file for ever": (
+        USED,
+        """\
 guard.close()
 connect = guard._connect
 entered, leave = threading.Event(), threading.Event()
@@ -229,7 +237,10 @@ wait(child)
 leave.set()
 thread.join()
 """,
-    "the file cannot be closed": """\
+    ),
+    "the file is being closed for ever": (
+        USED,
+        """\
 leave = threading.Event()
 guard._disconnect = lambda connection: (leave.wait(), connection.close())
 if not (child := os.fork()):
@@ -237,12 +248,61 @@ if not (child := os.fork()):
 wait(child)
 leave.set()
 """,
-    "the thread that forks uses the file": """\
+    ),
+    "closing the file fails": (
+        "it could not be closed: no such disk",
+        """\
+close = guard._disconnect
+
+def fail(connection):
+    guard._disconnect = close
+    raise OSError("no such disk")
+
+guard._disconnect = fail
+if not (child := os.fork()):
+    os._exit(0 if not store.store("child") else 1)
+wait(child)
+""",
+    ),
+    "a signal interrupts the fork": (
+        USED,
+        """\
+import signal
+fork.FORK_SECONDS = 60
+
+class Interrupt(Exception):
+    pass
+
+def interrupt(number, frame):
+    raise Interrupt
+
+def hang():
+    with guard.use():
+        entered.set()
+        leave.wait()
+
+entered, leave = threading.Event(), threading.Event()
+thread = threading.Thread(target=hang)
+thread.start()
+entered.wait()
+signal.signal(signal.SIGALRM, interrupt)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+if not (child := os.fork()):
+    os._exit(0 if not store.store("child") else 1)
+wait(child)
+leave.set()
+thread.join()
+""",
+    ),
+    "the thread that forks uses the file": (
+        "the thread that forked was using it",
+        """\
 with guard.use():
     if not (child := os.fork()):
         os._exit(0 if not store.store("child") else 1)
     wait(child)
 """,
+    ),
 }
 
 
@@ -289,11 +349,195 @@ def test_a_child_refuses_what_could_not_be_closed_before_the_fork(
     The log says so on both sides; the parent goes on.
     """
     path = tmp_path / "file.sqlite3"
+    why, script = UNCLOSED[case]
     goes_on = 'assert store.store("after")\nstore.close()\n'
-    finished = _finish(STORES + IN_USE + UNCLOSED[case] + goes_on, kind, str(path))
+    finished = _finish(STORES + IN_USE + script + goes_on, kind, str(path))
     assert query(path, "SELECT count(*) FROM payloads") == [(2,)]
-    assert f"fork_unsafe: the process was forked while it had been using {path}" in finished.stderr
-    assert "this process was forked while the file was in use for too long" in finished.stderr
+    assert f"fork_unsafe: the process was forked with {path} open, as {why}" in finished.stderr
+    assert (
+        f"this process was forked while its parent had the file open, as {why}" in finished.stderr
+    )
+
+
+GUARD = """\
+import os, threading
+from unisights._runtime import fork
+
+class Guard(fork.ForkGuard):
+    is_open = True
+
+    def close_before_fork(self): self.is_open = False
+    def tell_of_fork(self, why): pass
+    def abandon_in_child(self, reason): pass
+
+hanging, leave = Guard(), threading.Event()
+
+def hang():
+    with hanging.use():
+        entered.set()
+        leave.wait()
+
+def fork_once():
+    if not (child := os.fork()):
+        os._exit(0)
+    os.waitpid(child, 0)
+
+entered = threading.Event()
+threading.Thread(target=hang, daemon=True).start()
+entered.wait()
+forks = threading.Event()
+os.register_at_fork(before=forks.set)
+forking = threading.Thread(target=fork_once)
+"""
+
+HANGS_ELSEWHERE = """\
+fork.FORK_SECONDS = 60
+assert store.store("before")
+forking.start()
+forks.wait()
+assert all(store.store(f"meanwhile-{number}") for number in range(3))
+assert forking.is_alive()
+# The next fork does not wait again for what has hung for so long.
+hanging._since -= 60
+fork_once()
+leave.set()
+forking.join()
+store.close()
+"""
+
+
+@pytest.mark.parametrize("kind", ["spool", "sink"])
+def test_a_file_that_hangs_keeps_no_other_file_from_being_used(kind: str, tmp_path: Path) -> None:
+    """While a fork waits for one file, payloads are stored in the others."""
+    path = tmp_path / "file.sqlite3"
+    _finish(STORES + GUARD + HANGS_ELSEWHERE, kind, str(path))
+    assert query(path, "SELECT count(*) FROM payloads") == [(4,)]
+
+
+HANGS_WHEN_CLOSED = """\
+fork._CLOSE_SECONDS = 0.5
+others = [type(store)(f"{path}-{number}") for number in range(4)]
+assert all(other.store("parent") for other in others)
+hanging.close_before_fork = threading.Event().wait
+leave.set()
+with hanging.use():
+    pass
+if not (child := os.fork()):
+    os._exit(0 if all(other.store("child") for other in others) else 1)
+wait(child)
+os._exit(0)
+"""
+
+
+def test_a_file_that_hangs_when_it_is_closed_is_the_only_one_that_a_child_loses(
+    tmp_path: Path,
+) -> None:
+    """The others are closed before the fork, and the child uses them."""
+    _finish(STORES + GUARD + HANGS_WHEN_CLOSED, "sink", str(tmp_path / "file.sqlite3"))
+
+
+HOOKS = """\
+import sys
+from concurrent.futures import ThreadPoolExecutor
+for module in sys.argv[1:]:
+    __import__(module)
+fork.FORK_SECONDS = 5
+executor = ThreadPoolExecutor()
+forking.start()
+forks.wait()
+executor.submit(int).result()
+assert forking.is_alive()
+leave.set()
+forking.join()
+"""
+
+
+def test_a_fork_that_waits_does_not_hold_the_locks_of_the_standard_library() -> None:
+    """Executors, and with them event loops, run on; their own hooks are called afterwards."""
+    _finish(GUARD + HOOKS, "unisights.fastapi", "unisights.flask")
+
+
+LOCK_IN_FORK = """\
+from pathlib import Path
+from tests.processes import wait_for
+from unisights._spool.file_lock import FileLock
+
+assert store.store("before")
+leave.set()
+writer = store.endpoint.delivery._runner.running.writer
+sibling = FileLock(Path(path + "-lock"))
+sibling.acquire()
+storing = threading.Thread(target=store.store, args=("waits",))
+storing.start()
+wait_for(lambda: writer._progress._lock is not None, "the wait for the lock")
+forking.start()
+closed.wait()
+sibling.release()
+wait_for(lambda: writer._progress._lock is None, "the end of the wait")
+wait_for(sibling.try_acquire, "the lock")
+sibling.release()
+wait_for(lambda: "for a fork of this process" in str(writer._progress.error()), "the reason")
+goes_on.set()
+storing.join()
+forking.join()
+store.close()
+"""
+
+CLOSED = """\
+import os, threading
+closed, goes_on = threading.Event(), threading.Event()
+
+def stay_closed():
+    closed.set()
+    goes_on.wait()
+
+os.register_at_fork(before=stay_closed)
+"""
+"""A hook that is registered before this package's is called after it."""
+
+
+def test_siblings_do_not_wait_for_a_fork(tmp_path: Path) -> None:
+    """Whoever gets the lock of the spool during a fork releases it until the fork is done."""
+    path = tmp_path / "file.sqlite3"
+    _finish(CLOSED + STORES + GUARD + LOCK_IN_FORK, "spool", str(path))
+    assert query(path, "SELECT count(*) FROM payloads") == [(2,)]
+
+
+IMPORTS = """\
+class Finder:
+    def find_spec(name, *rest):
+        imported.append(name)
+
+imported = []
+assert store.store("parent")
+sys.meta_path.insert(0, Finder)
+if not (child := os.fork()):
+    os._exit(len(imported))
+wait(child)
+store.close()
+"""
+
+
+def test_nothing_is_imported_in_a_child_before_the_fork_returns(tmp_path: Path) -> None:
+    """If another thread of the parent was importing the same, it would wait for ever."""
+    _finish(STORES + IMPORTS, "spool", str(tmp_path / "file.sqlite3"))
+
+
+def test_requests_wait_until_a_child_that_no_hook_was_called_in_has_begun_anew() -> None:
+    """The child is known as such only once all objects were reset."""
+    forks = fork._Forks()
+    known: list[bool] = []
+
+    class Thing:
+        def reset_after_fork(self) -> None:
+            known.append(forks.process == os.getpid())
+
+    thing = Thing()
+    forks.objects.add(thing)
+    forks.process = 0
+    forks.notice()
+    assert known == [False]
+    assert forks.process == os.getpid()
 
 
 UNHOOKED = """\

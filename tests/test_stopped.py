@@ -170,6 +170,64 @@ def test_a_fork_does_not_wait_for_a_process_that_was_stopped(
     assert "fork_unsafe" not in [getattr(record, "event", "") for record in caplog.records]
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_does_not_wait_for_another_process_in_the_file_of_a_sink(
+    path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch waits for it, and lets the fork have the file meanwhile."""
+    monkeypatch.setattr("unisights.sinks._sqlite_database.BUSY_SECONDS", DEADLINE)
+    endpoint = SyncEndpoint(make_options(delivery="inline", handler=SQLiteSink(path)), Inline())
+    assert _send(endpoint, "before") == 200
+    statuses: list[int] = []
+    begun, execute = threading.Event(), SQLiteConnection.execute
+
+    def note(connection: SQLiteConnection, sql: str, *parameters: Any) -> Any:
+        if sql == "BEGIN IMMEDIATE":
+            begun.set()
+        return execute(connection, sql, *parameters)
+
+    monkeypatch.setattr(SQLiteConnection, "execute", note)
+    with stopped(path, IN_SQLITE) as sibling:
+        storing = threading.Thread(target=lambda: statuses.append(_send(endpoint, "waits")))
+        storing.start()
+        begun.wait(DEADLINE)
+        for _ in range(2):  # After the first, the file has to be opened again.
+            if not (child := os.fork()):
+                os._exit(0)
+            os.waitpid(child, 0)
+        assert storing.is_alive()
+        sibling.go_on()
+        storing.join(DEADLINE)
+    assert statuses == [200]
+    assert "fork_unsafe" not in [getattr(record, "event", "") for record in caplog.records]
+    endpoint.delivery.close()
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_nobody_waits_for_a_writer_that_lacks_memory(
+    dies: bool, endpoint: SyncEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests are answered 503, and `readiness()` tells; if its thread lives, it goes on."""
+    assert _send(endpoint, "before") == 202
+    spool_writer = endpoint.delivery._runner.running.writer  # type: ignore[attr-defined]
+
+    def fail(*arguments: Any) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool_writer, "_gather", fail)
+        if dies:
+            patch.setattr(spool_writer, "_refuse_all", fail)
+            patch.setattr(threading, "excepthook", lambda arguments: None)
+        assert [_send(endpoint, "a"), *_send_async(endpoint, ["b"])] == [503, 503]
+        if dies:
+            wait_for(lambda: spool_writer.is_stuck, "the end of the thread")
+            endpoint.delivery._has_failed.clear()  # type: ignore[attr-defined]
+        assert endpoint.delivery.reasons() == ("spool_failed",)
+    if not dies:
+        wait_for(lambda: _send(endpoint, "after") == 202, "an answer of 202")
+
+
 def test_nobody_waits_for_a_disk_that_hangs(
     endpoint: SyncEndpoint,
     handler: _Handler,

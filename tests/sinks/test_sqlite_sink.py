@@ -216,7 +216,7 @@ def test_a_reader_delays_the_switch_to_wal_mode(
         if reader.in_transaction:
             reader.execute("COMMIT")
 
-    monkeypatch.setattr(_sqlite_database.time, "sleep", end_reading)
+    monkeypatch.setattr("unisights._sqlite.connection.time.sleep", end_reading)
     _store(sink, _payload(make_body(), 2))
     reader.close()
     assert waits

@@ -5,7 +5,12 @@ process registers itself here. What a child must not even inherit is a `ForkGuar
 before each fork, and opened anew by whoever uses it next, in the parent and in the child.
 """
 
+# Hooks run in the reverse order. These two modules have hooks that take locks, so they are imported
+# before this module's hook exists: it may wait for long, and would do so with their locks held.
+import concurrent.futures.thread  # noqa: F401
 import contextlib
+import functools
+import logging  # noqa: F401
 import os
 import sys
 import threading
@@ -18,12 +23,17 @@ from typing import Any, Protocol
 from unisights._runtime.uwsgi_forks import call_after_fork
 
 FORK_SECONDS = 10.0
-"""How long a fork waits until nobody uses what has to be closed before it."""
+"""How long a fork waits for one use of what has to be closed before it, since that use began."""
+
+_BAR_SECONDS = 1.0
+"""For how long a fork keeps others from beginning a use until nobody uses anything."""
 
 _CLOSE_SECONDS = 2.0
-"""How long a fork waits, at the least, until that is closed."""
+"""How long a fork waits until everything is closed."""
 
-_TOO_LONG = "this process was forked while the file was in use for too long: restart it"
+_UNCLOSED = (
+    "this process was forked while its parent had the file open, as {}: restart this process"
+)
 
 _UNHOOKED = (
     "this process was forked while its parent had the file open, by something that does not call "
@@ -48,14 +58,17 @@ class Starter(Protocol):
 class ForkGuard(ABC):
     """Something that is closed before each fork. One thread at a time uses it.
 
-    A fork waits until nobody uses it, and nobody begins to use it until the fork is done. If that
+    A fork waits until nobody uses it, and nobody begins to use it while the fork closes it. If that
     takes too long, because a disk hangs for example, the process forks nevertheless. Then the child
-    abandons it.
+    abandons it. One that hangs does not keep others from being used.
     """
 
     def __init__(self) -> None:
         self._user: int | None = None  # a thread
+        self._since = 0.0  # when that thread began, by `time.monotonic`
         self._depth = 0
+        # A child would wait for ever for an import that was under way in another thread.
+        _increase_references()
         with _forks.changed:
             _forks.guards.add(self)
 
@@ -69,7 +82,7 @@ class ForkGuard(ABC):
         """Close it; nobody uses it."""
 
     @abstractmethod
-    def tell_of_fork(self) -> None:
+    def tell_of_fork(self, why: str) -> None:
         """Log, in the parent, that the process was forked without closing it."""
 
     @abstractmethod
@@ -94,7 +107,7 @@ class ForkGuard(ABC):
 
     @contextlib.contextmanager
     def let_go(self) -> Iterator[None]:
-        """Let forks and other threads have it for a while; to be called inside `use`."""
+        """Release it for a while, to forks and to other threads; to be called inside `use`."""
         with _forks.changed:
             depth, self._depth, self._user = self._depth, 0, None
             _forks.changed.notify_all()
@@ -103,6 +116,17 @@ class ForkGuard(ABC):
         finally:
             self._enter()
             self._depth = depth
+
+    def take_back(self) -> bool:
+        """Use it again, inside `let_go`, unless one would have to wait; return whether it is used.
+
+        Whoever holds something else, which others wait for, must not wait for a fork with it.
+        """
+        try:
+            self._enter(0)
+        except TimeoutError:
+            return False
+        return True
 
     def _enter(self, seconds: float | None = None) -> None:
         thread = threading.get_ident()
@@ -115,8 +139,12 @@ class ForkGuard(ABC):
                     )
                     if not is_free:
                         raise TimeoutError("an earlier use of it has not ended")
-                self._user = thread
+                self._begin(thread)
         self._depth += 1
+
+    def _begin(self, thread: int) -> None:
+        self._user = thread
+        self._since = time.monotonic()
 
     def _leave(self) -> None:
         if self._user != threading.get_ident():
@@ -132,14 +160,38 @@ class ForkGuard(ABC):
         with _forks.changed:
             if self._user is not None or not self.is_open:
                 return
-            self._user = threading.get_ident()
+            self._begin(threading.get_ident())
             self._depth = 1
         try:
             self.close_before_fork()
         finally:
             self._leave()
 
-    def is_shared(self) -> bool:
+    def is_awaited_by(self, thread: int) -> bool:
+        """Whether a fork in that thread waits for the end of the present use."""
+        # What the forking thread itself uses will not become free.
+        return self._user not in {None, thread} and time.monotonic() < self._since + FORK_SECONDS
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a thread uses it."""
+        return self._user is not None
+
+    @property
+    def use_of(self) -> tuple[int | None, float]:
+        """What tells one use from another: the thread, and when it began."""
+        return self._user, self._since
+
+    def describe_use(self, thread: int) -> str:
+        """Return why it could not be closed before a fork in that thread."""
+        if self._user == thread:
+            return "the thread that forked was using it"
+        if self._user is None:
+            return "it was not closed in time"
+        seconds = time.monotonic() - self._since
+        return f"another thread had been using or closing it for {seconds:.1f} s"
+
+    def would_be_inherited(self) -> bool:
         """Whether a fork that happened now would leave it open in the child."""
         return self._user is not None or self.is_open
 
@@ -150,85 +202,138 @@ class ForkGuard(ABC):
 
 
 class _Forks:
-    """The forks that are under way in this process; several threads may fork at once."""
+    """The forks that are under way in this process; several threads may fork at once.
+
+    Attributes:
+        under_way: for each thread that is forking, what it could not close, and why. As long as
+            there is one, nobody begins to use a guard.
+    """
 
     def __init__(self) -> None:
         self.guards: weakref.WeakSet[ForkGuard] = weakref.WeakSet()
         self.objects: weakref.WeakSet[Any] = weakref.WeakSet()
         self.starters: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.shared: list[ForkGuard]
         self.noticing = threading.Lock()
+        self.process = os.getpid()
         self.reset()
 
     def reset(self) -> None:
         self.changed = threading.Condition()
-        self.under_way = 0
-        self.shared = []
-        self.process = os.getpid()
+        self.under_way: dict[int, dict[ForkGuard, str]] = {}
 
     def prepare(self) -> None:
         """Close all guards, and keep them closed until the fork is done."""
-        deadline = time.monotonic() + FORK_SECONDS
         thread = threading.get_ident()
-        with self.changed:
-            self.under_way += 1
-            # What the forking thread itself uses will not become free.
-            guards = [guard for guard in self.guards if guard._user != thread]  # noqa: SLF001
-            self._wait_until(lambda: all(guard._user is None for guard in guards), deadline)  # noqa: SLF001
-            still_open = [guard for guard in guards if guard.is_open]
-        if still_open:
-            self._close(still_open, max(deadline, time.monotonic() + _CLOSE_SECONDS))
-        self.shared = [guard for guard in self.guards if guard.is_shared()]
+        unused: list[ForkGuard] = []
+        # A signal's handler may raise: the interpreter forks all the same.
+        try:
+            with self.changed:
+                try:
+                    self._wait_for_users(thread)
+                finally:
+                    self.under_way.setdefault(thread, {})
+                    unused += [
+                        guard for guard in self.guards if guard.is_open and not guard.is_used
+                    ]
+        finally:
+            self._close(thread, unused)
 
-    def _close(self, guards: list[ForkGuard], deadline: float) -> None:
-        """Close guards, within a limited time: to close a file may take for ever, too."""
+    def _wait_for_users(self, thread: int) -> None:
+        """Wait until nobody uses a guard, or only for too long. Then nobody may begin to."""
+        deadline = time.monotonic() + FORK_SECONDS
+        while True:
+            # The present uses may take long: those of other guards go on meanwhile.
+            uses = {guard: guard.use_of for guard in self._awaited(thread)}
+            oldest = min((since for _, since in uses.values()), default=0.0)
+            self._wait_until(
+                lambda uses=uses: all(guard.use_of != use for guard, use in uses.items()),  # type: ignore[misc]
+                min(oldest + FORK_SECONDS, deadline),
+            )
+            self.under_way[thread] = {}
+            self._wait_until(lambda: not self._awaited(thread), time.monotonic() + _BAR_SECONDS)
+            if not self._awaited(thread) or time.monotonic() >= deadline:
+                return
+            self._end(thread)
 
-        def close_all() -> None:
-            for guard in guards:
-                # What could not be closed is abandoned by the child.
-                with contextlib.suppress(Exception):
-                    guard.close_if_unused()
+    def _awaited(self, thread: int) -> list[ForkGuard]:
+        return [guard for guard in self.guards if guard.is_awaited_by(thread)]
+
+    def _close(self, thread: int, unused: list[ForkGuard]) -> None:
+        """Close what nobody uses, and note what a child would inherit, and why."""
+        failed: dict[ForkGuard, str] = {}
+
+        def close(guard: ForkGuard) -> None:
+            try:
+                guard.close_if_unused()
+            except Exception as error:  # noqa: BLE001  # the child abandons it
+                with self.changed:
+                    failed[guard] = f"it could not be closed: {error}"
+                    self.changed.notify_all()
 
         try:
-            threading.Thread(target=close_all, name="unisights-fork", daemon=True).start()
-        except RuntimeError:  # There are no more threads.
-            close_all()
-        with self.changed:
-            self._wait_until(lambda: not any(guard.is_shared() for guard in guards), deadline)
+            for guard in unused:
+                # To close a file may take for ever, too, and must not keep others from it.
+                closing = threading.Thread(
+                    target=close, args=(guard,), name="unisights-fork", daemon=True
+                )
+                try:
+                    closing.start()
+                except RuntimeError:  # There are no more threads.
+                    close(guard)
+            with self.changed:
+                self._wait_until(
+                    lambda: all(
+                        guard in failed or not guard.would_be_inherited() for guard in unused
+                    ),
+                    time.monotonic() + _CLOSE_SECONDS,
+                )
+        finally:
+            with self.changed:
+                self.under_way[thread] = {
+                    guard: failed.get(guard) or guard.describe_use(thread)
+                    for guard in self.guards
+                    if guard.would_be_inherited()
+                }
 
     def _wait_until(self, condition: Callable[[], bool], deadline: float) -> None:
         while not condition() and (left := deadline - time.monotonic()) > 0:
             self.changed.wait(left)
 
+    def _end(self, thread: int) -> dict[ForkGuard, str]:
+        unclosed = self.under_way.pop(thread, {})
+        self.changed.notify_all()
+        return unclosed
+
     def resume(self) -> None:
         """In the parent, after the fork: let everybody go on."""
         with self.changed:
-            shared, self.shared = self.shared, []
-            # It was not prepared if this module was imported meanwhile.
-            self.under_way = max(self.under_way - 1, 0)
-            self.changed.notify_all()
-        for guard in shared:
-            guard.tell_of_fork()
+            unclosed = self._end(threading.get_ident())
+        for guard, why in unclosed.items():
+            guard.tell_of_fork(why)
 
     def notice(self) -> None:
         with self.noticing:
             if self.process != os.getpid():
                 self.begin_anew(_UNHOOKED)
 
-    def begin_anew(self, reason: str = _TOO_LONG) -> None:
+    def begin_anew(self, reason: str | None = None) -> None:
         """In the child."""
+        unclosed = self.under_way.get(threading.get_ident(), {})
         self.reset()
         errors: list[Exception] = []
         for guard in list(self.guards):
             # One that is in use may be about to be open.
-            if guard.is_shared():
-                guard.abandon_in_child(reason)
+            if guard.would_be_inherited():
+                why = unclosed.get(guard, "the fork was not prepared")
+                guard.abandon_in_child(reason or _UNCLOSED.format(why))
             guard.forget_users()
         for thing in list(self.objects):
             try:
                 thing.reset_after_fork()
             except Exception as error:  # noqa: BLE001  # the others have to be reset as well
                 errors.append(error)
+        # Other threads wait for this, if no hook was called.
+        self.process = os.getpid()
         for thing in list(self.starters):
             thing.start_after_fork()
         if errors:
@@ -268,6 +373,21 @@ def will_fork_unhooked() -> bool:
     )
 
 
+def is_forking() -> bool:
+    """Return whether a fork is under way, for which nobody may begin to use a guard."""
+    return bool(_forks.under_way)
+
+
+@functools.cache
+def _increase_references() -> Callable[[object], None]:
+    try:
+        import ctypes  # noqa: PLC0415  # slow to import, and rarely needed
+    except ImportError:  # Python was built without libffi. This keeps objects until the end.
+        kept: list[object] = []
+        return kept.append
+    return lambda thing: ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
 def leak(thing: object) -> None:
     """Keep an object from ever being destroyed, even when the interpreter ends.
 
@@ -275,9 +395,7 @@ def leak(thing: object) -> None:
     kernel drops a lock that both share. A client whose threads run in the parent would wait for
     them for ever.
     """
-    import ctypes  # noqa: PLC0415  # slow to import, and rarely needed
-
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+    _increase_references()(thing)
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no forks.

@@ -24,14 +24,19 @@ from unisights._spool.progress import Progress
 from unisights._spool.rescue import leave
 from unisights._spool.set_up import other_version, set_up
 from unisights._spool.tables import FORMAT
-from unisights._sqlite.connection import SQLiteConnection, connect, uses_lost_index
+from unisights._sqlite.connection import (
+    TRY_SECONDS,
+    SQLiteConnection,
+    connect,
+    uses_lost_index,
+)
 from unisights._sqlite.open_database import Inode, OpenDatabase, inode_of, remove_leftovers
 from unisights._sqlite.versions import version_of
 from unisights.delivery import Durability
 from unisights.errors import StoreError
 
 _BUSY_SECONDS = 4.0
-"""How long SQLite waits for a transaction of a program that does not know of the file lock.
+"""How long to wait for a transaction of a program that does not know of the file lock.
 
 Less than requests wait for, so that they are told the reason.
 """
@@ -86,6 +91,7 @@ class SpoolConnection:
         self._connection = SQLiteConnection(
             path,
             self._connect,
+            busy_seconds=_BUSY_SECONDS,
             disconnect=self._disconnect,
             leave=self._leave,
             opening=self._opening,
@@ -163,7 +169,7 @@ class SpoolConnection:
     # The lock.
 
     @contextlib.contextmanager
-    def _locked(self, *, in_fork: bool = False) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Lock the spool against other processes, unless it is locked already.
 
         SQLite waits for them by sleeping, at times for long. A file lock wakes the next one at
@@ -172,39 +178,36 @@ class SpoolConnection:
         if self._is_locked:
             yield
             return
-        self._lock(in_fork=in_fork)
+        self._lock()
         try:
             yield
         finally:
             self._unlock()
 
-    def _lock(self, *, in_fork: bool = False) -> None:
-        self._wait_for(self._transaction_lock, in_fork=in_fork)
+    def _lock(self) -> None:
+        self._wait_for(self._transaction_lock)
         while not self._transaction_lock.is_current:
             # It was removed: others lock another file of that name.
             self._transaction_lock.close()
             self._transaction_lock = self._make_lock()
-            self._wait_for(self._transaction_lock, in_fork=in_fork)
+            self._wait_for(self._transaction_lock)
         self._is_locked = True
 
     def _unlock(self) -> None:
         self._is_locked = False
         self._transaction_lock.release()
 
-    def _wait_for(self, lock: FileLock, *, in_fork: bool) -> None:
-        if lock.try_acquire():
-            return
-        if in_fork:
-            # The fork waits for this one.
-            self._wait_briefly_for(lock)
-            return
-        # Forks must not wait for other processes.
-        with self._connection.let_go():
-            if self.progress is None:
-                self._wait_briefly_for(lock)
-                return
-            with self.progress.waiting_for(lock):
-                lock.acquire()
+    def _wait_for(self, lock: FileLock) -> None:
+        """Wait for other processes; forks do not wait for them, nor they for forks."""
+        while not lock.try_acquire():
+            with self._connection.let_go():
+                if self.progress is None:
+                    self._wait_briefly_for(lock)
+                else:
+                    with self.progress.waiting_for(lock):
+                        lock.acquire()
+                if not self._connection.take_back():
+                    lock.release()
 
     def _wait_briefly_for(self, lock: FileLock) -> None:
         if not lock.acquire(LOCK_SECONDS):
@@ -236,7 +239,12 @@ class SpoolConnection:
 
     def _leave(self, connection: sqlite3.Connection, files: OpenDatabase) -> None:
         """Save what lost files hold. Only a fork does this without the lock of a transaction."""
-        with self._locked(in_fork=True):
+        with contextlib.ExitStack() as stack:
+            if not self._is_locked:
+                # Another thread may be waiting for the lock with the connection's own descriptor.
+                lock = self._make_lock()
+                stack.callback(lock.close)
+                self._wait_briefly_for(lock)
             self._next_id = max(self._next_id, leave(connection, files, self.path))
 
     @contextlib.contextmanager
@@ -266,7 +274,7 @@ class SpoolConnection:
         with open_files.lock:
             remove_leftovers(self.path)
             make_private(self.path)
-            connection = connect(self.path, _BUSY_SECONDS)
+            connection = connect(self.path, TRY_SECONDS)
             inode = inode_of(self.path)
             open_files.connections[inode] += 1
         try:

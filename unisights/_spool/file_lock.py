@@ -13,7 +13,7 @@ except ImportError:  # Windows: `UnisightsOptions` refuses what needs this modul
     fcntl = None  # type: ignore[assignment]
 
 LOCK_SECONDS = 5.0
-"""How long the commands, and forks, wait for a lock that a process holds during a transaction."""
+"""How long the commands wait for a lock that a process holds during a transaction."""
 
 _LOCKS = Path("/proc/locks")
 

@@ -65,7 +65,12 @@ class PendingWrites:
         return type(self)(completed=self.completed, changes=self.changes, due_at=self.due_at)
 
     def prepend(self, earlier: Self) -> None:
-        """Put results that could not be written before those that came later."""
+        """Put what could not be written before what came later."""
+        # The results of some puts may be known.
+        self.puts = [put for put in earlier.puts if put.result is None] + self.puts
+        self.rejections = [
+            put for put in earlier.rejections if put.result is None
+        ] + self.rejections
         self.completed = earlier.completed + self.completed
         self.changes = earlier.changes + self.changes
         self.due_at = min(earlier.due_at, self.due_at)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from unisights._runtime.fork import is_forking
 from unisights._spool.file_lock import FileLock
 from unisights.errors import StoreError
 
@@ -51,12 +52,12 @@ class Progress:
 
     def error(self) -> StoreError:
         """Return the error of those who do not wait any longer."""
-        lock = self._lock
-        what = (
-            f"for {lock.describe()}"
-            if lock is not None
-            else "until a read or a write of the file has ended"
-        )
+        if (lock := self._lock) is not None:
+            what = f"for {lock.describe()}"
+        elif is_forking():
+            what = "for a fork of this process"
+        else:
+            what = "until a read or a write of the file has ended"
         return StoreError(
             f"cannot use the spool {self._path}: it has been waiting for {self.seconds:.1f} s "
             f"{what}; it goes on by itself once that is over"

@@ -121,8 +121,16 @@ class SpoolWriter:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether requests do not wait, as the thread does not get on."""
-        return self._progress.seconds >= STUCK_SECONDS
+        """Whether requests do not wait, as the thread does not get on, or has died."""
+        return self._progress.seconds >= STUCK_SECONDS or not self._thread.is_alive()
+
+    def _stuck_error(self) -> StoreError:
+        if self._thread.is_alive():
+            return self._progress.error()
+        return StoreError(
+            f"cannot use the spool {self._spool.path}: the thread that writes to it has died, as "
+            "memory ran out for example: restart this process"
+        )
 
     def put(self, put: NewPut | RejectionPut) -> None:
         """Store a payload or a rejection; its latch opens once there is a result."""
@@ -143,7 +151,7 @@ class SpoolWriter:
         # It waits a little in any case: all looks stuck after this process itself was stopped.
         while not await put.latch.wait(max(STUCK_SECONDS - self._progress.seconds, 0.05)):
             if self.is_stuck:
-                error = self._progress.error()
+                error = self._stuck_error()
                 with self._changed:
                     self._next.discard(put)
                 return put.result or error
@@ -252,16 +260,38 @@ class SpoolWriter:
 
     def _work(self) -> None:
         while not self._is_stopping:
-            pending = self._gather()
-            with self._progress.step():
-                self._write_safely(pending)
-                if time.monotonic() >= self._upkeep_at and not self._is_stopping:
-                    self._upkeep_at = time.monotonic() + UPKEEP_SECONDS
-                    self._keep_up_safely()
-                self._check_drains_safely()
+            try:
+                self._work_once()
+            except Exception as error:  # noqa: BLE001  # the thread outlives a lack of memory, too
+                self._refuse_all(error)
+                time.sleep(RETRY_SECONDS)
         self._drains.end()
         with self._progress.step():
             self._finish()
+
+    def _work_once(self) -> None:
+        pending = self._gather()
+        with self._progress.step():
+            try:
+                self._write_safely(pending)
+            except Exception:
+                with self._changed:
+                    self._next.prepend(pending)
+                raise
+            if time.monotonic() >= self._upkeep_at and not self._is_stopping:
+                self._upkeep_at = time.monotonic() + UPKEEP_SECONDS
+                self._keep_up_safely()
+            self._check_drains_safely()
+
+    def _refuse_all(self, error: Exception) -> None:
+        """Refuse the puts that wait; keep the results of attempts for later."""
+        with self._changed:
+            puts, self._next.puts = self._next.puts, []
+            rejections, self._next.rejections = self._next.rejections, []
+        failed = StoreError(f"cannot use the spool {self._spool.path}: {error!r}")
+        settle((put, failed) for put in puts)
+        settle((put, failed) for put in rejections)
+        self._log_failure(failed)
 
     def _gather(self) -> PendingWrites:
         """Wait until there is something to do; then take all there is to write."""

@@ -7,11 +7,12 @@ believes that it has them: what it commits disappears when the parent closes the
 import contextlib
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from unisights._runtime.fork import FORK_SECONDS, ForkGuard, leak, will_fork_unhooked
+from unisights._runtime.fork import ForkGuard, leak, will_fork_unhooked
 from unisights._runtime.log import log
 from unisights._sqlite.open_database import Inode, OpenDatabase, inode_of
 
@@ -19,6 +20,12 @@ _UNHOOKED = (
     "uWSGI is about to fork this process without telling it: set py-call-uwsgi-fork-hooks = true, "
     "or lazy-apps = true, to use the file before that; its workers can use it"
 )
+
+TRY_SECONDS = 0.2
+"""How long SQLite itself waits for another transaction. A fork waits for it, so it is short."""
+
+_PAUSE_SECONDS = 0.01
+"""For how long forks can have a connection between two tries to begin a transaction."""
 
 _inherited: dict[Inode, str] = {}
 """The files that this process must not open, as its parent has left them open; and why."""
@@ -54,6 +61,8 @@ class SQLiteConnection(ForkGuard):
         path: the file.
         connect: opens it, in WAL mode, and reads from it.
         disconnect: closes what `connect` has returned.
+        busy_seconds: how long to wait for another connection's transaction, to open the file or to
+            begin a transaction. Forks do not wait for that.
         leave: is called before files are closed that were removed or replaced, to save what they
             hold. If it raises, they stay open.
         opening: returns a context inside which the file is opened.
@@ -67,12 +76,14 @@ class SQLiteConnection(ForkGuard):
         path: Path,
         connect: Callable[[], sqlite3.Connection],
         *,
+        busy_seconds: float,
         disconnect: Callable[[sqlite3.Connection], None] = sqlite3.Connection.close,
         leave: Callable[[sqlite3.Connection, OpenDatabase], None],
         opening: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self._path = path
         self._connect = connect
+        self._busy_seconds = busy_seconds
         self._disconnect = disconnect
         self._leave_files = leave
         self._opening = opening
@@ -112,18 +123,36 @@ class SQLiteConnection(ForkGuard):
             raise sqlite3.OperationalError(_UNHOOKED)
         if _inherited and (inode := inode_of(self._path)) in _inherited:
             raise sqlite3.OperationalError(_inherited[inode])
-        # Another thread may open it while this one waits, in `opening`, for other processes.
         with self.use(), self._opening():
-            if self._connection is not None:
-                return
-            connection = self._connect()
+            self._patiently(self._open)
+
+    def _open(self) -> None:
+        # Another thread may have opened it while this one waited for other processes.
+        if self._connection is not None:
+            return
+        connection = self._connect()
+        try:
+            self.files = OpenDatabase(self._path)
+        except BaseException:
+            self._disconnect(connection)
+            raise
+        _open.add(self.files)
+        self._connection = connection
+
+    def _patiently(self, attempt: Callable[[], object]) -> None:
+        """Do something, again and again as long as another connection's transaction forbids it."""
+        deadline = time.monotonic() + self._busy_seconds
+        while True:
             try:
-                self.files = OpenDatabase(self._path)
-            except BaseException:
-                self._disconnect(connection)
-                raise
-            _open.add(self.files)
-            self._connection = connection
+                attempt()
+            except sqlite3.Error as error:
+                is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() >= deadline:
+                    raise
+            else:
+                return
+            with self.let_go():
+                time.sleep(_PAUSE_SECONDS)
 
     def close(self, seconds: float | None = None) -> None:
         """Disconnect, unless disconnected.
@@ -140,6 +169,8 @@ class SQLiteConnection(ForkGuard):
             connection, files = self._connection, self.files
             if connection is None or files is None or files.is_current:
                 return False
+            # Readers may have to end before: nobody could read these files later.
+            connection.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
             self._leave_files(connection, files)
             self._close()
             return True
@@ -157,15 +188,14 @@ class SQLiteConnection(ForkGuard):
             _open.discard(files)
             files.close()
 
-    def tell_of_fork(self) -> None:
+    def tell_of_fork(self, why: str) -> None:
         """Log that a child was forked that cannot use the file."""
         log(
             logging.ERROR,
             "fork_unsafe",
-            "the process was forked while it had been using %s for more than %.0f s: the child has "
-            "to be restarted if it needs that file",
+            "the process was forked with %s open, as %s: restart the child if it needs that file",
             self._path,
-            FORK_SECONDS,
+            why,
         )
 
     def abandon_in_child(self, reason: str) -> None:
@@ -190,7 +220,7 @@ class SQLiteConnection(ForkGuard):
             TimeoutError: another thread still uses the connection.
         """
         with self.use(seconds):
-            self.execute("BEGIN IMMEDIATE")
+            self._patiently(lambda: self.execute("BEGIN IMMEDIATE"))
             try:
                 yield self
                 self.execute("COMMIT")

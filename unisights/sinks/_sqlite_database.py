@@ -3,13 +3,12 @@
 import contextlib
 import logging
 import sqlite3
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from unisights._runtime.log import log
-from unisights._sqlite.connection import SQLiteConnection, connect
+from unisights._sqlite.connection import TRY_SECONDS, SQLiteConnection, connect
 from unisights._sqlite.mounts import refuse_file_mount
 from unisights._sqlite.open_database import Inode, OpenDatabase, remove_leftovers
 from unisights._sqlite.versions import version_of
@@ -37,7 +36,9 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.left: list[Rows] = []
-        self._connection = SQLiteConnection(path, self._connect, leave=self._leave)
+        self._connection = SQLiteConnection(
+            path, self._connect, busy_seconds=BUSY_SECONDS, leave=self._leave
+        )
 
     def use(self, seconds: float | None = None) -> contextlib.AbstractContextManager[None]:
         """Return a context in which no other thread uses the file and no fork closes it.
@@ -146,34 +147,26 @@ def _newest(connection: sqlite3.Connection, size: int) -> list[Rows]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    begun = time.monotonic()
-    while True:
-        seconds = BUSY_SECONDS
-        try:
-            connection = connect(path, BUSY_SECONDS, creates=True)
-        except sqlite3.Error as error:
-            raise StoreError(f"cannot open it: {error}") from error
-        try:
-            # Before the switch to WAL mode: a file of something else stays as it is.
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
-                # For what follows, SQLite does not always wait for others.
-                seconds = 2 * BUSY_SECONDS
-                _make_tables(connection)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            # Opens the WAL, if the mode was WAL before.
-            version_of(connection)
-        except BaseException as error:
-            connection.close()
-            is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-            if is_busy and time.monotonic() < begun + seconds:
-                time.sleep(0.01)
-                continue
-            if is_busy or not isinstance(error, sqlite3.Error):
-                raise
-            raise StoreError(f"cannot use it: {error}") from error
-        return connection
+    try:
+        connection = connect(path, TRY_SECONDS, creates=True)
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot open it: {error}") from error
+    try:
+        # Before the switch to WAL mode: a file of something else stays as it is.
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            _make_tables(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        # Opens the WAL, if the mode was WAL before.
+        version_of(connection)
+    except BaseException as error:
+        connection.close()
+        is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        if is_busy or not isinstance(error, sqlite3.Error):
+            raise
+        raise StoreError(f"cannot use it: {error}") from error
+    return connection
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
