@@ -1,6 +1,7 @@
 """Inline delivery: the handler runs before the response."""
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -45,7 +46,8 @@ class InlineDelivery(Delivery):
     def reset_after_fork(self) -> None:
         """The handlers that run are the parent's."""
         super().reset_after_fork()
-        self._running: dict[int, UnisightsPayload] = {}  # by their identities
+        self._numbers = itertools.count()
+        self._running: dict[int, UnisightsPayload] = {}  # by their numbers
         self._failing: set[int] = set()
         self._reports: set[Future[None]] = set()
 
@@ -59,9 +61,6 @@ class InlineDelivery(Delivery):
         """Run the handler."""
         if self._is_closed:
             return SHUTTING_DOWN
-        if caller is self.in_request:
-            # Some servers leave SIGTERM to the system, which would end their threads at once.
-            self._hook()
         self._count("accepted")
         window = self._window
         content_id = "" if window is None else payload.content_id
@@ -69,27 +68,33 @@ class InlineDelivery(Delivery):
             self._count("duplicate")
             return HANDLED
         if not self.handler.is_missing:
-            self._running[id(payload)] = payload
+            if self.defers_signals or caller is self.in_request:
+                # Some servers leave SIGTERM to the system, which would end their threads at once;
+                # others send it to themselves again when their event loop has ended.
+                self._hook()
+            number = next(self._numbers)
+            self._running[number] = payload
             try:
                 await self.handler.call(payload, make_request, caller)
             except BaseException as error:
-                await self._fail(payload, error, caller)
+                await self._fail(number, error, caller)
                 if not isinstance(error, Exception):
                     raise
                 return Outcome(error=error)
-            if self._running.pop(id(payload), None) is None:
+            if self._running.pop(number, None) is None:
                 return HANDLED  # It was reported meanwhile, as the process ends.
         self._count("delivered")
         if window is not None:
             window.add(content_id)
         return HANDLED
 
-    async def _fail(self, payload: UnisightsPayload, error: BaseException, caller: Caller) -> None:
-        key = id(payload)
-        self._failing.add(key)  # Draining waits for `on_error`, too.
-        if self._running.pop(key, None) is None:
-            self._failing.discard(key)
+    async def _fail(self, number: int, error: BaseException, caller: Caller) -> None:
+        self._failing.add(number)  # Draining waits for `on_error`, too.
+        payload = self._running.pop(number, None)
+        if payload is None:
+            self._failing.discard(number)
             return  # It was reported meanwhile: once is enough.
+        self._count("failed")
         log_failure(self._context, error)
         try:
             if isinstance(error, Exception):
@@ -99,8 +104,7 @@ class InlineDelivery(Delivery):
                 # The event loop ends, or a signal interrupts the thread: nothing may wait any more.
                 self._report_aside(payload, _as_undelivered(error))
         finally:
-            self._count("failed")
-            self._failing.discard(key)
+            self._failing.discard(number)
 
     @property
     def is_closed(self) -> bool:
@@ -111,17 +115,29 @@ class InlineDelivery(Delivery):
         """Accept payloads, also after `close`."""
         self._is_closed = False
 
-    def defer_signals(self) -> None:
-        """Do nothing: servers wait for their threads, and the endpoint for its tasks."""
-
     def drain(self, seconds: float) -> bool:
-        """Wait until no handler runs."""
+        """Wait for the handlers that run now, and for their `on_error`."""
+        return not self._wait_for_some(self._unfinished(), seconds)
+
+    def drain_at_signal(self, left: TimeLeft) -> None:
+        """Wait for the handlers that run now; pass the payloads of the others to `on_error`.
+
+        Requests are served meanwhile: their clients may wait for the answers.
+        """
+        self._report_some(self._wait_for_some(self._unfinished(), left.drain))
+        wait(self._reports.copy(), left.report)
+
+    def _unfinished(self) -> set[int]:
+        return {*self._running.copy(), *self._failing.copy()}
+
+    def _wait_for_some(self, numbers: set[int], seconds: float) -> set[int]:
+        """Wait for handlers, at most so long; return those that have not finished."""
         deadline = time.monotonic() + seconds
-        while self._running or self._failing:
+        while numbers := numbers & self._unfinished():
             if (left := deadline - time.monotonic()) <= 0:
-                return False
+                break
             time.sleep(min(_POLL_SECONDS, left))
-        return True
+        return numbers
 
     @property
     def has_to_report(self) -> bool:
@@ -131,15 +147,15 @@ class InlineDelivery(Delivery):
     def _close(self, left: TimeLeft) -> None:
         """Wait for the handlers that run, and pass the payloads of the others to `on_error`."""
         self._is_closed = True
-        if not self.drain(left.drain):
-            self._report_rest()
+        self._report_some(self._wait_for_some(self._unfinished(), left.drain))
         wait(self._reports.copy(), left.report)
 
-    def _report_rest(self) -> None:
-        rest = []
-        while self._running:
-            rest.append(self._running.popitem()[1])
+    def _report_some(self, numbers: set[int]) -> None:
+        popped = [self._running.pop(number, None) for number in numbers]
+        rest = [payload for payload in popped if payload is not None]
         count = len(rest)
+        if not count:
+            return
         message = "%d payloads were not handled before the end"
         self._log(logging.ERROR, "undelivered", message, count, count=count)
         self._count("failed", count)

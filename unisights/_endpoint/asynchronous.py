@@ -104,7 +104,7 @@ class AsyncEndpoint(Endpoint):
         delivery = self.delivery
         settling = self.settle(info, buffer, make_request, delivery.on_loop)
         if delivery.may_wait or buffer.is_costly:
-            settling = self._completion.settle(settling, buffer.greatest_size)
+            settling = self._completion.settle(settling, buffer)
         return await settling
 
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Coroutine
 from typing import Any
 
+from unisights._http.body import BodyBuffer
 from unisights._http.responses import HTTPResponse
 from unisights._runtime import shutdown
 from unisights._runtime.ending import TimeLeft
@@ -60,12 +61,12 @@ class Completion:
         self.is_full = False
         self._is_hooked = False
 
-    async def settle(self, settling: Settling, size: int) -> HTTPResponse:
+    async def settle(self, settling: Settling, body: BodyBuffer) -> HTTPResponse:
         """Settle a request.
 
         Args:
             settling: settles it.
-            size: the size that the request's body may have in memory, in bytes.
+            body: the request's body.
         """
         task = _start(settling)
         if task.done():
@@ -79,19 +80,21 @@ class Completion:
 
         def end(_task: object) -> None:
             self._tasks.discard(task)
-            if ended.cancelled():
-                self._count(-1, -size)
-            else:
+            if not ended.cancelled():
                 ended.set_result(None)
 
         task.add_done_callback(end)
         try:
             await ended  # `asyncio.shield` does the same, and takes longer.
         except asyncio.CancelledError:
-            if ended.cancelled():  # Else the task has ended just now.
-                self._count(1, size)
+            if not task.done():
+                self._abandon(task, body.weight)
             raise
         return task.result()
+
+    def _abandon(self, task: asyncio.Task[HTTPResponse], size: int) -> None:
+        self._count(1, size)
+        task.add_done_callback(lambda _task: self._count(-1, -size))
 
     def _count(self, requests: int, size: int) -> None:
         self._abandoned += requests

@@ -136,11 +136,12 @@ class BodyBuffer:
 
     Attributes:
         size: the number of bytes collected so far, as sent.
+        weight: the size of the body once it is inflated, in bytes; the limit until it was inflated.
         is_costly: whether to decode the body in a thread: it is large, or may be once it is
             inflated.
     """
 
-    __slots__ = ("_encoding", "_first", "_limit", "_rest", "is_costly", "size")
+    __slots__ = ("_encoding", "_first", "_limit", "_rest", "is_costly", "size", "weight")
 
     def __init__(self, limit: int, encoding: str) -> None:
         self._limit = limit
@@ -148,17 +149,13 @@ class BodyBuffer:
         self._first = b""
         self._rest: bytearray | None = None
         self.size = 0
+        self.weight = 0 if encoding == "identity" else limit
         self.is_costly = encoding != "identity"
 
     @property
     def sent(self) -> bytes:
         """The bytes collected so far, as sent."""
         return self._first if self._rest is None else self._first + self._rest
-
-    @property
-    def greatest_size(self) -> int:
-        """The greatest size that the body may have once it is inflated, in bytes."""
-        return self.size if self._encoding == "identity" else self._limit
 
     def add(self, piece: bytes) -> None:
         """Add the next piece of the body, as sent.
@@ -167,6 +164,8 @@ class BodyBuffer:
             BodyTooLargeError: the body is larger than the limit; the buffer is empty now.
         """
         self.size += len(piece)
+        if self._encoding == "identity":
+            self.weight = self.size
         if self.size > self._limit:
             self._first, self._rest, self.size = b"", None, 0
             raise BodyTooLargeError
@@ -190,9 +189,11 @@ class BodyBuffer:
         if self._encoding == "identity":
             return body
         try:
-            return self._inflate(body)
+            inflated = self._inflate(body)
         except zlib.error:
             raise InvalidJSONError(f"the body is not valid {self._encoding}") from None
+        self.weight = len(inflated)
+        return inflated
 
     def _inflate(self, body: bytes) -> bytes:
         inflated: list[bytes] = []
