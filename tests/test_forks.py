@@ -190,6 +190,16 @@ assert store.store("parent")
 (guard,) = guards()
 """
 
+WHILE_IT_HANGS = """\
+thread.start()
+entered.wait()
+if not (child := os.fork()):
+    os._exit(0 if not store.store("child") else 1)
+wait(child)
+leave.set()
+thread.join()
+"""
+
 UNCLOSED = {
     "another thread uses the file for ever": """\
 entered, leave = threading.Event(), threading.Event()
@@ -200,14 +210,8 @@ def hang():
         leave.wait()
 
 thread = threading.Thread(target=hang)
-thread.start()
-entered.wait()
-if not (child := os.fork()):
-    os._exit(0 if not store.store("child") else 1)
-wait(child)
-leave.set()
-thread.join()
-""",
+"""
+    + WHILE_IT_HANGS,
     "another thread opens the file for ever": """\
 guard.close()
 connect = guard._connect
@@ -220,14 +224,8 @@ def hang():
 
 guard._connect = hang
 thread = threading.Thread(target=guard.open)
-thread.start()
-entered.wait()
-if not (child := os.fork()):
-    os._exit(0 if not store.store("child") else 1)
-wait(child)
-leave.set()
-thread.join()
-""",
+"""
+    + WHILE_IT_HANGS,
     "the file cannot be closed": """\
 leave = threading.Event()
 guard._disconnect = lambda connection: (leave.wait(), connection.close())
