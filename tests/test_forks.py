@@ -190,16 +190,6 @@ assert store.store("parent")
 (guard,) = guards()
 """
 
-WHILE_IT_HANGS = """\
-thread.start()
-entered.wait()
-if not (child := os.fork()):
-    os._exit(0 if not store.store("child") else 1)
-wait(child)
-leave.set()
-thread.join()
-"""
-
 UNCLOSED = {
     "another thread uses the file for ever": """\
 entered, leave = threading.Event(), threading.Event()
@@ -210,8 +200,14 @@ def hang():
         leave.wait()
 
 thread = threading.Thread(target=hang)
-"""
-    + WHILE_IT_HANGS,
+thread.start()
+entered.wait()
+if not (child := os.fork()):
+    os._exit(0 if not store.store("child") else 1)
+wait(child)
+leave.set()
+thread.join()
+""",
     "another thread opens the file for ever": """\
 guard.close()
 connect = guard._connect
@@ -224,8 +220,14 @@ def hang():
 
 guard._connect = hang
 thread = threading.Thread(target=guard.open)
-"""
-    + WHILE_IT_HANGS,
+thread.start()
+entered.wait()
+if not (child := os.fork()):
+    os._exit(0 if not store.store("child") else 1)
+wait(child)
+leave.set()
+thread.join()
+""",
     "the file cannot be closed": """\
 leave = threading.Event()
 guard._disconnect = lambda connection: (leave.wait(), connection.close())
