@@ -21,7 +21,7 @@ async def deliver(endpoint: Endpoint, body: bytes) -> HTTPResponse:
     """Deliver a body on the running event loop."""
     buffer = endpoint.collector.buffer(INFO)
     buffer.add(body)
-    return await endpoint.settle(INFO, buffer, lambda _body: None, endpoint.delivery.on_loop)
+    return await endpoint.respond(INFO, buffer, lambda _body: None, endpoint.delivery.on_loop)
 
 
 async def serve_async(endpoint: AsyncEndpoint, body: bytes) -> HTTPResponse:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.processes import PYTHON, process, read_until
+from tests.processes import PYTHON, Process, process, read_until
 
 IN_SPOOL = """\
 import sys
@@ -87,7 +87,7 @@ class Stopped:
         holds: how messages name it after the lock, where the system tells who holds a lock.
     """
 
-    def __init__(self, child: subprocess.Popen[str]) -> None:
+    def __init__(self, child: Process) -> None:
         self._child = child
         self.holds = f", which process {child.pid} holds" if Path("/proc/locks").exists() else ""
         os.kill(child.pid, signal.SIGSTOP)
@@ -98,7 +98,7 @@ class Stopped:
         assert self._child.stdin is not None
         self._child.stdin.write("\n")
         self._child.stdin.flush()
-        read_until(self._child.stdout, "outside")
+        read_until(self._child, "outside")
 
     def kill(self) -> None:
         """End it, stopped as it is."""
@@ -110,5 +110,5 @@ class Stopped:
 def stopped(path: Path, script: str = IN_SPOOL) -> Iterator[Stopped]:
     """Stop a process inside a transaction on a file; it is killed when this ends."""
     with process([PYTHON, "-c", script, str(path)], stdin=subprocess.PIPE) as child:
-        read_until(child.stdout, "inside")
+        read_until(child, "inside")
         yield Stopped(child)

@@ -347,14 +347,14 @@ def test_a_loop_that_has_stopped_runs_on_at_the_end() -> None:
     """Some servers stop the loop at a signal, and cancel nothing."""
     begun, ended = asyncio.Event(), threading.Event()
 
-    async def settle() -> Any:
+    async def respond() -> Any:
         begun.set()
         await asyncio.sleep(0.01)
         ended.set()
 
     requests = Completion()
     loop = asyncio.new_event_loop()
-    waiting = loop.create_task(requests.settle(settle(), BodyBuffer(1000, "identity")))
+    waiting = loop.create_task(requests.run(respond(), BodyBuffer(1000, "identity")))
     loop.run_until_complete(begun.wait())
     assert not ended.is_set()
     requests.close(TimeLeft.alone(30))

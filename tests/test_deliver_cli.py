@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import DEADLINE, PYTHON, process, read_until, stop, wait_for
+from tests.processes import DEADLINE, PYTHON, Process, process, read_until, stop, wait_for
 from tests.servers.servers import (
     FLASK,
     GUNICORN,
@@ -204,7 +204,7 @@ def test_what_waits_for_a_retry_is_left(tmp_path: Path) -> None:
 
 
 @contextmanager
-def _sidecar(directory: Path, target: str) -> Iterator["subprocess.Popen[str]"]:
+def _sidecar(directory: Path, target: str) -> Iterator[Process]:
     command = [PYTHON, "-m", "unisights", "deliver", target]
     with process(command, cwd=directory, env={"PYTHONPATH": str(ROOT)}) as child:
         yield child
@@ -222,9 +222,9 @@ def test_a_sidecar_runs_until_it_is_stopped(number: int, tmp_path: Path) -> None
         )
     )
     with _sidecar(tmp_path, "main:options") as child:
-        read_until(child.stdout, "Waiting for the spool")
+        read_until(child, "Waiting for the spool")
         fill(tmp_path / "events.spool", 1)
-        read_until(child.stdout, "begun")
+        read_until(child, "begun")
         output = stop(child, number)
         assert child.returncode == 0
         assert "1 delivered, 0 became dead letters, 0 left" in output

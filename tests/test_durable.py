@@ -19,7 +19,7 @@ import pytest
 
 from tests.endpoints import INFO, deliver, serve
 from tests.options import make_options
-from tests.processes import DEADLINE, PYTHON, read_until, wait_for
+from tests.processes import DEADLINE, PYTHON, process, read_to_end, read_until, wait_for
 from tests.spools import fill, query
 from tests.support import ROOT, SITE_ID, click, make_body, make_data, seal
 from unisights import ConfigurationError, Inline, PermanentError, UndeliveredError
@@ -1128,28 +1128,16 @@ print(stats.queued, stats.duplicate, stats.delivered, flush=True)
 def test_processes_know_each_others_bodies(tmp_path: Path) -> None:
     """Of what two processes of a host get at the same time, each body is stored by one of them."""
     path = tmp_path / "spool.sqlite3"
-    children = [
-        subprocess.Popen(
-            [PYTHON, "-c", SENDING, str(path)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    try:
+    command = [PYTHON, "-c", SENDING, str(path)]
+    with contextlib.ExitStack() as stack:
+        children = [stack.enter_context(process(command, stdin=subprocess.PIPE)) for _ in range(2)]
         for child in children:
-            read_until(child.stdout, "ready")
+            read_until(child, "ready")
         for child in children:
             assert child.stdin is not None
-            child.stdin.write("go\\n")
+            child.stdin.write("go\n")
             child.stdin.flush()
-        counts = [tuple(map(int, child.communicate(timeout=60)[0].split())) for child in children]
-    finally:
-        for child in children:
-            child.kill()
-            child.wait()
+        counts = [tuple(map(int, read_to_end(child).split())) for child in children]
     queued, duplicate, _delivered = map(sum, zip(*counts, strict=True))
     assert (queued, duplicate) == (50, 50)
     assert query(path, "SELECT stored FROM state") == [(50,)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import post, process, wait_for
+from tests.processes import free_port, post, process, wait_for
 from tests.support import ROOT, click, make_body
 
 EXAMPLES = ROOT / "examples"
@@ -29,12 +29,6 @@ COMMANDS = [
     ),
     ("asgi_example", "uvicorn asgi_example:app", "/api/events", "/counts"),
 ]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _on_port(command: str, port: int) -> Sequence[str]:
@@ -71,7 +65,7 @@ def test_an_example_runs(module: str, command: str, path: str, counts: str) -> N
     program = command.split(maxsplit=1)[0]
     if not (SCRIPTS / program).exists():
         pytest.skip(f"{program} is not installed")
-    port = _free_port()
+    port = free_port()
     with process(_on_port(command, port), cwd=EXAMPLES):
         wait_for(lambda: _is_up(port), "the start of the server")
         body = make_body(events=[click(), click()])

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import DEADLINE, PYTHON
+from tests.processes import DEADLINE, run_python
 from tests.spools import query
-from tests.support import ROOT
 from unisights._runtime import fork
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -312,14 +311,8 @@ def _run(script: str, *arguments: str) -> list[str]:
 
 
 def _finish(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    finished = subprocess.run(
-        [PYTHON, "-W", "ignore", "-c", script, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=2 * DEADLINE,
-        check=False,
-    )
+    ignoring = "import warnings; warnings.simplefilter('ignore')\n"
+    finished = run_python(ignoring + script, *arguments, timeout=2 * DEADLINE)
     assert finished.returncode == 0, finished.stderr
     return finished
 

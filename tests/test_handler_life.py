@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.adapters.drivers import Call, call_asgi
-from tests.processes import PYTHON
-from tests.support import ROOT, make_body
+from tests.processes import run_python
+from tests.support import make_body
 from unisights import PermanentError, UnisightsOptions
 from unisights._delivery.handler import ManagedHandler
 from unisights._runtime.callers import IN_THREAD, run_blocking
@@ -317,7 +316,5 @@ for _ in range(3):
 @pytest.mark.parametrize("delivery", ["inline", "background"])
 def test_the_end_of_the_process_closes(delivery: str) -> None:
     """Under WSGI, the handler is closed when the process ends, after what was queued."""
-    finished = subprocess.run(
-        [PYTHON, "-c", AT_EXIT, delivery], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    finished = run_python(AT_EXIT, delivery, check=True)
     assert finished.stdout.split() == ["open", "call", "call", "call", "close"]

@@ -15,7 +15,7 @@ import pytest
 
 from tests.endpoints import serve
 from tests.options import make_options
-from tests.processes import PYTHON, read_until, wait_for
+from tests.processes import PYTHON, Process, process, read_until, run_python, wait_for
 from tests.spools import fill, new_row, query
 from tests.support import ROOT, make_body
 from unisights import Inline
@@ -106,14 +106,7 @@ REMOVED = {
 @pytest.mark.parametrize("removed", REMOVED)
 def test_nothing_is_lost_with_removed_files(tmp_path: Path, removed: str, late: str) -> None:
     """What was acknowledged before and afterwards is in the spool once, whoever notices first."""
-    done = subprocess.run(
-        [PYTHON, "-c", HOST, str(tmp_path), json.dumps(REMOVED[removed]), late],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_python(HOST, str(tmp_path), json.dumps(REMOVED[removed]), late, timeout=120)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     count = 25 if late else 20
@@ -142,19 +135,15 @@ def test_who_notices_later_reads_nothing_that_is_gone(path: Path) -> None:
     """The first one has emptied the lost WAL, after the latest transaction in it was its own."""
     with contextlib.ExitStack() as stack:
 
-        def add(child: subprocess.Popen[str], label: str) -> None:
+        def add(child: Process, label: str) -> None:
             assert child.stdin is not None
             child.stdin.write(f"{label}\n")
             child.stdin.flush()
-            read_until(child.stdout, "added")
+            read_until(child, "added")
 
         command = [PYTHON, "-c", ADDING, str(path)]
-        pipe = subprocess.PIPE
         first, second, late = (
-            stack.enter_context(
-                subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
-            )
-            for _ in range(3)
+            stack.enter_context(process(command, stdin=subprocess.PIPE)) for _ in range(3)
         )
         add(first, "a")
         add(second, "b")

@@ -1,14 +1,13 @@
 """Deep nesting: refused before a parser goes down into it."""
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.processes import run_python
 from tests.support import make_body
 from unisights import InvalidJSONError, decode_unisights_payload
 from unisights._decoding.limits import MAX_DEPTH, MAX_FREE, MIN_BYTES, find_excess
@@ -157,8 +156,6 @@ thread.join()
 
 def test_deep_bodies_do_not_end_the_process() -> None:
     """In a thread with a small stack, as servers have them, no nesting ends the process."""
-    done = subprocess.run(
-        [sys.executable, "-c", SMALL_STACK], capture_output=True, text=True, check=False
-    )
+    done = run_python(SMALL_STACK)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("refused") == 24

@@ -2,15 +2,13 @@
 
 import asyncio
 import signal
-import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
-from tests.processes import DEADLINE, PYTHON
+from tests.processes import DEADLINE, run_python
 from tests.spools import query
-from tests.support import ROOT
 from unisights import Background, Inline, UnisightsOptions
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._runtime import ending, shutdown
@@ -47,17 +45,6 @@ def serve(name, delivery, work=lambda: None):
 """
 
 
-def _run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PYTHON, "-c", code, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=DEADLINE,
-    )
-
-
 ENDS = {
     "the interpreter's": "",
     "by SIGTERM": "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n",
@@ -67,7 +54,7 @@ ENDS = {
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_the_longest_timeout_holds_for_the_process(end: str) -> None:
     """An endpoint whose own `drain_timeout` is shorter is given the time that the process takes."""
-    finished = _run(
+    finished = run_python(
         APPS + 'serve("long", Background(drain_timeout=20))\n'
         'serve("short", Background(drain_timeout=0.01), lambda: time.sleep(1))\n' + end
     )
@@ -107,20 +94,20 @@ ENDED_BY_SIGNAL = ["drained 3"] * 3 + ["finished"] * 3 + ["closed 0"] * 3
 
 def test_things_are_closed_at_the_same_time() -> None:
     """Under the longest deadline of those that are open; afterwards all are finished."""
-    finished = _run(THINGS)
+    finished = run_python(THINGS)
     assert finished.stdout.splitlines() == ENDED, finished.stderr
 
 
 def test_things_are_drained_at_the_same_time() -> None:
     """Likewise before a signal that nobody handles, which then ends the process."""
-    finished = _run(THINGS + "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n")
+    finished = run_python(THINGS + "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n")
     assert finished.stdout.splitlines() == ENDED_BY_SIGNAL, finished.stderr
     assert finished.returncode == -signal.SIGTERM
 
 
 def test_handlers_are_closed_last(tmp_path: Path) -> None:
     """After all endpoints of the process were drained; those that the app has closed are not."""
-    finished = _run(
+    finished = run_python(
         APPS + 'serve("inline", "inline")\n'
         'serve("closed", Background()).unisights.close()\n'
         "ending = threading.Event()\n"
@@ -144,7 +131,7 @@ def test_handlers_are_closed_last(tmp_path: Path) -> None:
 
 def test_what_hangs_is_left_behind() -> None:
     """The process ends even if something does not keep to the time that it is given."""
-    finished = _run(
+    finished = run_python(
         THINGS.replace("(1, 3, 2, 99)", "(0, 0.1, 0, 99)")
         .replace("import os", "from unisights._runtime import ending\nimport os")
         .replace("barrier.wait(20)", "time.sleep(0 if self.drain_timeout else 100)")
@@ -157,7 +144,7 @@ def test_what_hangs_is_left_behind() -> None:
 def test_signals_are_deferred_from_other_threads() -> None:
     """Servers that serve requests in threads leave SIGTERM to the system; it is deferred too."""
     begin, add, end = THINGS.partition("for thing in things:")
-    finished = _run(
+    finished = run_python(
         begin
         + "def add():\n    "
         + (add + end).replace("\n", "\n    ")
@@ -171,7 +158,7 @@ def test_signals_are_deferred_from_other_threads() -> None:
 
 def test_signals_that_are_handled_in_c_are_left_alone() -> None:
     """Such as by uWSGI. Python believes that nobody handles them."""
-    finished = _run(
+    finished = run_python(
         "import ctypes, signal\n"
         "handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda number: None)\n"
         "ctypes.CDLL(None).signal(signal.SIGTERM, handler)\n"
@@ -183,7 +170,7 @@ def test_signals_that_are_handled_in_c_are_left_alone() -> None:
 
 def test_pythons_without_ctypes_defer_in_the_main_thread() -> None:
     """Where Python was built without libffi, only threads besides the main one cannot."""
-    finished = _run(
+    finished = run_python(
         "import sys\nsys.modules['ctypes'] = None\n"
         + THINGS
         + "threading.Thread(target=close_at_exit, args=(things[0],)).start()\n"
@@ -215,7 +202,7 @@ def test_what_hangs_does_not_hold_up_the_end_of_the_app(
 def test_what_was_delivered_before_a_signal_is_not_delivered_again(tmp_path: Path) -> None:
     """The spool is closed before the signal ends the process, with the outcome of what ran."""
     spool = tmp_path / "spool.sqlite3"
-    finished = _run(
+    finished = run_python(
         APPS + "begun = threading.Event()\n"
         "def work():\n"
         "    begun.set()\n"

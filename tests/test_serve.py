@@ -13,17 +13,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import PYTHON, peak_memory, post, process, read_until, stop
+from tests.processes import (
+    PYTHON,
+    Process,
+    peak_memory,
+    post,
+    process,
+    read_to_end,
+    read_until,
+    stop,
+)
 from tests.support import CAPTURES, SESSION_ID, capture, click, make_body
 from unisights._cli.main import main
 
 
 @contextlib.contextmanager
-def _serving(db: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
+def _serving(db: Path, *options: str) -> Iterator[tuple[Process, int, str]]:
     """A running server: its process, its port, and the banner that it printed."""
     command = [PYTHON, "-m", "unisights", "serve", "--port", "0", "--db", str(db), *options]
     with process(command) as child:
-        banner = read_until(child.stdout, "Stop:")
+        banner = read_until(child, "Stop:")
         port = re.search(r"http://[^:]+:(\d+)/", banner)
         assert port is not None
         yield child, int(port[1]), banner
@@ -113,7 +122,7 @@ def test_stopping_drains(tmp_path: Path, number: int) -> None:
             time.sleep(0.3)
             client.sendall(body[10:])
             assert b"200 OK" in client.recv(4096)
-        output, _ = child.communicate(timeout=30)
+        output = read_to_end(child)
         assert child.returncode == 0
         assert "Traceback" not in output
     assert _rows(db, "SELECT count(*) FROM payloads") == [(1,)]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import DEADLINE, PYTHON, read_until
+from tests.processes import PYTHON, Process, process, read_to_end, read_until
 from tests.spools import REQUEST, fill, new_row, query, rejected_row
 from tests.support import ROOT
 from unisights._cli.main import main
@@ -196,11 +196,13 @@ def test_a_spool_in_use_is_not_repaired(path: Path, capsys: pytest.CaptureFixtur
 
 
 APP = """\
-import os, signal, sys
+import logging, os, signal, sys
 from tests.endpoints import serve
 from tests.support import make_body
 from unisights import Durable, Inline, UnisightsOptions
 from unisights._endpoint.synchronous import SyncEndpoint
+
+logging.disable()
 
 def fail(payload, request):
     raise LookupError
@@ -220,19 +222,20 @@ def test_an_app_that_is_started_during_a_repair_loses_nothing(
     fill(path, 3)
     query(path, "UPDATE payloads SET raw = CAST('{}' AS BLOB) WHERE id = 2")
     salvage = repair._salvage
-    app: list[subprocess.Popen[str]] = []
+    app: list[Process] = []
 
     def start_app(connection: sqlite3.Connection, table: str) -> Any:
         rows = list(salvage(connection, table))
         if not app:
             command = [PYTHON, "-c", APP, str(path)]
-            app.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
-            read_until(app[0].stdout, "started")
+            app.append(stack.enter_context(process(command)))
+            read_until(app[0], "started")
         return iter(rows)
 
     monkeypatch.setattr(repair, "_salvage", start_app)
-    assert main(["spool", "repair", str(path)]) == 1
-    output, _ = app[0].communicate(timeout=DEADLINE)
+    with contextlib.ExitStack() as stack:
+        assert main(["spool", "repair", str(path)]) == 1
+        output = read_to_end(app[0])
     assert output == f"{[202] * 5}\n"
     assert query(path, "SELECT count(*) FROM waiting") == [(2 + 5,)]
 

@@ -234,7 +234,7 @@ def test_a_child_of_an_ended_process_does_not_keep_a_spool_from_being_migrated(
     kind.add()
     command = [PYTHON, "-c", FORKED, str(kind.path)]
     with process(command, stdin=subprocess.PIPE) as parent:
-        read_until(parent.stdout, "forked")
+        read_until(parent, "forked")
         kind.use(kind.next)
         with pytest.raises(StoreError, match="earlier version of unisights are still using it"):
             Spool(kind.path)
@@ -245,7 +245,7 @@ def test_a_child_of_an_ended_process_does_not_keep_a_spool_from_being_migrated(
         assert parent.stdin is not None
         parent.stdin.write("\n")
         parent.stdin.flush()
-        read_until(parent.stdout, "unisights 2.1.0 or later")
+        read_until(parent, "unisights 2.1.0 or later")
 
 
 def test_whoever_has_an_earlier_version_open_stops(kind: _Kind) -> None:

@@ -4,8 +4,6 @@ import copy
 import dataclasses
 import json
 import pickle
-import subprocess
-import sys
 import typing
 from typing import Any
 
@@ -18,9 +16,9 @@ import pytest
 from codegen.model import build_model
 from codegen.samples import sample_object
 from codegen.schema import read_schema
+from tests.processes import run_python
 from tests.support import (
     CAPTURES,
-    ROOT,
     SESSION_ID,
     capture,
     click,
@@ -394,7 +392,5 @@ def test_the_types_need_nothing_of_decoding() -> None:
         f"ClickEvent.from_dict({click()!r})\n"
         "print([name for name in sys.modules if name.startswith('unisights._decoding')])\n"
     )
-    finished = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    finished = run_python(code)
     assert finished.stdout.splitlines() == ["False", "[]"], finished.stderr

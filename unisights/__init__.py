@@ -5,8 +5,9 @@ There is an adapter for each framework: `fastapi`, `flask`, `django`, `asgi`. Th
 `schema` and `encryption`. Handlers that store are in `sinks`; `testing` helps to test handlers.
 Of the private packages, `_endpoint` leads a request from its body to its response, `_http` reads
 requests and writes responses, `_decoding` makes payloads of bytes, `_schema` validates them,
-`_delivery` calls the handler, `_spool` is the file of durable delivery, `_runtime` deals with
-threads, forks and logs, and `_cli` is the command.
+`_delivery` calls the handler, `_spool` is the file of durable delivery, `_sqlite` is what every
+SQLite file shares, `_checks` checks options, `_runtime` deals with threads, forks, signals and
+logs, and `_cli` is the command. `django` is a package: the views, and an optional Django app.
 
 The names of this module are imported from their modules when they are first used, so that
 `import unisights` costs nothing.

@@ -89,7 +89,7 @@ class EndpointControl:
         self._delivery.open()
 
     async def aopen(self) -> None:
-        """Likewise, from async code."""
+        """Do as `open`, from async code."""
         await run_in_own_thread(self._delivery.open)
 
     def close(self) -> None:

@@ -67,9 +67,9 @@ class PermanentError(UnisightsError):
     """A handler raises it for a payload that no further attempt could handle.
 
     With durable delivery, the payload becomes a dead letter at once. With every delivery, it is
-    passed to `on_error`, and its text is logged without a traceback, as it is raised on purpose. A
-    group of exceptions that holds no others means the same. Raised by a handler's `open`, it means
-    no more than other exceptions do.
+    passed to `on_error`, and its text is logged without a traceback, as it is raised on purpose. An
+    exception group that holds nothing else means the same. If a handler's `open` raises it, it is
+    treated like other exceptions.
     """
 
 

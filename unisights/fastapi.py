@@ -43,8 +43,8 @@ def unisights_fastapi(
 
     The prefixes, tags and dependencies of `include_router` work as for any router. Preflights do
     not run the dependencies, as browsers send them without cookies. The handler's second argument
-    is FastAPI's `Request`, whose body can be read again; unless delivery is
-    inline, it is the `RequestInfo`.
+    is FastAPI's `Request`, whose body can be read again; unless delivery is inline, it is the
+    `RequestInfo`.
 
     Args:
         options: the endpoint's options; None for the defaults.

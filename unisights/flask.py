@@ -46,8 +46,8 @@ def unisights_flask(
 
     The handler, its `open` and `close`, `on_error` and `on_reject` run in the context of the app:
     in that of the request if they run before the response, else in a new one for each call. If the
-    blueprint is registered in several apps, background delivery uses the app that was asked, and
-    durable delivery, `open` and `close` use the app that has registered it last.
+    blueprint is registered in several apps, background delivery uses the app that received the
+    request. Durable delivery, `open` and `close` use the app that has registered it last.
 
     Args:
         options: the endpoint's options; None for the defaults.
@@ -100,7 +100,7 @@ class _Apps:
 
 
 class _FlaskCallers(Callers):
-    """Calls functions after the response in a context of the app that was asked."""
+    """Calls functions after the response in a context of the app that received the request."""
 
     def after_response(self) -> Caller:
         """Return a caller for the present request's app."""

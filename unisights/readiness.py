@@ -15,7 +15,7 @@ class Readiness:
         reasons: why it is not ready; empty if it is. `"closed"`: it was closed. `"queue_full"`: the
             queue has no room, or too many handlers run for clients that have left. The others have
             happened within the last 5 seconds: `"handler_not_open"`: the handler's `open` has
-            failed; `"spool_full"`: a payload was refused for want of room in the spool;
+            failed; `"spool_full"`: a payload was refused because the spool had no room;
             `"spool_failed"`: the spool could not be opened or written. After that time they are
             forgotten, so that the next payload can try again.
             `"spool_failed"` also stays while the spool waits for another process or for its disk.

@@ -198,7 +198,7 @@ def collecting(
     # gunicorn puts a socket there.
     environment = {**settings.to_environment(), "XDG_RUNTIME_DIR": str(directory)}
     with process(recipe.command, env=environment) as child:
-        banner = read_until(child.stdout, "http://127.0.0.1:")
+        banner = read_until(child, "http://127.0.0.1:")
         port = re.search(r"http://127\.0\.0\.1:(\d+)", banner)
         assert port is not None
         yield Collector(int(port[1]), journal)

@@ -1,15 +1,13 @@
 """The load: numbered payloads, and which of them were acknowledged."""
 
 import http.client
-import itertools
 import threading
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 from tests.processes import wait_for
+from tests.servers.senders import Sender
 from tests.support import click, make_body
 from unisights._schema.content_id import digest
 
@@ -30,7 +28,7 @@ class Sent:
     statuses: Counter[int] = field(default_factory=Counter)
 
 
-class Load:
+class Load(Sender):
     """Sends numbered payloads from several threads until it ends, whatever the server does.
 
     As browsers do, it sends each payload once: what is not acknowledged is not sent again.
@@ -39,29 +37,12 @@ class Load:
     def __init__(
         self, port: int, *, threads: int = 4, pause: float = 0.01, prefix: str = "payload"
     ) -> None:
+        super().__init__(threads)
         self.sent = Sent()
         self._port = port
         self._pause = pause
         self._prefix = prefix
-        self._numbers = itertools.count()
         self._lock = threading.Lock()
-        self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._send) for _ in range(threads)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
 
     def wait(self, seconds: float) -> None:
         """Let it go on for a while."""

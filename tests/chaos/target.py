@@ -11,12 +11,11 @@ import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from tests.processes import DEADLINE, PYTHON, wait_for
-from tests.servers.apps.settings import VARIABLE
+from tests.processes import DEADLINE, listens, wait_for
 from tests.servers.servers import (
     DJANGO,
     DJANGO_ASYNC,
@@ -28,11 +27,11 @@ from tests.servers.servers import (
     UVICORN,
     Combination,
     Settings,
+    launch,
     processes_of,
     with_arguments,
 )
 from tests.spools import query
-from tests.support import ROOT
 
 TARGETS = {
     "fastapi": Combination(with_arguments(UVICORN, "--workers 2"), FASTAPI),
@@ -81,8 +80,7 @@ class Target:
         self.combination = self.combination or TARGETS[self.name]
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
-        self._inherits = "{fd}" in self.combination.server.arguments
-        if not self._inherits:
+        if not self.combination.server.inherits:
             self._listener.close()
         self.runtime = self.directory
         self.set_clock(0)
@@ -103,44 +101,22 @@ class Target:
             has_clock=self.has_clock,
             counts_accepted=self.counts_accepted,
         )
-        told = {**asdict(settings), "directory": str(self.directory)}
-        command = self.combination.server.arguments.format(
-            app=f"tests.servers.apps.{self.combination.app.module}:app",
-            fd=self._listener.fileno(),
-            port=self.port,
+        self.child = launch(
+            self.combination,
+            self.directory,
+            settings,
+            self.port,
+            self._listener.fileno(),
+            runtime=self.runtime,
         )
-        with (self.directory / "output").open("ab") as output:
-            self.child = subprocess.Popen(
-                [PYTHON, "-m", *command.split()],
-                cwd=ROOT,
-                env={
-                    **os.environ,
-                    "PYTHONUNBUFFERED": "1",
-                    "XDG_RUNTIME_DIR": str(self.runtime),
-                    VARIABLE: json.dumps(told),
-                },
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=(self._listener.fileno(),) if self._inherits else (),
-                preexec_fn=self._limit if self.file_limit else None,
-                start_new_session=True,
-            )
-        if not self._inherits:
-            wait_for(self._listens, "the start")
+        if self.file_limit is not None:
+            limits = (self.file_limit, self.file_limit)
+            resource.prlimit(self.child.pid, resource.RLIMIT_FSIZE, limits)
+        if not self.combination.server.inherits:
+            wait_for(lambda: listens(self.port), "the start")
         elif self.name in TARGETS:
             wait_for(self.workers, "the start of workers")
         # Else, what comes before it serves waits at the socket.
-
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
-
-    def _limit(self) -> None:
-        assert self.file_limit is not None
-        resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit, self.file_limit))
 
     def workers(self) -> list[int]:
         """The processes that serve: all but the first one and multiprocessing's tracker."""

@@ -5,8 +5,6 @@ The project keeps its connections (`CONN_MAX_AGE` is None), so a restart leaves 
 
 import http.client
 import itertools
-import shlex
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,16 @@ import pytest
 pytest.importorskip("django")
 
 from tests.django.conftest import environment, execute
-from tests.processes import DEADLINE, PYTHON, post, process, stop, wait_for
+from tests.processes import (
+    DEADLINE,
+    PYTHON,
+    free_port,
+    listens,
+    post,
+    process,
+    stop,
+    wait_for,
+)
 from tests.sinks.services import Service
 from tests.support import make_body
 
@@ -40,11 +47,6 @@ class Site:
 
     def __init__(self, port: int) -> None:
         self._port = port
-
-    def is_up(self) -> bool:
-        """Whether it accepts connections."""
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", self._port)) == 0
 
     def post(self, endpoint: str, body: bytes = b"") -> int:
         """Post a payload; return the status."""
@@ -75,18 +77,11 @@ def site(
     pytest.importorskip(SERVERS[request.param][0])
     database = {"SHOP_POSTGRES": str(django_postgres.port)}
     execute(django_postgres, "DELETE FROM shop_visit")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    words = [word.format(port=port) for word in SERVERS[request.param]]
-    # Nobody reads a pipe meanwhile, and the tracebacks would fill it.
-    command = (
-        f"exec {shlex.join([PYTHON, '-m', *words])} >{shlex.quote(str(tmp_path / 'log'))} 2>&1"
-    )
-    env = environment(SHOP_SPOOLS=str(tmp_path), SHOP_LOG=str(tmp_path / "log"), **database)
-    with process(["sh", "-c", command], env=env) as server:
-        served = Site(port)
-        wait_for(served.is_up, "the start of the server")
-        yield served
+    port = free_port()
+    command = [PYTHON, "-m", *(word.format(port=port) for word in SERVERS[request.param])]
+    with process(command, env=environment(SHOP_SPOOLS=str(tmp_path), **database)) as server:
+        wait_for(lambda: listens(port), "the start of the server")
+        yield Site(port)
         stop(server)
         assert server.returncode in {0, -15}
 

@@ -80,7 +80,7 @@ def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleN
     """A running `unisights serve` that has received every recorded body."""
     db = tmp_path_factory.mktemp("serve") / "unisights.sqlite3"
     with process([PYTHON, "-m", "unisights", "serve", "--port", "0"], cwd=db.parent) as child:
-        banner = read_until(child.stdout, "Stop:")
+        banner = read_until(child, "Stop:")
         found = re.search(r"http://127\.0\.0\.1:(\d+)", banner)
         assert found is not None
         send, ask = partial(post, int(found[1])), partial(query, db)

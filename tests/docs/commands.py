@@ -98,7 +98,7 @@ def _serve(server: list[str], arguments: list[str], block: Block, *_: Any) -> No
     environment = {"XDG_RUNTIME_DIR": str(Path.cwd())}
     few = [word.replace("4", "2") for word in arguments]
     with process([PYTHON, "-m", *server, *few], cwd=Path.cwd(), env=environment) as child:
-        started = read_until(child.stdout, "http://127.0.0.1:")
+        started = read_until(child, "http://127.0.0.1:")
         port = int(re.findall(r"http://127\.0\.0\.1:(\d+)", started)[-1])
         wanted = path[1] or path[2] if path else "/events"
         wait_for(lambda: _is_listening(port), "the start of a worker")

@@ -54,11 +54,11 @@ def test_the_flask_snippet(with_handler: Callable[[str], str], tmp_path: Path) -
     """The Flask app runs, `app.run()` too, and its handler prints the session."""
     (tmp_path / "app.py").write_text(with_handler(FLASK), encoding="utf-8")
     with process([PYTHON, "-c", RUN_ON_ANY_PORT], cwd=tmp_path) as child:
-        started = read_until(child.stdout, "Running on http://127.0.0.1:")
+        started = read_until(child, "Running on http://127.0.0.1:")
         port = int(re.findall(r"http://127\.0\.0\.1:(\d+)", started)[-1])
         assert post(port, BODY, "/api/events")[0] == 202
         # The server's log, from another thread, may come before the line's end.
-        read_until(child.stdout, PRINTED.rstrip())
+        read_until(child, PRINTED.rstrip())
 
 
 @pytest.mark.parametrize("view", ["sync", "async"])

@@ -3,6 +3,7 @@
 import http.client
 import itertools
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -41,16 +42,10 @@ def post_all(
         return Counter(pool.map(post, labels))
 
 
-class Flood:
-    """Posts payloads from several threads until it ends, whether or not the server still answers.
+class Sender(ABC):
+    """Sends from several threads, as long as this context lasts."""
 
-    Attributes:
-        acknowledged: the labels that were answered 200 or 202.
-    """
-
-    def __init__(self, server: Running, threads: int = 4) -> None:
-        self.acknowledged: set[str] = set()
-        self._server = server
+    def __init__(self, threads: int) -> None:
         self._numbers = itertools.count()
         self._is_over = threading.Event()
         self._threads = [threading.Thread(target=self._send) for _ in range(threads)]
@@ -69,6 +64,23 @@ class Flood:
         self._is_over.set()
         for thread in self._threads:
             thread.join()
+
+    @abstractmethod
+    def _send(self) -> None:
+        """Send numbered payloads until `_is_over` is set; called in each thread."""
+
+
+class Flood(Sender):
+    """Posts payloads from several threads until it ends, whether or not the server still answers.
+
+    Attributes:
+        acknowledged: the labels that were answered 200 or 202.
+    """
+
+    def __init__(self, server: Running, threads: int = 4) -> None:
+        super().__init__(threads)
+        self.acknowledged: set[str] = set()
+        self._server = server
 
     def _send(self) -> None:
         while not self._is_over.is_set():

@@ -56,6 +56,11 @@ class Server:
     arguments: str
     needs: tuple[str, ...]
 
+    @property
+    def inherits(self) -> bool:
+        """Whether it inherits a listening socket."""
+        return "{fd}" in self.arguments
+
 
 @dataclass(frozen=True)
 class Combination:
@@ -143,7 +148,9 @@ UWSGI_THREADS = Server(
     ("pyuwsgi",),
 )
 FLASK_RUN = Server("flask-run", "flask --app {app} run --port {port}", ("flask",))
-RUNSERVER = Server("runserver", "tests.servers.runserver {app} {port}", ("django",))
+RUNSERVER = Server(
+    "runserver", "tests.servers.manage {app} runserver --noreload {port}", ("django",)
+)
 WSGIREF = Server("wsgiref", "tests.servers.wsgiref_threads {app} {port}", ())
 
 COMBINATIONS = [
@@ -161,9 +168,9 @@ COMBINATIONS = [
 """Every app on every server that can run it."""
 
 
-def with_arguments(server: Server, arguments: str) -> Server:
-    """The server, with more on its command line."""
-    return replace(server, arguments=f"{server.arguments} {arguments}")
+def with_arguments(server: Server, arguments: str, name: str = "") -> Server:
+    """The server, with more on its command line, and a name for that."""
+    return replace(server, name=name or server.name, arguments=f"{server.arguments} {arguments}")
 
 
 @dataclass(frozen=True)
@@ -267,36 +274,61 @@ def _is_installed(package: str) -> bool:
 @contextlib.contextmanager
 def starting(combination: Combination, directory: Path, settings: Settings) -> Iterator[Running]:
     """Start an app on a server without any request, and end it when this ends."""
-    options = {**combination.app.options, **settings.options}
-    told = {**asdict(settings), "options": options, "directory": str(directory)}
-    # gunicorn puts a socket of its own into the runtime directory.
-    env = {**os.environ, "PYTHONUNBUFFERED": "1", "XDG_RUNTIME_DIR": str(directory)}
-    with (
-        socket.create_server(("127.0.0.1", 0)) as listener,
-        (directory / "output").open("wb") as out,
-    ):
-        fd, port = listener.fileno(), listener.getsockname()[1]
-        command = combination.server.arguments.format(
-            app=f"tests.servers.apps.{combination.app.module}:app", fd=fd, port=port
-        )
-        inherits = "{fd}" in combination.server.arguments
-        if not inherits:
+    (directory / "output").unlink(missing_ok=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        if not combination.server.inherits:
             listener.close()
-        child = subprocess.Popen(
-            [PYTHON, "-m", *command.split()],
-            cwd=ROOT,
-            env={**env, VARIABLE: json.dumps(told)},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            pass_fds=(fd,) if inherits else (),
-            start_new_session=True,
-        )
+        child = launch(combination, directory, settings, port, listener.fileno())
     try:
         yield Running(combination, child, port, directory)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+
+
+def launch(
+    combination: Combination,
+    directory: Path,
+    settings: Settings,
+    port: int,
+    fd: int,
+    *,
+    runtime: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start an app on a server, in a group of its own, and wait for nothing.
+
+    Args:
+        combination: the app and the server.
+        directory: where the app's records and, appended, the server's output go.
+        settings: how the app is set up.
+        port: where the server listens.
+        fd: the listening socket of that port, if the server inherits it.
+        runtime: where gunicorn puts a socket of its own; None for `directory`.
+    """
+    server, app = combination.server, combination.app
+    told = {
+        **asdict(settings),
+        "options": {**app.options, **settings.options},
+        "directory": str(directory),
+    }
+    command = server.arguments.format(app=f"tests.servers.apps.{app.module}:app", fd=fd, port=port)
+    with (directory / "output").open("ab") as output:
+        return subprocess.Popen(
+            [PYTHON, "-m", *command.split()],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                "XDG_RUNTIME_DIR": str(runtime or directory),
+                VARIABLE: json.dumps(told),
+            },
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(fd,) if server.inherits else (),
+            start_new_session=True,
+        )
 
 
 def _wait_until_it_serves(server: Running) -> None:

@@ -5,22 +5,22 @@ from pathlib import Path
 import pytest
 
 from tests.processes import wait_for
-from tests.servers.servers import PRELOAD, App, Combination, Server, Settings, running
+from tests.servers.servers import (
+    PRELOAD,
+    UWSGI,
+    App,
+    Combination,
+    Server,
+    Settings,
+    running,
+    with_arguments,
+)
 from tests.spools import query
 
 WARM = App("warm-flask", "warm_flask_app", "flask", is_async=False)
 
-UWSGI = Server(
-    "uwsgi",
-    "tests.servers.uwsgi --http-socket 127.0.0.1:{port} --master --workers 2 --enable-threads "
-    "--die-on-term --py-call-uwsgi-fork-hooks --module {app}",
-    ("pyuwsgi",),
-)
+UWSGI_HOOKED = with_arguments(UWSGI, "--py-call-uwsgi-fork-hooks")
 """It loads the app before it forks unless it is told `--lazy-apps`."""
-
-UNHOOKED = Server(
-    "uwsgi-unhooked", UWSGI.arguments.replace("--py-call-uwsgi-fork-hooks ", ""), ("pyuwsgi",)
-)
 
 
 def _settings(directory: Path) -> Settings:
@@ -29,7 +29,7 @@ def _settings(directory: Path) -> Settings:
     )
 
 
-@pytest.mark.parametrize("server", [PRELOAD, UWSGI], ids=lambda server: str(server.name))
+@pytest.mark.parametrize("server", [PRELOAD, UWSGI_HOOKED], ids=lambda server: str(server.name))
 def test_workers_of_a_server_that_has_used_its_spool(server: Server, tmp_path: Path) -> None:
     """They store and deliver what they acknowledge, and nothing is lost when the server ends."""
     with running(Combination(server, WARM), tmp_path, _settings(tmp_path)) as started:
@@ -45,7 +45,7 @@ def test_workers_of_a_server_that_has_used_its_spool(server: Server, tmp_path: P
 
 def test_a_server_that_forks_without_hooks(tmp_path: Path) -> None:
     """Its first process does not open the spool, and the log says why; its workers can use it."""
-    with running(Combination(UNHOOKED, WARM), tmp_path, _settings(tmp_path)) as started:
+    with running(Combination(UWSGI, WARM), tmp_path, _settings(tmp_path)) as started:
         assert "py-call-uwsgi-fork-hooks" in started.output()
         assert {started.post(f"label-{number}").status for number in range(20)} == {202}
         wait_for(lambda: len(started.labels("handled")) == 20, "the delivery of all")

@@ -17,34 +17,34 @@ from tests.servers.servers import (
     DJANGO,
     DJANGO_ASYNC,
     FLASK,
+    FLASK_RUN,
     GRANIAN_WSGI,
     GUNICORN,
     HYPERCORN,
     PRELOAD,
     UVICORN,
+    UWSGI,
+    WAITRESS,
     Combination,
     Running,
     Server,
     Settings,
     skip_if_missing,
     starting,
+    with_arguments,
 )
 from tests.spools import fill, query
 from tests.support import ROOT
 from unisights._delivery import resumption
 
-_UWSGI = (
-    "tests.servers.apps.uwsgi --http-socket 127.0.0.1:{port} --module {app} --enable-threads "
-    "--die-on-term"
+FLASK_DEBUG = with_arguments(FLASK_RUN, "--debug", "flask-debug")
+RELOADER = Server("runserver", "tests.servers.manage {app} runserver {port}", ("django",))
+UWSGI_LAZY = with_arguments(UWSGI, "--lazy-apps", "uwsgi-lazy")
+UWSGI_ALONE = Server(
+    "uwsgi-alone",
+    "tests.servers.uwsgi --http-socket 127.0.0.1:{port} --module {app} --enable-threads",
+    ("pyuwsgi",),
 )
-
-WAITRESS = Server("waitress", "waitress --listen 127.0.0.1:{port} {app}", ("waitress",))
-FLASK_RUN = Server("flask-run", "flask --app {app} run --port {port}", ("flask",))
-FLASK_DEBUG = Server("flask-debug", "flask --app {app} run --port {port} --debug", ("flask",))
-RUNSERVER = Server("runserver", "tests.servers.apps.django_manage runserver {port}", ("django",))
-UWSGI = Server("uwsgi", f"{_UWSGI} --master --processes 2", ("pyuwsgi",))
-UWSGI_LAZY = Server("uwsgi-lazy", f"{UWSGI.arguments} --lazy-apps", ("pyuwsgi",))
-UWSGI_ALONE = Server("uwsgi-alone", _UWSGI, ("pyuwsgi",))
 
 # Whether a first process serves itself; else, it forks workers, or restarts a child that serves.
 ALONE = {WAITRESS, FLASK_RUN, UWSGI_ALONE, UVICORN}
@@ -58,7 +58,7 @@ HOSTS = [
     Combination(UWSGI, FLASK),
     Combination(UWSGI_LAZY, FLASK),
     Combination(UWSGI_ALONE, FLASK),
-    Combination(RUNSERVER, DJANGO),
+    Combination(RELOADER, DJANGO),
     Combination(GRANIAN_WSGI, DJANGO),
     Combination(UVICORN, DJANGO_ASYNC),
     Combination(HYPERCORN, DJANGO_ASYNC),
@@ -135,7 +135,7 @@ ONE_SHOTS = {
     "import": ("-c", "import tests.servers.apps.flask_app\n"),
     "fork": ("-c", FORKING),
     "flask shell": ("-m", "flask --app tests.servers.apps.flask_app:app shell"),
-    "manage.py shell": ("-m", "tests.servers.apps.django_manage shell"),
+    "manage.py shell": ("-m", "tests.servers.manage tests.servers.apps.django_wsgi shell"),
 }
 """What Python is to run. The shells read what follows from their input."""
 

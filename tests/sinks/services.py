@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import DEADLINE, wait_for
+from tests.processes import DEADLINE, free_port, wait_for
 
 
 class Service:
@@ -45,8 +45,7 @@ class Service:
         self._directory = directory
         self._user = user
         self._child: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port: int = listener.getsockname()[1]
+        self.port = free_port()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""

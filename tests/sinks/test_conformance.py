@@ -2,9 +2,6 @@
 
 import asyncio
 import operator
-import os
-import signal
-import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.processes import PYTHON, post, process, read_until, wait_for
+from tests.processes import PYTHON, post, process, read_until, run_python, stop, wait_for
 from tests.sinks.places import Place, as_stored, store
-from tests.support import CAPTURES, ROOT, capture, click, make_body, make_payload
+from tests.support import CAPTURES, capture, click, make_body, make_payload
 from unisights import UnisightsPayload, decode_unisights_payload
 from unisights._runtime.callers import ON_LOOP
 from unisights._runtime.event_loop import shared_loop
@@ -230,14 +227,7 @@ shared_loop().run(ON_LOOP.call(sink.close))
 
 def test_a_fork_leaves_the_parents_connection_alone(place: Place) -> None:
     """Forked children of a process that has stored can store, too, and end normally."""
-    finished = subprocess.run(
-        [PYTHON, "-c", FORKING, place.url],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    finished = run_python(FORKING, place.url)
     assert finished.returncode == 0, finished.stderr
     assert len(place.read()) == 5
 
@@ -263,12 +253,11 @@ def test_servers_store_what_they_acknowledge(
     env = {"UNISIGHTS_TEST_SINK": place.url, "XDG_RUNTIME_DIR": str(tmp_path)}
     given_ones = _numbered(100)
     with process(command, env=env) as child:
-        started = read_until(child.stdout, "http://127.0.0.1:")
+        started = read_until(child, "http://127.0.0.1:")
         port = int(started.rpartition("http://127.0.0.1:")[2].split()[0].rstrip(")"))
         wait_for(lambda: _is_up(port), "the start of a worker")
         assert _post_all(port, [payload.raw for payload in given_ones]) == {accepted: 100}
-        os.kill(child.pid, signal.SIGTERM)
-        output, _ = child.communicate(timeout=60)
+        output = stop(child)
         assert "Traceback" not in output, output
     found = place.read()
     assert len(found) == 100

@@ -1,14 +1,12 @@
 """Sixteen processes that open a place at once, which none of them has made yet."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.processes import PYTHON
+from tests.processes import run_python
 from tests.sinks.places import Place
 from tests.spools import query
-from tests.support import ROOT
 
 COUNT = 16
 ROUNDS = 3
@@ -70,14 +68,7 @@ sys.exit(f"{failed} failed" if failed else 0)
 
 
 def _race(url: str, rounds: int = ROUNDS) -> None:
-    done = subprocess.run(
-        [PYTHON, "-c", RACE, url, str(COUNT), str(rounds)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_python(RACE, url, str(COUNT), str(rounds), timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import PYTHON
+from tests.processes import PYTHON, run_python
 from tests.sinks.places import Place, jsonl_place, store
 from tests.support import ROOT, make_body
 from unisights import UnisightsPayload, decode_unisights_payload
@@ -174,9 +174,7 @@ assert store(sink, [payload]) == [None]
 def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
     """A line that does not fit is removed and its payload fails; with room again, it goes on."""
     path = tmp_path / "events.jsonl"
-    finished = subprocess.run(
-        [PYTHON, "-c", FULL_DISK, str(path)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    finished = run_python(FULL_DISK, str(path))
     assert finished.returncode == 0, finished.stderr
     assert len([json.loads(line) for line in path.read_text().splitlines()]) == 2
 
@@ -259,13 +257,7 @@ else:
 def test_a_child_forked_during_a_write_can_write(tmp_path: Path) -> None:
     """A fork while another thread writes leaves the child a sink that works."""
     path = tmp_path / "events.jsonl"
-    finished = subprocess.run(
-        [PYTHON, "-c", FORKED, str(path), "parent goes on"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    finished = run_python(FORKED, str(path), "parent goes on")
     assert finished.returncode == 0, finished.stderr
     assert len([json.loads(line) for line in path.read_text().splitlines()]) == 2
 
@@ -283,8 +275,7 @@ def test_a_child_keeps_no_lock_of_its_parent(tmp_path: Path) -> None:
     child = int(parent.stdout.readline())
     try:
         parent.wait(60)
-        other = [PYTHON, "-c", MANY, str(path), "other"]
-        assert subprocess.run(other, cwd=ROOT, timeout=30, check=False).returncode == 0
+        assert run_python(MANY, str(path), "other").returncode == 0
     finally:
         os.kill(child, signal.SIGKILL)
         parent.stdout.close()

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.processes import PYTHON
+from tests.processes import PYTHON, run_python
 from tests.sinks.places import store
-from tests.support import CAPTURES, ROOT, capture, click, make_body, make_data, seal
+from tests.support import CAPTURES, capture, click, make_body, make_data, seal
 from unisights import UnisightsPayload, decode_unisights_payload
 from unisights._runtime.callables import call_sync
 from unisights.errors import SinkError
@@ -288,14 +288,7 @@ REMOVED = {
 @pytest.mark.parametrize("removed", REMOVED)
 def test_nothing_is_confirmed_into_removed_files(db: Path, removed: str, late: str) -> None:
     """What is confirmed afterwards is in the new file; and all, unless the database is removed."""
-    done = subprocess.run(
-        [PYTHON, "-c", HOST, str(db), json.dumps(REMOVED[removed]), late],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python(HOST, str(db), json.dumps(REMOVED[removed]), late)
     assert done.returncode == 0, done.stderr
     first = 5 if "" in REMOVED[removed] else 0
     expected = {f"{one}-{n}" for one in (0, 1) for n in range(first, 10)}

@@ -1,15 +1,14 @@
 """From a URL to a sink, on the command line and off it."""
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.processes import PYTHON, post, process, read_until, stop
+from tests.processes import PYTHON, post, process, read_until, run_python, stop
 from tests.sinks.places import Place
-from tests.support import CAPTURES, ROOT, capture
+from tests.support import CAPTURES, capture
 from unisights._cli.main import main
 from unisights.errors import ConfigurationError
 from unisights.sinks import JSONLinesSink, KafkaSink, PostgresSink, RedisStreamSink, SQLiteSink
@@ -19,7 +18,7 @@ from unisights.sinks._url_schemes import sink_from_url
 def test_serve_stores_to_each_sink(place: Place) -> None:
     """`unisights serve --sink` stores every recorded body, and says where and how many."""
     with process([PYTHON, "-m", "unisights", "serve", "--port", "0", "--sink", place.url]) as child:
-        banner = read_until(child.stdout, "Stop:")
+        banner = read_until(child, "Stop:")
         found = re.search(r"http://127\.0\.0\.1:(\d+)/", banner)
         assert found is not None
         for name in CAPTURES:
@@ -88,9 +87,7 @@ def test_a_missing_extra_is_a_clear_error(url: str, library: str, extra: str) ->
         f"from unisights._cli.main import main\nsys.exit(main(['serve', '--sink', {url!r}]))",
         f"import unisights.sinks\nfrom unisights.sinks import {names[extra]}",
     ):
-        finished = subprocess.run(
-            [PYTHON, "-c", blocked + code], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+        finished = run_python(blocked + code)
         assert finished.returncode == 1
         assert f"pip install 'unisights[{extra}]'" in finished.stderr.splitlines()[-1]
 
@@ -102,9 +99,7 @@ def test_importing_loads_no_client() -> None:
         "from unisights.sinks import SQLiteSink, JSONLinesSink, Batch\n"
         "print([m for m in ('psycopg', 'redis', 'confluent_kafka') if m in sys.modules])"
     )
-    finished = subprocess.run(
-        [PYTHON, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    finished = run_python(code, check=True)
     assert finished.stdout.strip() == "[]"
 
 

@@ -83,10 +83,10 @@ def _import(name: str) -> Any:
 
 
 def _make_endpoints(app: Any) -> object:
-    """Have frameworks make what they make before the first request only; return what was made."""
+    """Have frameworks make now what they make at the first request, and return it."""
     django_urls: Any = sys.modules.get("django.urls")
     settings: Any = django_urls and sys.modules["django.conf"].settings
-    # A process may use Django's ORM only.
+    # A process that uses nothing but Django's ORM has no URLconf.
     if django_urls is not None and settings.configured and hasattr(settings, "ROOT_URLCONF"):
         return django_urls.get_resolver().url_patterns
     # Starlette makes its middleware then.

@@ -19,7 +19,7 @@ _LOOK_SECONDS = 0.1
 """How often the command looks at what has happened."""
 
 _FOREVER = 1e9
-"""A timeout, in seconds, that is never over."""
+"""A timeout in seconds that is longer than any process runs."""
 
 _Endpoints = Sequence[tuple[EndpointControl, Path]]
 """Durable endpoints, and their spools."""
@@ -32,7 +32,7 @@ def deliver(target: str, *, until_empty: bool, timeout: float) -> int:
         target: the app, see `unisights._cli.apps`.
         until_empty: end once all that was in the spools at the start has been delivered or is a
             dead letter.
-        timeout: give that up if nothing has been delivered for so many seconds.
+        timeout: with `until_empty`, give up when nothing was delivered for so many seconds.
 
     Raises:
         AppError: the app cannot be loaded, or has no durable endpoint.
@@ -79,7 +79,7 @@ def _stop_at_signals() -> threading.Event:
 
 
 def _wait_for_file(path: Path, is_stopped: threading.Event, *, may_be_made: bool) -> None:
-    """Wait until the app has made its spool. To make it here would hide a path that is wrong."""
+    """Wait until the app has made its spool. Making it here would hide a wrong path."""
     if path.exists():
         return
     reason = "a relative path begins in the directory in which the command runs"
@@ -107,13 +107,13 @@ def _are_done(drains: Sequence["Future[bool]"]) -> bool:
 
 
 def _progress(endpoints: _Endpoints) -> list[tuple[int | None, ...]]:
-    """What changes with each delivery, by whichever process."""
+    """Return numbers that each delivery changes, whichever process makes it."""
     seen = [endpoint.stats() for endpoint, _spool in endpoints]
     return [(stats.delivered, stats.dead, stats.waiting) for stats in seen]
 
 
 def _close(endpoints: _Endpoints) -> None:
-    """Let handlers that run finish, all at the same time."""
+    """Close the endpoints at the same time: each waits for its handlers that run."""
     for closed in [start_in_own_thread(endpoint.close) for endpoint, _spool in endpoints]:
         closed.result()
 

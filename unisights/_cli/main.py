@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def drop_output() -> None:
-    """Drop the rest of the output, whose reader has left, such as `head`."""
+    """Drop the rest of the output: its reader, such as `head`, has ended."""
     # Python would write it at exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

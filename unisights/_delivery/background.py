@@ -96,7 +96,7 @@ class BackgroundDelivery(Delivery):
 
     @property
     def has_to_report(self) -> bool:
-        """Whether payloads are there that may not be handled in time."""
+        """Whether there are payloads, which may not be handled in time."""
         return bool(self._queue.held[0])
 
     def open(self) -> None:

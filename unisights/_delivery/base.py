@@ -123,7 +123,7 @@ class Delivery(ABC):
         """
 
     async def adrain(self, seconds: float) -> bool:
-        """Likewise, from code on an event loop."""
+        """Wait as `drain` does, in code on an event loop."""
         if not self._context.callers.delivers_only_in_drain():
             return await run_in_own_thread(self.drain, seconds)
         done: list[bool] = []
@@ -170,7 +170,7 @@ class Delivery(ABC):
 
     @abstractmethod
     def _close(self, left: TimeLeft) -> None:
-        """Likewise."""
+        """Accept nothing more, drain, and give back what is held, within the given time."""
 
     def finish(self, left: TimeLeft | None = None) -> None:
         """Close the handler, after everything was drained. Blocks."""
@@ -188,7 +188,7 @@ class Delivery(ABC):
             shutdown.drain_at_signal(self)
 
     def _hook(self) -> None:
-        """Be drained at the end of the process; to be called once a payload is to be waited for."""
+        """Register for the end of the process, before the first payload that it waits for."""
         if self._is_hooked or self._context.callers.delivers_only_in_drain():
             return
         self._is_hooked = True

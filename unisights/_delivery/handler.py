@@ -90,7 +90,7 @@ class ManagedHandler:
             raise RuntimeError(f"the handler cannot be opened: {error}") from error
 
     async def open(self, caller: Caller) -> None:
-        """Open the handler, once; whoever comes meanwhile waits for that, for a limited time.
+        """Open the handler, once; later callers wait for the same call, for a limited time.
 
         Raises:
             Exception: what `open` raises.
@@ -108,7 +108,7 @@ class ManagedHandler:
         except asyncio.CancelledError:
             if is_first or not opening.ended.cancelled():
                 raise
-            # The event loop of the request that began it has ended; this one's goes on.
+            # The event loop that began the call has ended; the present one has not.
             await self.open(caller)
         self.has_failed_to_open.clear()
 
@@ -130,7 +130,7 @@ class ManagedHandler:
             log(logging.ERROR, "handler_close_failed", "the handler's close failed", error=failed)
 
     def _begin_opening(self, caller: Caller) -> "tuple[_Opening, bool]":
-        """Return the call of `open` that goes on or has succeeded, and whether it begins now."""
+        """Return the call of `open` that runs or has succeeded, and whether it is a new one."""
         with self._lock:
             opening = self._opening
             begins = opening is None or opening.has_failed
@@ -154,7 +154,7 @@ class _Opening:
         caller: begins the call.
 
     Attributes:
-        ended: the end of the call.
+        ended: is done once the call has ended, and has its error.
     """
 
     def __init__(self, open_handler: Callable[[], Any] | None, caller: Caller) -> None:
@@ -188,7 +188,7 @@ class _Opening:
 
 
 async def _do_nothing() -> None:
-    """Call no handler."""
+    """Do nothing: there is no handler."""
 
 
 def _method(handler: Handler | None, name: str) -> Any:

@@ -26,7 +26,7 @@ CLOSE_SECONDS = 8.0
 """How long closing, and the end of the process, wait for the handlers that run, in seconds."""
 
 _POLL_SECONDS = 0.01
-"""How often draining looks whether handlers run. Requests do not pay for telling it."""
+"""How often draining looks whether handlers run. So requests need not report it."""
 
 
 class InlineDelivery(Delivery):
@@ -44,7 +44,7 @@ class InlineDelivery(Delivery):
         self._is_closed = False
 
     def reset_after_fork(self) -> None:
-        """The handlers that run are the parent's."""
+        """Forget the handlers that run: they are the parent's."""
         super().reset_after_fork()
         self._numbers = itertools.count()
         self._running: dict[int, UnisightsPayload] = {}  # by their numbers

@@ -42,7 +42,7 @@ async def report_failure_pooled(
     caller: Caller,
     report_aside: Callable[[], None],
 ) -> None:
-    """Likewise, but a sync `on_error` runs in the loop's pool, which bounds the number of threads.
+    """Do the same, but with a sync `on_error` in the loop's pool, which bounds the threads.
 
     Args:
         context: what the delivery is given of its endpoint.

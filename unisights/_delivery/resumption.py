@@ -29,7 +29,7 @@ to run no lifespan, and an app that mounts the endpoint may forget it.
 
 _FIRST_LOOK = 0.25
 _LOOK_SECONDS = 1.0
-"""How often it is looked at, after the first time."""
+"""The time between two looks at the process, in seconds, after the first one."""
 
 _LONGEST_PAUSE = 60.0
 """The longest time after which a spool that could not be opened is tried again."""
@@ -65,7 +65,7 @@ class _Resumption:
         self._begin_anew()
 
     def start_after_fork(self) -> None:
-        """Watch this process, a child, if there is something to resume."""
+        """Watch this forked child, if it has something to resume."""
         if self._deliveries:
             self._watch()
 
@@ -74,7 +74,7 @@ class _Resumption:
         self._is_watching = False
 
     def add(self, delivery: Resumable, seconds: float = 0.0) -> None:
-        """Resume a delivery once the process has served for so long, or its child has."""
+        """Resume a delivery once this process, or a child of it, has served for so long."""
         with self._lock:
             self._deliveries[delivery] = seconds
         if not will_fork():
@@ -94,7 +94,7 @@ class _Resumption:
 
     def _run(self) -> None:
         until = time.monotonic() + WATCH_SECONDS
-        # A server that has just made its app may yet be on its way into its loop.
+        # A server that has just loaded its app may not have entered its loop yet.
         time.sleep(_FIRST_LOOK)
         seconds = _LOOK_SECONDS
         while True:
@@ -116,7 +116,7 @@ class _Resumption:
             return self._is_watching
 
     def _resume(self, served: float) -> bool:
-        """Resume what is due after so many seconds; return whether no spool was unusable."""
+        """Resume what is due after so many seconds; return whether every spool could be used."""
         with self._lock:
             due = [delivery for delivery, wait in self._deliveries.items() if wait <= served]
         is_well = True

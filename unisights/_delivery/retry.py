@@ -140,7 +140,7 @@ class Attempts:
                 job.payload = self._context.decode(job.row.raw, selection)
                 job.info = read_request(job.row.request, job.row.received_at)
             except MemoryError:
-                raise  # There may be enough another time.
+                raise  # At the next attempt, there may be enough memory.
             except Exception as error:  # noqa: BLE001
                 # The error's own text may quote the payload.
                 raise _UndecodableError(f"it cannot be decoded: {type(error).__name__}") from None

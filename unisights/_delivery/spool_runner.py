@@ -49,7 +49,7 @@ class Running:
 
 
 class _StillOpeningError(StoreError):
-    """The spool may be opened yet."""
+    """The spool is not open yet; its opening goes on."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class SpoolRunner:
     def reset_after_fork(self) -> None:
         """Leave the threads to the parent."""
         if self.running is not None:
-            # To destroy its tasks here would run the ends of the handlers that the parent runs.
+            # Destroying its tasks would run the `finally` blocks of the parent's handlers here.
             leak(self.running)
         self.running = None
         self._lock = threading.Lock()
@@ -118,7 +118,7 @@ class SpoolRunner:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether requests are refused, as another process or the disk does not get on."""
+        """Whether requests are refused, because another process or the disk is stuck."""
         if (running := self.running) is not None:
             return running.writer.is_stuck
         opening = self._opening
@@ -156,7 +156,7 @@ class SpoolRunner:
                 # Each raise adds to the traceback, which holds requests with their bodies.
                 raise self._error.with_traceback(None)
             if self._opening is None:
-                # To wait for a lock, or for a disk, may take for ever.
+                # Waiting for a lock, or for a disk, may take for ever.
                 progress = Progress(self.path)
                 opened = start_in_own_thread(self._open, progress)
                 self._opening = _Opening(progress, opened, time.monotonic() + OPEN_SECONDS)

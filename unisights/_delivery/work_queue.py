@@ -274,7 +274,7 @@ class WorkQueue:
                 self._work_on(queued)
 
     def _ends_idle(self, waiting: _Waiting) -> bool:
-        """Whether a thread for which there is nothing to do ends; another one starts if need be."""
+        """Whether an idle thread ends; another one starts when it is needed."""
         with self._changed:
             ends = waiting.empty()
             if ends and waiting is self._waiting:
@@ -282,7 +282,7 @@ class WorkQueue:
             return ends
 
     def _work_off(self, waiting: _Waiting, deadline: float) -> None:
-        """Handle what waits now, in this thread, and begin with nothing after the deadline."""
+        """Handle the payloads that wait now, in this thread; begin none after the deadline."""
         with contextlib.suppress(queue.Empty):
             for _ in range(waiting.qsize()):
                 if time.monotonic() >= deadline:

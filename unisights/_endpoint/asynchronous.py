@@ -102,10 +102,10 @@ class AsyncEndpoint(Endpoint):
         if self._completion.is_full:
             return self.refuse(info, HANDLERS_BUSY)
         delivery = self.delivery
-        settling = self.settle(info, buffer, make_request, delivery.on_loop)
+        responding = self.respond(info, buffer, make_request, delivery.on_loop)
         if delivery.may_wait or buffer.is_costly:
-            settling = self._completion.settle(settling, buffer)
-        return await settling
+            responding = self._completion.run(responding, buffer)
+        return await responding
 
 
 def _require_asyncio() -> None:

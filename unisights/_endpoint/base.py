@@ -41,7 +41,8 @@ class Endpoint:
         has_lifespan: whether it takes part in the lifespan of its app.
 
     Raises:
-        ConfigurationError: a function wants what it will not be given, or the options cannot work.
+        ConfigurationError: a function asks for an argument that it is not given, or the options
+            cannot work.
     """
 
     has_lifespan = False
@@ -70,15 +71,15 @@ class Endpoint:
         return self.delivery.gauges()
 
     def _leave_end(self) -> None:
-        """Take no part in the end of the process any more, but for what the delivery does."""
+        """Leave the end of the process; the delivery leaves it for itself."""
 
     def _read_reasons(self) -> tuple[NotReadyReason, ...]:
         return self.delivery.reasons()
 
-    async def settle(
+    async def respond(
         self, info: RequestInfo, buffer: BodyBuffer, make_request: MakeRequest, caller: Caller
     ) -> HTTPResponse:
-        """Decide about a body that was read to its end, and deliver its payload.
+        """Decide about a body that was read to its end, deliver its payload, and respond.
 
         Args:
             info: the request.
@@ -99,7 +100,7 @@ class Endpoint:
         outcome = await self.delivery.deliver(
             info, payload, lambda: make_request(payload.raw), caller
         )
-        return self._respond(info, payload, outcome)
+        return self._response_to(info, payload, outcome)
 
     def refuse(self, info: RequestInfo, outcome: Outcome) -> HTTPResponse:
         """Refuse a request, as its payload cannot be taken now."""
@@ -107,7 +108,7 @@ class Endpoint:
         assert outcome.refusal is not None  # noqa: S101  # narrows a type
         return self.collector.refuse(outcome.refusal, response)
 
-    def _respond(
+    def _response_to(
         self, info: RequestInfo, payload: UnisightsPayload, outcome: Outcome
     ) -> HTTPResponse:
         """Return the response to a request whose payload had this outcome."""

@@ -1,6 +1,7 @@
-"""Completion: what was begun for a request goes on to its end when the host cancels the request.
+"""Completion: a request whose body was read is finished, even if the host cancels it.
 
 Hosts cancel a request when its client leaves, and the page that has sent a beacon is often closed.
+Such a request is abandoned: nobody waits for its response, but its payload is delivered.
 """
 
 import asyncio
@@ -18,30 +19,29 @@ from unisights._runtime.ending import TimeLeft
 from unisights._runtime.fork import reset_in_children
 
 MAX_ABANDONED = 1000
-"""How many cancelled requests may be unfinished; further requests are refused then."""
+"""How many abandoned requests may be unfinished. If there are so many, requests are refused."""
 
 MAX_ABANDONED_BYTES = 64 * 1024 * 1024
-"""How many bytes their bodies may have, likewise."""
+"""How many bytes their bodies may have in memory. If they have so many, requests are refused."""
 
 _POLL_SECONDS = 0.01
 """How often the end of the process looks whether the requests are finished."""
 
-Settling = Coroutine[Any, Any, HTTPResponse]
-"""Decides about a request's body, and delivers its payload."""
-
+Responding = Coroutine[Any, Any, HTTPResponse]
+"""Decides about a request's body, delivers its payload, and returns the response."""
 
 _running_on = threading.Lock()
 """Is held while an event loop runs on at the end of the process."""
 
 
 class Completion:
-    """Settles each request in a task of its own, which nobody cancels.
+    """Runs what responds to each request in a task of its own, which nobody cancels.
 
     Attributes:
         defers_signals: whether nothing but a signal will say that the process is about to end.
         drain_timeout: how long such a signal waits for the requests that are unfinished, in
             seconds.
-        is_full: whether too many cancelled requests are unfinished.
+        is_full: whether too many abandoned requests are unfinished.
     """
 
     defers_signals = True
@@ -61,14 +61,14 @@ class Completion:
         self.is_full = False
         self._is_hooked = False
 
-    async def settle(self, settling: Settling, body: BodyBuffer) -> HTTPResponse:
-        """Settle a request.
+    async def run(self, responding: Responding, body: BodyBuffer) -> HTTPResponse:
+        """Run what responds to a request, to its end.
 
         Args:
-            settling: settles it.
+            responding: responds to it.
             body: the request's body.
         """
-        task = _start(settling)
+        task = _start(responding)
         if task.done():
             return task.result()
         if self.defers_signals and not self._is_hooked:
@@ -138,9 +138,9 @@ class Completion:
         """Do nothing."""
 
 
-def _start(settling: Settling) -> asyncio.Task[HTTPResponse]:
+def _start(responding: Responding) -> asyncio.Task[HTTPResponse]:
     """Start a task; where Python can, it runs at once until it waits for the first time."""
     loop = asyncio.get_running_loop()
     if sys.version_info < (3, 12):
-        return loop.create_task(settling)
-    return asyncio.Task(settling, loop=loop, eager_start=True)
+        return loop.create_task(responding)
+    return asyncio.Task(responding, loop=loop, eager_start=True)

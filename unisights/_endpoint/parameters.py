@@ -1,4 +1,4 @@
-"""Refuses functions whose parameters, by their annotations, want what they will never be given.
+"""Refuses functions whose annotations ask for arguments that they will never be given.
 
 Such a function would fail for each payload. What cannot be told from the annotations is accepted.
 """
@@ -112,7 +112,7 @@ def _resolve(annotation: Any, names: dict[str, Any]) -> Any:
 
 
 def _marker(parameter: inspect.Parameter) -> str | None:
-    """What FastAPI would read in a parameter, such as `Depends(…)`, if there is such a thing."""
+    """The name of what FastAPI would read in a parameter, such as `Depends(…)`; else None."""
     declared = [parameter.default]
     if get_origin(parameter.annotation) is Annotated:
         declared += parameter.annotation.__metadata__

@@ -31,4 +31,4 @@ class SyncEndpoint(Endpoint):
             if response is not None:
                 discard_rest(body)
                 return response
-        return run_blocking(self.settle(info, buffer, make_request, self.delivery.in_request))
+        return run_blocking(self.respond(info, buffer, make_request, self.delivery.in_request))

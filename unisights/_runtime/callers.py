@@ -55,7 +55,7 @@ class Caller(ABC):
 
     @abstractmethod
     async def block(self, function: Callable[[], Result]) -> Result:
-        """Call a function of ours that blocks for a while."""
+        """Call a function of this package that blocks."""
 
     @abstractmethod
     def start(self, function: Callable[..., Any]) -> "Future[None]":
@@ -117,7 +117,7 @@ class LoopCaller(Caller):
         return asyncio.run_coroutine_threadsafe(self.call_unpooled(function), loop)
 
     async def wait_for(self, future: "Future[Result]", seconds: float) -> Result:
-        """Wait for a future; neither the end of the time nor cancelling this task cancels it."""
+        """Wait for a future. A timeout does not cancel it, nor does cancelling this task."""
         if not future.done():
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), seconds)
         return future.result()

@@ -47,7 +47,7 @@ class ContextCaller(Caller):
         await self._inner.call_within(seconds, self._within(function))
 
     async def block(self, function: Callable[[], Result]) -> Result:
-        """Call a function of ours, which needs no context."""
+        """Call a function of this package, which needs no context."""
         return await self._inner.block(function)
 
     def start(self, function: Callable[..., Any]) -> "Future[None]":

@@ -14,7 +14,7 @@ CLOSE_SECONDS = 10.0
 """How long the `close` of the handlers may take afterwards, in seconds."""
 
 GAP_SECONDS = 1.0
-"""What is closed within so many seconds after something else belongs to the same end."""
+"""Endpoints that are closed within so many seconds after one another share one end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class TimeLeft:
 
     @classmethod
     def alone(cls, drain_timeout: float) -> "TimeLeft":
-        """Return what an endpoint is given that closes on its own, while the process goes on."""
+        """Return the time for an endpoint that is closed while the process goes on."""
         return cls(drain_timeout, REPORT_SECONDS, CLOSE_SECONDS)
 
 
@@ -80,5 +80,5 @@ class Ending:
         return TimeLeft(drain, report / reporting, (rest - report) / closing)
 
     def time_to_close(self) -> TimeLeft:
-        """Return what is left for the handlers once everything was drained and reported."""
+        """Return the time for closing the handlers, once everything was drained and reported."""
         return TimeLeft(0.0, 0.0, max(0.0, min(CLOSE_SECONDS, self._end - time.monotonic())))

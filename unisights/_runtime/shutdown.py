@@ -22,7 +22,7 @@ from unisights._runtime.log import log
 from unisights._runtime.signals import Deferral
 
 _GRACE_SECONDS = 1.0
-"""How much later than it should something may end, in seconds, before it is left behind."""
+"""What has not ended so many seconds after its time is over is left behind."""
 
 
 class Closable(Protocol):
@@ -146,7 +146,7 @@ class _ProcessEnd:
         return error
 
     def _join(self, things: Sequence[Closable], *, by_signal: bool = False) -> Ending:
-        """Return the end that goes on if all of these were open when it began, or begin one."""
+        """Return the present end if all of these were open when it began; else begin another."""
         ending = self._ending
         is_new = any(id(thing) not in self._in_turn for thing in things)
         if ending is None or is_new or ending.is_over:
@@ -207,7 +207,7 @@ def leave(thing: Closable) -> None:
 
 
 def _finish_and_close(thing: Closable, left: TimeLeft) -> None:
-    """Close something last, as until then it may accept what outlives the process."""
+    """Close something last: until then it may accept payloads that outlive the process."""
     thing.finish(left)
     thing.close(TimeLeft(0.0, 0.0, 0.0))
 

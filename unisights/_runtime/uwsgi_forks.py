@@ -27,4 +27,4 @@ def call_after_fork(function: Callable[[], None]) -> None:
 
 
 def _do_nothing() -> None:
-    """What an earlier hook is if there is none."""
+    """Stand for an earlier hook where there is none."""

@@ -20,7 +20,7 @@ def boot_id() -> str:
     """Return the start of the machine from which `boot_clock` counts, as `is_this_boot` reads it.
 
     It is `ID@TIME`: the system's id, which is empty if it cannot be read (macOS; systemd's
-    `ProcSubset=pid`), and when it was by the time of day, in seconds since the Unix epoch.
+    `ProcSubset=pid`), and its time of day, in seconds since the Unix epoch.
     """
     return f"{_system_id()}@{_start():.0f}"
 

@@ -18,7 +18,7 @@ class Owners:
         self._connection = connection
 
     def add(self, owner: int) -> None:
-        """Make an owner known, if it is not, whose process lock is held."""
+        """Record an owner, unless it is recorded; its process lock is held."""
         self._connection.execute("INSERT OR IGNORE INTO owners VALUES (?, ?)", (owner, os.getpid()))
 
     def remove(self, owner: int) -> None:

@@ -1,8 +1,8 @@
 """Rescues what a process can still read of a spool whose files were removed or replaced.
 
 An open connection goes on reading files that have no name any more, but nobody else will ever see
-what it stores in them. So the process leaves them for new ones, and takes along what they hold. All
-of this happens under the lock for transactions, so that one process after the other does it.
+what it stores in them. So the process opens new ones, and copies what the old ones hold. All of
+this happens under the lock for transactions, so that one process after the other does it.
 """
 
 import contextlib
@@ -77,7 +77,7 @@ def _leave_database(connection: sqlite3.Connection, files: OpenDatabase, path: P
         # It was moved, and its content stays where it is now.
         _write_out(connection, path)
     elif version_of(connection) != _LEFT:
-        # The names must not become those of the WAL of the next database.
+        # SQLite must not take them for the WAL of the next database.
         files.remove_names()
         _copy(connection, path)
         connection.execute(f"PRAGMA user_version = {_LEFT}")

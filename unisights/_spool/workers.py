@@ -254,7 +254,7 @@ class DrainWorkers(Workers):
             self._waiting.put(job)
 
     def wait(self, ended: threading.Event, seconds: float) -> None:
-        """Run jobs until what is waited for has ended; begin with none when the time is over."""
+        """Run jobs until what is waited for has ended; begin none when the time is over."""
         deadline = time.monotonic() + seconds
         while not ended.is_set() and (left := deadline - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):

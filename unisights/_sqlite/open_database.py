@@ -78,7 +78,7 @@ class OpenDatabase:
 
     @property
     def has_successor(self) -> bool:
-        """Whether others have begun anew: there is a WAL or an index that is not this one's."""
+        """Whether others have made new files: there is a WAL or an index that is not this one's."""
         return any(inode_of(path) is not None for path in self._lost())
 
     @property
@@ -102,7 +102,7 @@ class OpenDatabase:
             os.ftruncate(self._wal, 0)
 
     def remove_names(self) -> None:
-        """Remove the names of the WAL and its index: they must not become those of another file."""
+        """Remove the names of the WAL and its index: SQLite must not use them for another file."""
         for path in self._beside:
             if path not in self._lost():
                 path.unlink(missing_ok=True)

@@ -85,7 +85,7 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def needed_by(connection: sqlite3.Connection) -> str:
-    """Return what can read a file, in words: the file itself tells it."""
+    """Return in words which version of unisights can read a file, as the file says."""
     try:
         (needs,) = connection.execute("SELECT needs FROM about").fetchone()
     except (sqlite3.Error, TypeError):

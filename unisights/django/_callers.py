@@ -33,9 +33,9 @@ def is_testing() -> bool:
     """Return whether Django's test environment is set up, in this process, now.
 
     `manage.py test`, pytest-django and every other runner call `setup_test_environment`, which
-    itself tells by this attribute whether it was called. What it changes in public, such as
-    `mail.outbox` and `ALLOWED_HOSTS`, an app may have outside of tests as well; there, to take it
-    for a test would be to deliver nothing.
+    itself tells by this attribute whether it was called. Its public effects, such as `mail.outbox`
+    and `ALLOWED_HOSTS`, are no sign of a test: an app may set them in production, where nothing
+    would be delivered then.
     """
     utils = sys.modules.get("django.test.utils")
     return hasattr(getattr(utils, "_TestState", None), "saved_data")
@@ -63,8 +63,8 @@ IN_OWN_THREAD = OwnThreadCaller()
 class RequestCaller(ThreadCaller):
     """Calls in the thread of a request or of a test.
 
-    What may hang is called in a thread of its own, but by a test in the test's: what it stores
-    belongs to the test's connection.
+    A function that may hang is called in a thread of its own. In a test it is called in the test's
+    thread, because what it stores belongs to the test's connection.
     """
 
     def _call_here(self, function: Callable[..., Any], *arguments: Any) -> None:

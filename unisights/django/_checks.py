@@ -49,7 +49,7 @@ def check_endpoints(**_: Any) -> list[CheckMessage]:
 
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
-    """Check what is right while a project is developed only."""
+    """Check what is right during development, but not in production."""
     found = _without_repetition(_endpoints())
     return [message for one in found for message in _check_deployed(one)]
 
@@ -57,12 +57,12 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
 def _endpoints() -> list[Registered]:
     if not getattr(settings, "ROOT_URLCONF", None):
         return []
-    # One is closed if its options were wrong, which is told already.
+    # An endpoint whose options are wrong is closed; another check reports them.
     return [found for found in find_endpoints() if not found.endpoint.delivery.is_closed]
 
 
 def _without_repetition(registered: list[Registered]) -> list[Registered]:
-    """Leave out what is the other slash form of the same endpoint."""
+    """Leave out the other slash form of each endpoint."""
     return list({id(found.endpoint): found for found in reversed(registered)}.values())[::-1]
 
 
@@ -146,7 +146,7 @@ def _check_spool(spool: Path, where: str) -> Iterator[CheckMessage]:
 def _check_databases(registered: list[Registered]) -> Iterator[CheckMessage]:
     deliveries = [found.endpoint.collector.options.delivery for found in registered]
     if all(isinstance(delivery, Durable) for delivery in deliveries):
-        return  # Attempts that fail are repeated. This is so without any endpoint, too.
+        return  # Failed attempts are repeated, or there is no endpoint at all.
     for alias, database in settings.DATABASES.items():
         keeps = database.get("CONN_MAX_AGE", 0) != 0
         if keeps and not database.get("CONN_HEALTH_CHECKS", False):

@@ -107,7 +107,7 @@ class _EveryDatabase(set[str]):
 
 
 def _make(kind: Callable[..., Made], options: UnisightsOptions | None) -> Made:
-    """Make an endpoint; what is wrong with the settings closes it if a system check reports it."""
+    """Make an endpoint. If a system check reports that the settings are wrong, it is closed."""
     try:
         return kind(
             read_options() if options is None else options,

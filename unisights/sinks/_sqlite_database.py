@@ -30,7 +30,7 @@ class Database:
 
     Attributes:
         path: the same.
-        left: what lost files have left, and is not known to be stored again.
+        left: the payloads of lost files that may not be stored in the new ones yet.
     """
 
     def __init__(self, path: Path) -> None:
@@ -119,7 +119,7 @@ class Database:
             else:
                 if files.is_database_current or not files.is_removed:
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                # The names must not become those of the WAL of another database.
+                # SQLite must not take them for the WAL of another database.
                 files.remove_names()
         except (sqlite3.Error, OSError) as error:
             message = "what was stored last may be lost with the removed file: %s"
@@ -133,7 +133,7 @@ class Database:
 
 
 def _newest(connection: sqlite3.Connection, size: int) -> list[Rows]:
-    """Return the payloads that were stored last, so many bytes of them at least."""
+    """Return the latest payloads, so many bytes of them at least."""
     rows: list[Rows] = []
     for row_id, *columns in connection.execute("SELECT * FROM payloads ORDER BY id DESC"):
         if size <= 0:

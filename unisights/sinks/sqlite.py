@@ -24,7 +24,7 @@ from unisights.sinks._writer import Writer
 from unisights.types import UnisightsPayload
 
 _ATTEMPTS = 3
-"""How often a batch is stored if the files are removed again and again."""
+"""How often it is tried to store a batch, if the files are removed each time."""
 
 _USE_SECONDS = 5.0
 """How long to wait for an earlier batch, whose callers have given up, and for the end."""
@@ -149,7 +149,7 @@ _writers: "weakref.WeakSet[_FileWriter]" = weakref.WeakSet()
 
 
 def _leave_lost_files(inode: Inode | None, mine: Database) -> None:
-    """Close all connections of this process to a database; what they leave is mine to store.
+    """Close all connections of this process to a database; `mine` stores what they leave.
 
     SQLite has one index of the WAL for all of them: as long as one uses the lost files, a new one
     would do so, too.

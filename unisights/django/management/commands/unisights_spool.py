@@ -24,7 +24,7 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         "Inspect or repair a spool of durable delivery. Without FILE, it is that of the setting "
         "UNISIGHTS, or of the only endpoint in the URLconf that has one."
     )
-    # It is needed at bad times, and has to work although something else is wrong.
+    # It has to work when something else in the project is wrong.
     requires_system_checks: list[str] = []  # noqa: RUF012  # as Django declares it
 
     def add_arguments(self, parser: CommandParser) -> None:
