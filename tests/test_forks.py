@@ -144,6 +144,9 @@ tell(store_some("parent", 3))
 with multiprocessing.get_context("fork").Pool(2) as pool:
     tell(sum(pool.starmap(store_some, [(f"child-{n}", 3) for n in range(4)])))
     tell(store_some("meanwhile", 3))
+    # To terminate it, as the end of this block does, hangs now and then.
+    pool.close()
+    pool.join()
 store.close()
 """,
     "Celery's pool": """\
