@@ -143,6 +143,9 @@ tell(store_some("parent", 3))
 with multiprocessing.get_context("fork").Pool(2) as pool:
     tell(sum(pool.starmap(store_some, [(f"child-{n}", 3) for n in range(4)])))
     tell(store_some("meanwhile", 3))
+    # To terminate it, as the end of this block does, hangs now and then.
+    pool.close()
+    pool.join()
 store.close()
 """,
     "Celery's pool": """\
@@ -434,12 +437,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 for module in sys.argv[1:]:
     __import__(module)
-fork.FORK_SECONDS = 5
+fork.FORK_SECONDS = 60
 executor = ThreadPoolExecutor()
 forking.start()
 forks.wait()
-executor.submit(int).result()
-assert forking.is_alive()
+running = threading.Thread(target=lambda: executor.submit(int).result(), daemon=True)
+running.start()
+running.join(20)
+assert not running.is_alive()
 leave.set()
 forking.join()
 """
