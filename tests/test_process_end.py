@@ -156,6 +156,21 @@ def test_signals_are_deferred_from_other_threads() -> None:
     assert finished.returncode == -signal.SIGTERM
 
 
+def test_a_child_that_has_nothing_ends_as_if_it_were_no_child_of_ours() -> None:
+    """Such as the workers of `multiprocessing.Pool`, which it terminates while they hold locks."""
+    finished = run_python(
+        THINGS + "deferred = signal.getsignal(signal.SIGTERM)\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    found = [signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)]\n"
+        "    os._exit(found != [signal.SIG_DFL, signal.default_int_handler])\n"
+        "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
+        "assert signal.getsignal(signal.SIGTERM) is deferred\n",
+        check=True,
+    )
+    assert finished.stdout.splitlines() == ENDED, finished.stderr
+
+
 def test_signals_that_are_handled_in_c_are_left_alone() -> None:
     """Such as by uWSGI. Python believes that nobody handles them."""
     finished = run_python(

@@ -37,7 +37,11 @@ class Deferral:
         reset_in_children(self)
 
     def reset_after_fork(self) -> None:
-        """Begin anew: what the parent defers is its own."""
+        """Begin anew: what the parent defers is its own. A child that has nothing ends at once."""
+        for number in _SIGNALS:
+            if isinstance(current := signal.getsignal(number), _Deferring):
+                with contextlib.suppress(ValueError):  # as for `install`
+                    signal.signal(number, current.previous)
         self._is_deferring = False
         self._is_done = False
         self._defers_handled = False
