@@ -435,6 +435,31 @@ def test_a_process_that_closes_keeps_what_others_stored(db: Path, removed: str) 
     assert _rows(db, "PRAGMA integrity_check") == [("ok",)]
 
 
+KILLED = """\
+processes[0].store()
+os.kill(processes[0].pid, 9)
+os.waitpid(processes[0].pid, 0)
+processes[1].end()
+"""
+
+
+@pytest.mark.parametrize("removed", ["wal", "index", "wal and index"])
+def test_a_process_that_closes_keeps_what_a_killed_one_stored(db: Path, removed: str) -> None:
+    """The WAL of the one that was killed has the name of the one that SQLite would remove."""
+    head, _, _ = HOST.partition("late = ")
+    done = subprocess.run(
+        [PYTHON, "-c", head + KILLED, str(db), json.dumps(REMOVED[removed])],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert _rows(db, "SELECT count(*) FROM payloads") == [(11,)]
+    assert {path.name for path in db.parent.iterdir()} <= {db.name, f"{db.name}-lock"}
+
+
 @pytest.mark.parametrize("removed", ["moved", "wal", "index", "wal and index"])
 def test_closing_saves_what_lost_files_hold(sink: SQLiteSink, db: Path, removed: str) -> None:
     """Although nothing is stored between the removal and the end."""
