@@ -14,7 +14,6 @@ from unisights._sqlite.connection import (
     connect,
     uses_lost_index,
 )
-from unisights._sqlite.mounts import refuse_file_mount
 from unisights._sqlite.open_database import Inode, OpenDatabase, inode_of, remove_leftovers
 from unisights._sqlite.versions import version_of
 from unisights.errors import StoreError
@@ -188,7 +187,6 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file. Several processes may do it at once, when none has made it yet."""
-        refuse_file_mount(self.path)
         remove_leftovers(self.path)
         return _connect(self.path.resolve())
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from unisights._runtime.fork import ForkGuard, reset_in_children
 from unisights._sqlite.file_lock import FileLock
+from unisights._sqlite.mounts import refuse_file_mount
 from unisights.errors import StoreError
 
 _PAUSE_SECONDS = 0.005
@@ -108,6 +109,7 @@ class DatabaseLock:
         old = self._lock
         if old is not None and self._is_current(old):
             return old
+        refuse_file_mount(self._path)
         real = self._path.resolve()
         path = _lock_of(real)
         _make(path, real)
