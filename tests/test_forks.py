@@ -458,7 +458,7 @@ def test_a_fork_that_waits_does_not_hold_the_locks_of_the_standard_library() -> 
 LOCK_IN_FORK = """\
 from pathlib import Path
 from tests.processes import wait_for
-from unisights._spool.file_lock import FileLock
+from unisights._sqlite.file_lock import FileLock
 
 assert store.store("before")
 leave.set()
@@ -638,7 +638,7 @@ def test_a_file_that_is_moved_before_a_child_opens_it(kind: str, tmp_path: Path)
 LOCKED = """\
 from unisights._runtime import fork
 from unisights._spool import connection
-from unisights._spool.file_lock import FileLock
+from unisights._sqlite.file_lock import FileLock
 fork.FORK_SECONDS = fork._CLOSE_SECONDS = 1.0
 connection.LOCK_SECONDS = 0.2
 tell(store_some("parent", 3))

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.spools import new_row
 from unisights._spool import clock
-from unisights._spool.file_lock import FileLock
 from unisights._spool.rows import NewRow
 from unisights._spool.store import Spool
 from unisights._spool.tables import NOBODY
+from unisights._sqlite.file_lock import FileLock
 
 SESSIONS = st.sampled_from(["a", "b", "c"])
 

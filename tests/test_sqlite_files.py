@@ -18,8 +18,9 @@ from tests.support import ROOT, make_body
 from unisights import decode_unisights_payload
 from unisights._spool import connection, set_up, tables
 from unisights._spool.store import Spool
+from unisights._sqlite import file_lock, versions
 from unisights._sqlite import mounts as mounts_module
-from unisights._sqlite import versions
+from unisights._sqlite.file_lock import FileLock
 from unisights._sqlite.mounts import is_mount_point
 from unisights._sqlite.versions import Format
 from unisights.errors import StoreError
@@ -345,3 +346,24 @@ def test_a_file_in_a_mounted_directory_is_used(
         monkeypatch.setattr(mounts_module, "_MOUNTS", mounts)
         assert not is_mount_point(tmp_path / "missing")
         assert not is_mount_point(tmp_path / "file")
+
+
+def test_the_holder_of_a_lock_is_on_the_same_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of two file systems may have the same number: the other one's holder is not named."""
+    lock = FileLock(tmp_path / "lock")
+    found = lock.path.stat()
+    other = os.makedev(os.major(found.st_dev), os.minor(found.st_dev) + 1)
+    lines = [
+        f"{number}: FLOCK  ADVISORY  WRITE {pid} "
+        f"{os.major(device):02x}:{os.minor(device):02x}:{found.st_ino} 0 EOF\n"
+        for number, (pid, device) in enumerate([(11, other), (22, found.st_dev)])
+    ]
+    locks = tmp_path / "locks"
+    monkeypatch.setattr(file_lock, "_LOCKS", locks)
+    locks.write_text("".join(lines))
+    assert lock.describe() == f"the lock {lock.path}, which process 22 holds"
+    locks.write_text(lines[0])
+    assert lock.describe() == f"the lock {lock.path}"
+    lock.close()

@@ -296,3 +296,90 @@ def test_a_wrong_option_is_refused(tmp_path: Path, options: dict[str, int]) -> N
     """A bound that is out of range is refused when the sink is made."""
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         JSONLinesSink(tmp_path / "x", **options)
+
+
+HOLDS = """\
+import fcntl, os, sys
+descriptor = os.open(sys.argv[1], os.O_RDWR)
+fcntl.flock(descriptor, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_stopped_process_that_holds_the_lock_is_named(
+    jsonl_at: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The payloads fail in bounded time, the sink can be closed, and it goes on afterwards."""
+    monkeypatch.setattr(jsonl, "_LOCK_SECONDS", 0.1)
+    path = tmp_path / "events.jsonl"
+    path.touch()
+    sink = jsonl_at.make()
+    with subprocess.Popen(
+        [PYTHON, "-c", HOLDS, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        holder.send_signal(signal.SIGSTOP)
+        try:
+            errors = asyncio.run(_bounded(sink, _payloads(1)[0]))
+        finally:
+            holder.kill()
+    assert errors == [
+        f"{path}: waited 0.1 s for the lock on {path}, which process {holder.pid} holds"
+    ]
+    assert store(sink, _payloads(1)) == [None]
+    assert len(path.read_bytes().splitlines()) == 1
+
+
+async def _bounded(sink: JSONLinesSink, payload: UnisightsPayload) -> list[str]:
+    async with asyncio.timeout(30):
+        outcomes = await asyncio.gather(sink(payload, None), return_exceptions=True)
+        await sink.close()
+    return [str(outcome) for outcome in outcomes]
+
+
+def test_a_thread_that_hangs_is_waited_for_within_bounds(
+    jsonl_at: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread of the process may hang while it writes."""
+    monkeypatch.setattr(jsonl, "_LOCK_SECONDS", 0.1)
+    sink = jsonl_at.make()
+    with sink._file._lock:
+        errors = asyncio.run(_bounded(sink, _payloads(1)[0]))
+    assert errors == [
+        f"{tmp_path / 'events.jsonl'}: waited 0.1 s for another thread that writes to the file"
+    ]
+
+
+def test_a_failed_write_does_not_enlarge_a_file_that_was_emptied(
+    jsonl_at: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As logrotate's copytruncate does, between the begin of the write and its failure."""
+    path = tmp_path / "events.jsonl"
+    sink = jsonl_at.make()
+    assert store(sink, _payloads(3)) == [None] * 3
+
+    def fail(descriptor: int, _lines: bytes) -> None:
+        os.ftruncate(descriptor, 0)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jsonl, "_write", fail)
+        (error,) = store(sink, _payloads(1))
+    assert isinstance(error, SinkError)
+    assert path.read_bytes() == b""
+    assert store(sink, _payloads(1)) == [None]
+    assert json.loads(path.read_bytes())
+
+
+def test_a_relative_path_stays_when_the_directory_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It belongs to the directory in which the sink was made: daemons change theirs."""
+    monkeypatch.chdir(tmp_path)
+    sink = JSONLinesSink("events.jsonl")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert store(sink, _payloads(1)) == [None]
+    assert (tmp_path / "events.jsonl").stat().st_size

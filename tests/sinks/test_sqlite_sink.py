@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sqlite3
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from tests.sinks.places import store
 from tests.support import CAPTURES, capture, click, make_body, make_data, seal
 from unisights import UnisightsPayload, decode_unisights_payload
 from unisights._runtime.callables import call_sync
+from unisights._sqlite.file_lock import FileLock
 from unisights.errors import SinkError
 from unisights.sinks import Batch, SQLiteSink, _sqlite_database, sqlite
 from unisights.validator import Checks
@@ -267,11 +269,12 @@ for process in processes:
         process.store()
 for end in json.loads(sys.argv[2]):
     Path(f"{path}{end}").unlink()
-late = [Process(path, "late-")] if sys.argv[3] == "late" else []
-for process in [*late, *processes]:
+late = [Process(path, "late-")] if sys.argv[3] else []
+for process in late if sys.argv[3] == "late only" else [*late, *processes]:
     for _ in range(5):
         process.store()
-for process in [*late, *processes]:
+# The late one first, unless nobody else has stored: then its files must outlive the others.
+for process in [*processes, *late] if sys.argv[3] == "late only" else [*late, *processes]:
     process.end()
 """
 
@@ -357,3 +360,170 @@ def test_a_file_of_something_else_is_left_alone(sink: SQLiteSink, db: Path) -> N
     (error,) = store(sink, [_payload(make_body())])
     assert "something else" in str(error)
     assert db.read_bytes() == before
+
+
+# Three processes store without a pause; their files are removed meanwhile.
+BUSY_HOST = """\
+import asyncio, os, sys
+from pathlib import Path
+from tests.support import make_body
+from unisights import decode_unisights_payload
+from unisights.sinks import SQLiteSink
+
+
+async def run(path, name, answer):
+    sink = SQLiteSink(path)
+    for number in range(250):
+        await sink(decode_unisights_payload(make_body(asset_id=f"{name}-{number}")), None)
+        os.write(answer, b"stored\\n")
+    await sink.close()
+
+
+path, ours = Path(sys.argv[1]), os.pipe()
+children = []
+for name in range(3):
+    children.append(os.fork())
+    if children[-1] == 0:
+        asyncio.run(run(path, name, ours[1]))
+        os._exit(0)
+os.close(ours[1])
+for count, _ in enumerate(os.fdopen(ours[0])):
+    if count in {100, 250, 400, 550}:
+        for end in sys.argv[2:]:
+            Path(f"{path}{end}").unlink(missing_ok=True)
+assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+"""
+
+
+@pytest.mark.parametrize("removed", [["-wal"], ["-wal", "-shm"]])
+def test_files_removed_under_writers_lose_nothing(db: Path, removed: list[str]) -> None:
+    """Processes that store while -wal or -shm are removed do not write over one another."""
+    done = subprocess.run(
+        [PYTHON, "-c", BUSY_HOST, str(db), *removed],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert _rows(db, "PRAGMA integrity_check") == [("ok",)]
+    expected = [(750, 750)]
+    assert _rows(db, "SELECT count(*), count(DISTINCT asset_id) FROM payloads") == expected
+
+
+@pytest.mark.parametrize("removed", ["wal", "index", "wal and index"])
+def test_a_process_that_closes_keeps_what_others_stored(db: Path, removed: str) -> None:
+    """Files are removed, another process stores, and the first ones close without storing again."""
+    done = subprocess.run(
+        [PYTHON, "-c", HOST, str(db), json.dumps(REMOVED[removed]), "late only"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert _rows(db, "SELECT count(*) FROM payloads") == [(15,)]
+    assert _rows(db, "PRAGMA integrity_check") == [("ok",)]
+
+
+KILLED = """\
+processes[0].store()
+os.kill(processes[0].pid, 9)
+os.waitpid(processes[0].pid, 0)
+processes[1].end()
+"""
+
+
+@pytest.mark.parametrize("removed", ["wal", "index", "wal and index"])
+def test_a_process_that_closes_keeps_what_a_killed_one_stored(db: Path, removed: str) -> None:
+    """The WAL of the one that was killed has the name of the one that SQLite would remove."""
+    head, _, _ = HOST.partition("late = ")
+    done = subprocess.run(
+        [PYTHON, "-c", head + KILLED, str(db), json.dumps(REMOVED[removed])],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert _rows(db, "SELECT count(*) FROM payloads") == [(11,)]
+    assert {path.name for path in db.parent.iterdir()} <= {db.name, f"{db.name}-lock"}
+
+
+@pytest.mark.parametrize("removed", ["moved", "wal", "index", "wal and index"])
+def test_closing_saves_what_lost_files_hold(sink: SQLiteSink, db: Path, removed: str) -> None:
+    """Although nothing is stored between the removal and the end."""
+    moved = db.with_name("moved")
+
+    async def main() -> None:
+        await sink(_payload(make_body(), 1), None)
+        if removed == "moved":
+            await asyncio.to_thread(db.rename, moved)
+        else:
+            _remove(db, *REMOVED[removed])
+        await sink.close()
+
+    asyncio.run(main())
+    _store(sink, _payload(make_body(), 2))
+    found = _rows(db, "SELECT received_at FROM payloads ORDER BY id")
+    if removed == "moved":
+        found = _rows(moved, "SELECT received_at FROM payloads") + found
+    assert found == [(1,), (2,)]
+
+
+def test_a_symbolic_link_is_followed(db: Path) -> None:
+    """Also one that leads to a new file, and one that leads elsewhere while the file is open."""
+    first, second = db.with_name("first"), db.with_name("second")
+    db.symlink_to(first)
+    sink = SQLiteSink(db)
+
+    async def main() -> None:
+        await sink(_payload(make_body(), 1), None)
+        await sink(_payload(make_body(), 2), None)
+        await asyncio.to_thread(db.unlink)
+        await asyncio.to_thread(db.symlink_to, second)
+        await sink(_payload(make_body(), 3), None)
+        await sink.close()
+
+    asyncio.run(main())
+    assert _rows(first, "SELECT received_at FROM payloads") == [(1,), (2,)]
+    assert _rows(second, "SELECT received_at FROM payloads") == [(3,)]
+
+
+def test_a_relative_path_stays_when_the_directory_changes(
+    db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It belongs to the directory in which the sink was made: daemons change theirs."""
+    monkeypatch.chdir(tmp_path)
+    sink = SQLiteSink(db.name)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    _store(sink, _payload(make_body(), 1))
+    assert _rows(db, "SELECT count(*) FROM payloads") == [(1,)]
+
+
+def test_the_holder_of_the_lock_is_named(
+    sink: SQLiteSink, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may be stopped inside a transaction: the others fail, and say whom they await."""
+    monkeypatch.setattr(_sqlite_database, "BUSY_SECONDS", 0.05)
+    _store(sink, _payload(make_body(), 1))
+    lock = FileLock(Path(f"{db}-lock"))
+    assert lock.try_acquire()
+    (error,) = store(sink, [_payload(make_body(), 2)])
+    assert f"{db}-lock, which process {os.getpid()} holds" in str(error)
+    lock.close()
+    _store(sink, _payload(make_body(), 3))
+    assert _rows(db, "SELECT received_at FROM payloads") == [(1,), (3,)]
+
+
+def test_whoever_may_use_the_file_may_use_its_lock(sink: SQLiteSink, db: Path) -> None:
+    """The lock has the permissions of the file, as SQLite's own files beside it have."""
+    _store(sink, _payload(make_body(), 1))
+    Path(f"{db}-lock").unlink()
+    db.chmod(0o660)
+    _store(sink, _payload(make_body(), 2))
+    assert Path(f"{db}-lock").stat().st_mode & 0o777 == 0o660

@@ -4,7 +4,6 @@ The file, and one connection to it:
 
 - `tables`: the tables, their version and the migrations of earlier ones.
 - `files`: finds, makes and checks the file before SQLite opens it.
-- `file_lock`: a lock on a file, which ends with its process.
 - `clock`: the clocks that times in the file are measured by.
 - `progress`: tells others what the thread that uses the file is waiting for.
 - `connection`: opens the file, and makes transactions.

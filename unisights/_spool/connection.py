@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from unisights._runtime.log import log
-from unisights._spool.file_lock import LOCK_SECONDS, FileLock
 from unisights._spool.files import (
     check_spool,
     corrupt,
@@ -30,6 +29,7 @@ from unisights._sqlite.connection import (
     connect,
     uses_lost_index,
 )
+from unisights._sqlite.file_lock import LOCK_SECONDS, FileLock
 from unisights._sqlite.open_database import Inode, OpenDatabase, inode_of, remove_leftovers
 from unisights._sqlite.versions import version_of
 from unisights.delivery import Durability

@@ -9,7 +9,7 @@ import secrets
 import time
 from pathlib import Path
 
-from unisights._spool.file_lock import FileLock
+from unisights._sqlite.file_lock import FileLock
 
 _MISSING_SECONDS = 2.5
 """A process whose lock file was removed has so long to make it anew before it counts as ended."""

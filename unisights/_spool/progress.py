@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unisights._runtime.fork import is_forking
-from unisights._spool.file_lock import FileLock
+from unisights._sqlite.file_lock import FileLock
 from unisights.errors import StoreError
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from unisights._schema.content_id import digest
-from unisights._spool.file_lock import LOCK_SECONDS, FileLock
 from unisights._spool.files import check_spool, give_to_owner_of, is_disk_full
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.rejections import COLUMNS, RejectionRow
 from unisights._spool.store import Spool
 from unisights._spool.tables import FORMAT
+from unisights._sqlite.file_lock import LOCK_SECONDS, FileLock
 from unisights._sqlite.versions import version_of
 from unisights.errors import StoreError
 

@@ -15,13 +15,13 @@ from unisights._spool import clock
 from unisights._spool.admission import Admission
 from unisights._spool.claims import Claims
 from unisights._spool.drains import Drains
-from unisights._spool.file_lock import FileLock
 from unisights._spool.pending_writes import PendingWrites
 from unisights._spool.progress import Progress
 from unisights._spool.puts import NewPut, PutResult, RejectionPut, settle
 from unisights._spool.store import Spool
 from unisights._spool.upkeep import Upkeep
 from unisights._spool.workers import Job, Workers
+from unisights._sqlite.file_lock import FileLock
 from unisights.delivery import Durable
 from unisights.errors import StoreError
 from unisights.stats import Counters

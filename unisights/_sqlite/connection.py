@@ -183,7 +183,8 @@ class SQLiteConnection(ForkGuard):
     def _close(self) -> None:
         connection, files = self._connection, self.files
         if connection is not None and files is not None:
-            self._disconnect(connection)
+            with files.keeping_successor():
+                self._disconnect(connection)
             self._connection = self.files = None
             _open.discard(files)
             files.close()

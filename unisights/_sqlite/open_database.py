@@ -7,6 +7,7 @@ names stand for now.
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def remove_leftovers(path: Path) -> None:
     database.
     """
     # In this order: what another process makes now is not there yet.
-    beside = [Path(f"{path}{end}") for end in _BESIDE]
+    beside = _files_beside(path.resolve())
     left = [file for file in beside if inode_of(file) is not None]
     if inode_of(path) is not None:
         left = (
@@ -50,15 +51,15 @@ class OpenDatabase:
 
     Attributes:
         inode: the identity of the database.
-        index_inode: the identity of the index.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.inode = inode_of(path)
-        self._beside = [Path(f"{path}{end}") for end in _BESIDE]
+        # SQLite follows a symbolic link, and makes its files beside the file that it leads to.
+        self._real = path.resolve()
+        self.inode = inode_of(self._real)
+        self._beside = _files_beside(self._real)
         self._inodes = [inode_of(beside) for beside in self._beside]
-        self.index_inode = self._inodes[1]
         # Locks are on the other two files: this one may be opened and closed.
         self._wal = os.open(self._beside[0], os.O_RDWR)
 
@@ -75,6 +76,14 @@ class OpenDatabase:
     def is_database_current(self) -> bool:
         """Whether the name of the database stands for the one that the connection has open."""
         return self.inode is not None and inode_of(self._path) == self.inode
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the three files have the names by which they were opened.
+
+        They do also if a symbolic link to the database leads elsewhere by now.
+        """
+        return inode_of(self._real) == self.inode and not self._lost()
 
     @property
     def has_successor(self) -> bool:
@@ -107,10 +116,34 @@ class OpenDatabase:
             if path not in self._lost():
                 path.unlink(missing_ok=True)
 
+    @contextlib.contextmanager
+    def keeping_successor(self) -> Iterator[None]:
+        """Keep the WAL that others have begun, while the connection is closed inside.
+
+        SQLite removes the WAL of a database that nobody else has open, by its name, whether or not
+        this is the one that the connection has used.
+        """
+        wal = self._beside[0]
+        if not self.is_database_current or wal not in self._lost() or inode_of(wal) is None:
+            yield
+            return
+        kept = Path(f"{wal}-{secrets.token_hex(8)}")
+        os.link(wal, kept)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(FileExistsError):
+                os.link(kept, wal)
+            kept.unlink()
+
     def _lost(self) -> list[Path]:
         """The names that stand for another file than the open one, or for none."""
         pairs = zip(self._beside, self._inodes, strict=True)
         return [path for path, inode in pairs if inode_of(path) != inode]
+
+
+def _files_beside(path: Path) -> list[Path]:
+    return [Path(f"{path}{end}") for end in _BESIDE]
 
 
 def _descriptors() -> Iterator[Path]:

@@ -3,16 +3,21 @@
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from unisights._runtime.log import log
-from unisights._sqlite.connection import TRY_SECONDS, SQLiteConnection, connect
-from unisights._sqlite.mounts import refuse_file_mount
-from unisights._sqlite.open_database import Inode, OpenDatabase, remove_leftovers
+from unisights._sqlite.connection import (
+    TRY_SECONDS,
+    SQLiteConnection,
+    connect,
+    uses_lost_index,
+)
+from unisights._sqlite.open_database import Inode, OpenDatabase, inode_of, remove_leftovers
 from unisights._sqlite.versions import version_of
 from unisights.errors import StoreError
+from unisights.sinks._sqlite_lock import DatabaseLock
 from unisights.sinks._sqlite_tables import FORMAT, INSERT_EVENT, INSERT_PAYLOAD, Rows
 
 _NAMELESS = 3
@@ -36,23 +41,30 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.left: list[Rows] = []
+        self._lock = DatabaseLock(path)
         self._connection = SQLiteConnection(
-            path, self._connect, busy_seconds=BUSY_SECONDS, leave=self._leave
+            path,
+            self._connect,
+            busy_seconds=BUSY_SECONDS,
+            leave=self._leave,
         )
 
-    def use(self, seconds: float | None = None) -> contextlib.AbstractContextManager[None]:
-        """Return a context in which no other thread uses the file and no fork closes it.
+    @contextlib.contextmanager
+    def use(self, seconds: float | None = None) -> Iterator[None]:
+        """Keep other threads, other processes and forks from the file.
 
         Args:
             seconds: how long to wait for another thread; None: without limit.
 
         Raises:
             TimeoutError: another thread still uses it.
+            StoreError: another process does, for longer than `BUSY_SECONDS`.
         """
-        return self._connection.use(seconds)
+        with self._connection.use(seconds), self._lock.held(self._connection, BUSY_SECONDS):
+            yield
 
     def open(self) -> None:
-        """Open the file, unless it is open.
+        """Open the file, unless it is open; to be called inside `use`.
 
         Raises:
             StoreError: it cannot be used.
@@ -63,8 +75,17 @@ class Database:
         except OSError as error:
             raise StoreError(f"cannot open it: {error}") from error
 
-    def close(self, seconds: float | None = None) -> None:
-        """Close the file, unless it is closed.
+    def close(self) -> None:
+        """Close the file, unless it is closed, and save what lost files hold; inside `use`."""
+        if not self._connection.leave_lost_files():
+            self._connection.close()
+
+    def close_lock(self) -> None:
+        """Close the lock's file, outside of `use`; it is opened again when it is needed."""
+        self._lock.close()
+
+    def abandon(self, seconds: float) -> None:
+        """Close the file without saving anything, outside of `use`: the lock cannot be had.
 
         Raises:
             TimeoutError: another thread uses it for longer than so many seconds.
@@ -82,10 +103,19 @@ class Database:
         return self._connection.is_current
 
     @property
-    def inode(self) -> Inode | None:
-        """The identity of the open file."""
+    def inodes(self) -> set[Inode | None]:
+        """The identities of the open file, and of the file that has the name."""
         files = self._connection.files
-        return None if files is None else files.inode
+        return {inode_of(self.path), None if files is None else files.inode} - {None}
+
+    @property
+    def must_leave(self) -> bool:
+        """Whether a connection of this process has lost files of this database open.
+
+        SQLite has one index of the WAL for all of them: as long as one uses the lost files, a new
+        one would do so, too.
+        """
+        return (self.is_open and not self.is_current) or uses_lost_index(self.path)
 
     def store(self, items: Sequence[Rows]) -> None:
         """Store a batch in one transaction, with what lost files have left."""
@@ -100,15 +130,42 @@ class Database:
                     rows += [(stored.lastrowid, *event) for event in events]
             connection.executemany(INSERT_EVENT, rows)
 
-    def leave_lost_files(self, inode: Inode | None) -> None:
-        """Close the file if it is this one, and it was removed or replaced."""
-        if self.inode == inode:
+    def leave_lost_files(self, owner: "Database", seconds: float) -> None:
+        """Close the file if it is the owner's, and it was removed or replaced.
+
+        Args:
+            owner: the database whose lock the caller holds; it gets what has to be stored again.
+            seconds: how long to wait for another thread.
+
+        Raises:
+            TimeoutError: another thread still uses it.
+        """
+        if self is owner:
             self._connection.leave_lost_files()
+            return
+        with self._connection.use(seconds):
+            files = self._connection.files
+            if files is not None and files.inode in owner.inodes:
+                with self._lock.lent():
+                    self._connection.leave_lost_files()
+            if self.path == owner.path:
+                owner.left += self.left
+                self.left = []
 
     def _leave(self, connection: sqlite3.Connection, files: OpenDatabase) -> None:
+        """Save what lost files hold. Only a fork does this without the lock."""
+        if self._lock.is_held:
+            self._save(connection, files)
+        else:
+            with self._lock.held(self._connection, BUSY_SECONDS):
+                self._save(connection, files)
+
+    def _save(self, connection: sqlite3.Connection, files: OpenDatabase) -> None:
         """Prepare for closing lost files: note what only the lost WAL holds."""
         message = "the files of %s were removed or replaced: using new ones"
         log(logging.WARNING, "sink_file_replaced", message, self.path)
+        if files.is_complete:
+            return  # A symbolic link leads elsewhere by now.
         try:
             if files.is_database_current and files.has_successor:
                 # Others have begun a WAL of their own: it must not be mixed with this one. If this
@@ -118,8 +175,11 @@ class Database:
                     files.drop_wal()
             else:
                 if files.is_database_current or not files.is_removed:
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                # SQLite must not take them for the WAL of another database.
+                    query = "PRAGMA wal_checkpoint(TRUNCATE)"
+                    (is_busy, *_) = connection.execute(query).fetchone()
+                    if is_busy:
+                        raise StoreError("cannot use it: something keeps reading its old files")
+                # The names must not become those of the WAL of another database.
                 files.remove_names()
         except (sqlite3.Error, OSError) as error:
             message = "what was stored last may be lost with the removed file: %s"
@@ -127,9 +187,8 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file. Several processes may do it at once, when none has made it yet."""
-        refuse_file_mount(self.path)
         remove_leftovers(self.path)
-        return _connect(self.path)
+        return _connect(self.path.resolve())
 
 
 def _newest(connection: sqlite3.Connection, size: int) -> list[Rows]:

@@ -17,6 +17,7 @@ except ImportError as error:
     raise ImportError("JSONLinesSink needs a POSIX system: it locks files with flock") from error
 
 from unisights._runtime.fork import reset_in_children
+from unisights._sqlite.file_lock import name_holder
 from unisights.errors import ConfigurationError, SinkError
 from unisights.sinks._batch import Batch
 from unisights.sinks._batching_sink import NO_RETRY, UNLIMITED, BatchingSink
@@ -26,6 +27,12 @@ from unisights.sinks._writer import Writer
 from unisights.types import UnisightsPayload
 
 _NEWLINE = b"\n"
+
+_LOCK_SECONDS = 5.0
+"""How long to wait for another process or thread that writes to the file."""
+
+_POLL_SECONDS = 0.002
+"""How often the lock is tried; the kernel knows no limit."""
 
 
 class JSONLinesSink(BatchingSink[bytes]):
@@ -69,8 +76,8 @@ class JSONLinesSink(BatchingSink[bytes]):
                 "JSONLinesSink: max_files must be a positive number, or None to keep all"
             )
         # A disk that failed fails again, and a thread that hangs cannot be stopped.
-        super().__init__(str(Path(path).absolute()), batch, NO_RETRY, UNLIMITED)
-        self._path = Path(path)
+        self._path = Path(path).absolute()
+        super().__init__(str(self._path), batch, NO_RETRY, UNLIMITED)
         self._file = _RotatingFile(self._path, max_bytes, max_files, fsync=fsync)
 
     @classmethod
@@ -142,18 +149,32 @@ class _RotatingFile:
         self._close_descriptor()
 
     def open(self) -> None:
-        with self._lock, self._locked():
+        with self._for_one_thread(), self._locked():
             pass
 
     def close(self) -> None:
-        with self._lock:
+        # What hangs is left to the end of the process.
+        with contextlib.suppress(SinkError), self._for_one_thread():
             self._close_descriptor()
 
     def append(self, lines: bytes) -> None:
         """Append lines: all of them or none."""
-        with self._lock:
+        with self._for_one_thread():
             while not self._append(lines):
                 self._close_descriptor()
+
+    @contextlib.contextmanager
+    def _for_one_thread(self) -> Iterator[None]:
+        # After a fork, the child has another one.
+        lock = self._lock
+        if not lock.acquire(timeout=_LOCK_SECONDS):
+            raise SinkError(
+                f"waited {_LOCK_SECONDS:g} s for another thread that writes to the file"
+            )
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _append(self, lines: bytes) -> bool:
         """Append lines; return False if the file was removed or moved at that moment."""
@@ -167,7 +188,8 @@ class _RotatingFile:
             except OSError:
                 # The disk may be full. Half a line would be of no use.
                 with contextlib.suppress(OSError):
-                    os.ftruncate(descriptor, size)
+                    # Another program may have emptied the file: it must not grow.
+                    os.ftruncate(descriptor, min(size, os.fstat(descriptor).st_size))
                 raise
             if not self._is_current(descriptor):
                 # Whoever did that may have compressed the file before these lines were in it.
@@ -181,9 +203,10 @@ class _RotatingFile:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
         """The open file, locked against all other writers."""
+        deadline = time.monotonic() + _LOCK_SECONDS
         while True:
             descriptor = self._open_descriptor()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._wait_for(descriptor, deadline)
             try:
                 if self._is_current(descriptor):
                     yield descriptor
@@ -192,6 +215,20 @@ class _RotatingFile:
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
             # Another process has renamed the file in the meantime.
             self._close_descriptor()
+
+    def _wait_for(self, descriptor: int, deadline: float) -> None:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < deadline:
+                    time.sleep(_POLL_SECONDS)
+                    continue
+                holder = name_holder(self._real)
+                raise SinkError(
+                    f"waited {_LOCK_SECONDS:g} s for the lock on {self._real}{holder}"
+                ) from None
+            return
 
     def _close_descriptor(self) -> None:
         # In this order: a child that is forked in between must not close the number again.

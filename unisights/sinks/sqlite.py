@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Self
 
 from unisights._runtime.log import log
-from unisights._sqlite.open_database import Inode
 from unisights.errors import StoreError
 from unisights.sinks import _sqlite_database
 from unisights.sinks._batch import Batch
@@ -53,8 +52,8 @@ class SQLiteSink(BatchingSink[Rows]):
 
     def __init__(self, path: str | os.PathLike[str], *, batch: Batch | None = None) -> None:
         # SQLite itself waits for other processes.
-        super().__init__(str(Path(path).absolute()), batch, NO_RETRY, _TIMEOUT)
-        self._path = Path(path)
+        self._path = Path(path).absolute()
+        super().__init__(str(self._path), batch, NO_RETRY, _TIMEOUT)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -114,23 +113,14 @@ class _FileWriter(Writer[Rows]):
 
     def _open(self) -> None:
         with self.database.use(_USE_SECONDS):
+            _leave_lost_files(self.database)
             self.database.open()
-
-    def _close(self) -> None:
-        if self.database.left:
-            try:
-                self._store([])
-            except Exception as error:  # noqa: BLE001  # it is to be closed all the same
-                message = "what was stored last in a removed file is lost: %s"
-                log(logging.ERROR, "sink_file_lost", message, error)
-        # What hangs is left to the end of the process.
-        with contextlib.suppress(TimeoutError):
-            self.database.close(_USE_SECONDS)
 
     def _store(self, items: Sequence[Rows]) -> None:
         database = self.database
-        for _ in range(_ATTEMPTS):
-            with database.use(_USE_SECONDS):
+        with database.use(_USE_SECONDS):
+            for _ in range(_ATTEMPTS):
+                _leave_lost_files(database)
                 database.open()
                 if database.is_current:
                     database.store(items)
@@ -138,26 +128,31 @@ class _FileWriter(Writer[Rows]):
                 if database.is_current:
                     database.left = []
                     return
-                inode = database.inode
-            _leave_lost_files(inode, database)
-        raise StoreError(
-            "files of it were removed, and something in this process still has the old ones open"
-        )
+        raise StoreError("files of it were removed again and again")
+
+    def _close(self) -> None:
+        database = self.database
+        try:
+            with database.use(_USE_SECONDS):
+                _leave_lost_files(database)
+                if database.left:
+                    self._store([])
+                database.close()
+        except Exception as error:  # noqa: BLE001  # it is to be closed all the same
+            if database.left or not database.is_current:
+                message = "what was stored last in a removed file may be lost: %s"
+                log(logging.ERROR, "sink_file_lost", message, error)
+            # What hangs is left to the end of the process.
+            with contextlib.suppress(TimeoutError):
+                database.abandon(_USE_SECONDS)
+        database.close_lock()
 
 
 _writers: "weakref.WeakSet[_FileWriter]" = weakref.WeakSet()
 
 
-def _leave_lost_files(inode: Inode | None, mine: Database) -> None:
-    """Close all connections of this process to a database; `mine` stores what they leave.
-
-    SQLite has one index of the WAL for all of them: as long as one uses the lost files, a new one
-    would do so, too.
-    """
-    for writer in list(_writers):
-        database = writer.database
-        with database.use(_USE_SECONDS):
-            database.leave_lost_files(inode)
-            if database is not mine and database.path == mine.path:
-                mine.left += database.left
-                database.left = []
+def _leave_lost_files(mine: Database) -> None:
+    """Close all connections of this process to lost files; what they leave is mine to store."""
+    if mine.must_leave:
+        for writer in sorted(_writers, key=lambda writer: writer.database is mine):
+            writer.database.leave_lost_files(mine, _USE_SECONDS)

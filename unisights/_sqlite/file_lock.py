@@ -88,8 +88,7 @@ class FileLock:
 
     def describe(self) -> str:
         """Return the lock in words for people, with the process that holds it if that is known."""
-        holder = _holder_of(self.path)
-        return f"the lock {self.path}" + (f", which process {holder} holds" if holder else "")
+        return f"the lock {self.path}{name_holder(self.path)}"
 
     @property
     def _descriptor(self) -> int:
@@ -98,13 +97,25 @@ class FileLock:
         return self._file
 
 
+def name_holder(path: Path) -> str:
+    """Return a clause that names the process that holds a lock on a file; empty if unknown."""
+    holder = _holder_of(path)
+    return f", which process {holder} holds" if holder else ""
+
+
 def _holder_of(path: Path) -> int:
-    """Return the process that holds the lock on a file; 0 if the system does not tell."""
+    """Return the process that holds the lock on a file; 0 if the system does not tell.
+
+    Some file systems, such as Btrfs, tell programs another device than the kernel's list has. Then
+    nobody is named: files of two file systems may have the same number.
+    """
     with contextlib.suppress(OSError, ValueError, IndexError):
-        inode = str(path.stat().st_ino)
+        found = path.stat()
+        device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
+        wanted = f"{device}:{found.st_ino}"
         for line in _LOCKS.read_text(encoding="ascii").splitlines():
             # Those that wait have an arrow behind the number.
             _number, kind, *_mode, pid, file, _start, _end = line.split()
-            if kind == "FLOCK" and file.rpartition(":")[2] == inode:
+            if kind == "FLOCK" and file == wanted:
                 return max(int(pid), 0)
     return 0
