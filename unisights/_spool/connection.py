@@ -5,6 +5,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +15,8 @@ from unisights._spool.files import (
     check_spool,
     corrupt,
     explain,
-    give_to_owner_of,
     make_private,
+    open_beside,
     open_files,
     primary_code,
 )
@@ -218,12 +219,9 @@ class SpoolConnection:
     def _make_lock(self) -> FileLock:
         path = self.path.with_name(f"{self.path.name}-lock")
         try:
-            lock = FileLock(path)
-            if self.path.exists():
-                give_to_owner_of(self.path, path)
+            return FileLock(path, partial(open_beside, self.path))
         except OSError as error:
             raise explain(self.path, error) from error
-        return lock
 
     # The files.
 
