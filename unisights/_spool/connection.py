@@ -187,11 +187,15 @@ class SpoolConnection:
 
     def _lock(self) -> None:
         self._wait_for(self._transaction_lock)
-        while not self._transaction_lock.is_current:
-            # It was removed: others lock another file of that name.
-            self._transaction_lock.close()
-            self._transaction_lock = self._make_lock()
-            self._wait_for(self._transaction_lock)
+        try:
+            while not self._transaction_lock.is_current:
+                # It was removed: others lock another file of that name.
+                old, self._transaction_lock = self._transaction_lock, self._make_lock()
+                old.close()
+                self._wait_for(self._transaction_lock)
+        except BaseException:
+            self._transaction_lock.release()
+            raise
         self._is_locked = True
 
     def _unlock(self) -> None:
