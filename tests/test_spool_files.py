@@ -1,15 +1,26 @@
 """The files beside a spool: whose they are, and what others may put there or leave there."""
 
 import os
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.spools import fill, query
+from tests.endpoints import serve
+from tests.options import make_options
+from tests.processes import wait_for
+from tests.spools import fill, new_row, query
+from tests.support import make_body
+from unisights import Inline
 from unisights._cli.main import main
+from unisights._endpoint.synchronous import SyncEndpoint
+from unisights._spool import connection
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.store import Spool
+from unisights._spool.writer import SpoolWriter
+from unisights.errors import StoreError
 
 NOBODY = 65534
 
@@ -69,3 +80,63 @@ def test_a_repair_writes_through_no_link(path: Path, tmp_path: Path) -> None:
     assert path.stat().st_uid == NOBODY
     with closing(Spool(path)) as spool:
         assert spool.totals().waiting == 1
+
+
+@pytest.fixture
+def post(path: Path) -> Iterator[Callable[[str], int]]:
+    """Posts a payload to an endpoint with that spool."""
+    options = make_options(delivery="durable", handler=print, spool=path)
+    endpoint = SyncEndpoint(options, Inline())
+    yield lambda label: serve(endpoint, make_body(asset_id=label)).status
+    endpoint.delivery.close()
+
+
+def test_a_directory_that_was_gone_is_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a restart; and meanwhile the thread pauses between its attempts."""
+    path = tmp_path / "directory" / "spool"
+    path.parent.mkdir()
+    attempts, seconds = [], []
+    keep_current, keep_up = Spool.keep_current, SpoolWriter._keep_up_safely
+
+    def count_attempt(spool: Spool) -> None:
+        attempts.append(1)
+        keep_current(spool)
+
+    def count_second(of: SpoolWriter) -> None:
+        seconds.append(1)
+        keep_up(of)
+
+    monkeypatch.setattr(Spool, "keep_current", count_attempt)
+    monkeypatch.setattr(SpoolWriter, "_keep_up_safely", count_second)
+    endpoint = SyncEndpoint(make_options(delivery="durable", handler=print, spool=path), Inline())
+    assert serve(endpoint, make_body(asset_id="a")).status == 202
+    shutil.rmtree(path.parent)
+    assert serve(endpoint, make_body(asset_id="b")).status == 503
+    attempts.clear()
+    seconds.clear()
+    wait_for(lambda: len(seconds) >= 2, "the upkeep")
+    assert len(attempts) < 50
+    path.parent.mkdir()
+    assert serve(endpoint, make_body(asset_id="c")).status == 202
+    endpoint.delivery.close()
+
+
+def test_a_lock_that_cannot_be_made_keeps_nobody_waiting(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As descriptors run out, for example: the next transaction tries again."""
+
+    def fail(*_given: object) -> int:
+        raise OSError(24, "Too many open files")
+
+    with closing(Spool(path)) as spool:
+        Path(f"{path}-lock").unlink()
+        with monkeypatch.context() as patch:
+            patch.setattr(connection, "open_beside", fail)
+            for _ in range(2):
+                with pytest.raises(StoreError, match="Too many open files"), spool.transaction():
+                    raise AssertionError("nothing may be stored")
+        with spool.transaction():
+            spool.insert([new_row("a")], [0])
