@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 
 from tests.endpoints import serve
 from tests.options import make_options
-from tests.processes import wait_for
+from tests.processes import PYTHON, wait_for
 from tests.spools import fill, new_row, query
-from tests.support import make_body
+from tests.support import ROOT, make_body
 from unisights import Inline
 from unisights._cli.main import main
 from unisights._endpoint.synchronous import SyncEndpoint
@@ -140,3 +141,35 @@ def test_a_lock_that_cannot_be_made_keeps_nobody_waiting(
                     raise AssertionError("nothing may be stored")
         with spool.transaction():
             spool.insert([new_row("a")], [0])
+
+
+CRASH = """\
+import os, sys
+from pathlib import Path
+from tests.spools import new_row
+from unisights._spool.store import Spool
+
+spool = Spool(Path(sys.argv[1]))
+with spool.transaction():
+    spool.insert([new_row("a"), new_row("b")], [0, 0])
+os._exit(0)
+"""
+
+
+def test_the_wal_of_a_moved_file_is_kept_after_a_crash(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who moves a file aside forgets the files beside it, and puts it back later."""
+    subprocess.run([PYTHON, "-c", CRASH, str(path)], cwd=ROOT, check=True, timeout=60)
+    aside = path.with_name("aside")
+    path.rename(aside)
+    Spool(path).close()
+    (kept,) = path.parent.glob("spool-lost-*-wal")
+    assert str(kept) in caplog.text
+    kept.rename(f"{aside}-wal")
+    with closing(Spool(aside)) as spool:
+        assert spool.totals().waiting == 2
+    path.unlink()
+    Path(f"{path}-wal").touch()
+    Spool(path).close()
+    assert not list(path.parent.glob("spool-lost-*"))

@@ -6,9 +6,13 @@ names stand for now.
 """
 
 import contextlib
+import logging
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from unisights._runtime.log import log
 
 Inode = tuple[int, int]
 """The identity of a file, by whatever name: its device and its number."""
@@ -29,7 +33,8 @@ def remove_leftovers(path: Path) -> None:
     """Remove what a removed database or a removed WAL has left, before a connection is opened.
 
     SQLite would take an old index for that of the new WAL, and an old WAL for that of the new
-    database.
+    database. The WAL of a database that was moved is kept under another name: after a crash, it
+    holds what the database lacks.
     """
     # In this order: what another process makes now is not there yet.
     beside = [Path(f"{path}{end}") for end in _BESIDE]
@@ -39,7 +44,29 @@ def remove_leftovers(path: Path) -> None:
             [] if inode_of(beside[0]) is not None else [file for file in left if file == beside[1]]
         )
     for file in left:
-        file.unlink(missing_ok=True)
+        if file == beside[0]:
+            _keep(path, file)
+        else:
+            file.unlink(missing_ok=True)
+
+
+def _keep(path: Path, wal: Path) -> None:
+    """Rename the WAL of a database that is not at `path` any more; remove it if it is empty."""
+    kept = Path(f"{path}-lost-{time.time_ns() // 1_000_000}-wal")
+    with contextlib.suppress(FileNotFoundError):
+        if not wal.stat().st_size:
+            wal.unlink()
+            return
+        wal.rename(kept)
+        log(
+            logging.ERROR,
+            "sqlite_wal_kept",
+            "%s is gone, but not its WAL, which may hold what the file lacks: kept as %s. If the "
+            "file was moved, to NAME for example, rename this to NAME-wal before anything opens "
+            "NAME; then that is complete",
+            path,
+            kept,
+        )
 
 
 class OpenDatabase:
