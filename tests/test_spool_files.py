@@ -173,3 +173,19 @@ def test_the_wal_of_a_moved_file_is_kept_after_a_crash(
     Path(f"{path}-wal").touch()
     Spool(path).close()
     assert not list(path.parent.glob("spool-lost-*"))
+
+
+@pytest.mark.parametrize("removed", ["", "-wal", "moved"])
+def test_closing_saves_what_removed_files_hold(path: Path, removed: str) -> None:
+    """Nobody may have noticed before the connection is closed."""
+    spool = Spool(path)
+    with spool.transaction():
+        spool.insert([new_row("a")], [0])
+    moved = path.with_name("moved")
+    if removed == "moved":
+        path.rename(moved)
+    else:
+        Path(f"{path}{removed}").unlink()
+    spool.close()
+    with closing(Spool(moved if removed == "moved" else path)) as found:
+        assert found.totals().waiting == 1

@@ -113,7 +113,12 @@ class SpoolConnection:
         return self._connection.use()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection. What removed files hold is saved before, or ends with it."""
+        try:
+            self._leave_before_closing()
+        except (StoreError, sqlite3.Error, OSError) as error:
+            message = "files of the spool %s were removed, and what they held cannot be saved: %s"
+            log(logging.ERROR, "spool_lost", message, self.path, error)
         self._connection.close()
         self._transaction_lock.close()
 
@@ -238,6 +243,12 @@ class SpoolConnection:
             self._connection.open()
         except (sqlite3.Error, OSError) as error:
             raise explain(self.path, error) from error
+
+    def _leave_before_closing(self) -> None:
+        with self.use():
+            if self._connection.is_open and not self._connection.is_current:
+                with self._locked():
+                    self._connection.leave_lost_files()
 
     def _leave(self, connection: sqlite3.Connection, files: OpenDatabase) -> None:
         """Save what lost files hold. Only a fork does this without the lock of a transaction."""
