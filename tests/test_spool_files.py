@@ -189,3 +189,20 @@ def test_closing_saves_what_removed_files_hold(path: Path, removed: str) -> None
     spool.close()
     with closing(Spool(moved if removed == "moved" else path)) as found:
         assert found.totals().waiting == 1
+
+
+def test_one_lock_that_cannot_be_opened_stops_no_upkeep(
+    path: Path, post: Callable[[str], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """That of a process of another user, for example; the file is named."""
+    first, second = 5, 7
+    with closing(Spool(path)) as spool, spool.transaction():
+        for owner in (first, second):
+            spool.owners.add(owner)
+            spool.insert([new_row(f"of-{owner}")], [owner])
+    Path(f"{path}-owner-{first}").mkdir()
+    Path(f"{path}-owner-{second}").touch()
+    assert post("a") == 202
+    left = "SELECT owner FROM waiting"
+    wait_for(lambda: query(path, left) == [(first,)], "the take-over")
+    assert f"{path}-owner-{first}" in caplog.text
