@@ -206,3 +206,80 @@ def test_one_lock_that_cannot_be_opened_stops_no_upkeep(
     left = "SELECT owner FROM waiting"
     wait_for(lambda: query(path, left) == [(first,)], "the take-over")
     assert f"{path}-owner-{first}" in caplog.text
+
+
+def _rescued(path: Path) -> Path:
+    """Make a file that a process has rescued, with two payloads."""
+    aside = path.with_name("aside")
+    fill(aside, 2)
+    return aside.rename(path.with_name("spool-rescue-0123456789abcdef"))
+
+
+def _spoil(file: Path, how: str) -> None:
+    if how == "newer":
+        query(file, "PRAGMA user_version = 99")
+    elif how == "no state":
+        query(file, "DELETE FROM state")
+    elif how == "foreign":
+        os.chown(file, NOBODY, NOBODY)
+    elif how == "link":
+        file.symlink_to(file.rename(file.with_name("elsewhere")))
+    else:
+        file.unlink()
+    if how == "other tables":
+        query(file, "CREATE TABLE x (a)")
+    elif how == "garbage":
+        file.write_bytes(b"x" * 5000)
+    elif how == "directory":
+        file.mkdir()
+    elif how == "dangling link":
+        file.symlink_to("/nowhere/x")
+    elif how == "fifo":
+        os.mkfifo(file)
+
+
+BAD = ["newer", "no state", "foreign", "link", "other tables", "garbage", "directory"]
+
+
+@pytest.mark.parametrize("bad", [*BAD, "dangling link", "fifo"])
+def test_a_rescue_that_cannot_be_taken_in_is_put_aside(
+    path: Path, bad: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The spool is opened without it, and the log names it; nothing is deleted."""
+    if bad == "foreign" and os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    rescued = _rescued(path)
+    _spoil(rescued, bad)
+    with closing(Spool(path)) as spool:
+        assert spool.totals().waiting == 0
+    (kept,) = path.parent.glob("spool-corrupt-*")
+    assert str(kept) in caplog.text
+    caplog.clear()
+    Spool(path).close()
+    assert not caplog.records
+
+
+def test_a_rescue_with_a_changed_body_is_kept(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The other payloads are taken in, and the log says how many are not."""
+    rescued = _rescued(path)
+    query(rescued, "UPDATE payloads SET raw = x'00' WHERE id = 1")
+    with closing(Spool(path)) as spool:
+        assert spool.totals().waiting == 1
+    (kept,) = path.parent.glob("spool-corrupt-*")
+    assert query(kept, "SELECT count(*) FROM payloads") == [(2,)]
+    assert "the bodies of 1 payloads have changed" in caplog.text
+
+
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_what_a_killed_process_was_rescuing_is_taken_in_or_removed(
+    path: Path, is_finished: bool
+) -> None:
+    """A copy that is complete has only lacked its name."""
+    rescued = _rescued(path)
+    part = rescued.rename(f"{rescued}.part")
+    if not is_finished:
+        part.write_bytes(b"")
+    with closing(Spool(path)) as spool:
+        assert spool.totals().waiting == (2 if is_finished else 0)
+    assert not list(path.parent.glob("spool-rescue-*"))
+    assert not list(path.parent.glob("spool-corrupt-*"))

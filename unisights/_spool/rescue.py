@@ -6,20 +6,13 @@ of this happens under the lock for transactions, so that one process after the o
 """
 
 import contextlib
-import glob
 import logging
 import secrets
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 from unisights._runtime.log import log
-from unisights._schema.content_id import digest
-from unisights._spool import clock
 from unisights._spool.files import make_private, primary_code
-from unisights._spool.ids import skip_id, take_ids
-from unisights._spool.statements import marks
-from unisights._spool.tables import FORMAT, NOBODY
 from unisights._sqlite.connection import connect
 from unisights._sqlite.open_database import OpenDatabase
 from unisights._sqlite.versions import version_of
@@ -27,8 +20,6 @@ from unisights.errors import StoreError
 
 _LEFT = 2**31 - 1
 """The version that a process notes in a removed spool whose content it has taken along."""
-
-_PAYLOAD = "id, received_at, content_id, request, raw, quarantined"
 
 
 def leave(connection: sqlite3.Connection, files: OpenDatabase, path: Path) -> int:
@@ -105,99 +96,3 @@ def _copy(connection: sqlite3.Connection, path: Path) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-
-
-def take_in(connection: sqlite3.Connection, path: Path) -> None:
-    """Store what processes have rescued of the spool's former files; the caller holds its lock."""
-    for rescued in path.parent.glob(f"{glob.escape(path.name)}-rescue-{'?' * 16}"):
-        try:
-            with contextlib.closing(connect(rescued)) as source:
-                connection.execute("BEGIN IMMEDIATE")
-                count = _take_rows(connection, source)
-                connection.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if primary_code(error) not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-                raise
-            kept = path.with_name(f"{path.name}-corrupt-{clock.wall_clock()}")
-            rescued.rename(kept)
-            message = "cannot read what was in the spool: it was kept as %s: %s"
-            log(logging.ERROR, "spool_lost", message, kept, error)
-        else:
-            rescued.unlink()
-            message = "the files of the spool %s were removed: %d payloads and rejections were kept"
-            log(logging.WARNING, "spool_rescued", message, path, count)
-
-
-def _take_rows(connection: sqlite3.Connection, source: sqlite3.Connection) -> int:
-    """Copy all rows that are not there; return the number of payloads and rejections."""
-    source.execute("BEGIN IMMEDIATE")
-    FORMAT.migrate(source)
-    source.execute("COMMIT")
-    next_id, boot = source.execute("SELECT next_id, boot FROM state").fetchone()
-    skip_id(connection, next_id - 1)
-    connection.executemany(
-        "INSERT OR IGNORE INTO owners VALUES (?, ?)", source.execute("SELECT id, pid FROM owners")
-    )
-    connection.executemany(
-        "INSERT OR IGNORE INTO seen (content_id, until) VALUES (?, ?)",
-        source.execute("SELECT content_id, until FROM seen ORDER BY id"),
-    )
-    is_this_boot = clock.is_this_boot(boot)
-    count = 0
-    for payload in source.execute(f"SELECT {_PAYLOAD} FROM payloads ORDER BY id"):  # noqa: S608
-        count += _take_payload(connection, source, payload, is_this_boot=is_this_boot)
-    for row in source.execute("SELECT * FROM rejected ORDER BY id"):
-        count += _insert(connection, "rejected", row) is not None
-    return count
-
-
-def _take_payload(
-    connection: sqlite3.Connection,
-    source: sqlite3.Connection,
-    payload: tuple[Any, ...],
-    *,
-    is_this_boot: bool,
-) -> bool:
-    """Copy a payload, unless it is there or its body has changed; return whether it was copied."""
-    old_id, _received_at, content_id, _request, raw, _quarantined = payload
-    if digest(raw) != content_id:
-        return False
-    row_id = _insert(connection, "payloads", payload)
-    if row_id is None:
-        return False
-    for table in ("waiting", "dead"):
-        found = source.execute(f"SELECT * FROM {table} WHERE id = ?", (old_id,)).fetchone()  # noqa: S608
-        if found is None:
-            continue
-        _id, *values = found
-        if table == "waiting":
-            if row_id != old_id:
-                values[0] = NOBODY  # Its owner knows it by the old number.
-            if not is_this_boot:
-                now = clock.boot_clock()
-                values[2:4] = now, now
-        connection.execute(
-            f"INSERT INTO {table} VALUES ({marks(len(found))})",  # noqa: S608
-            (row_id, *values),
-        )
-    return True
-
-
-def _insert(connection: sqlite3.Connection, table: str, row: tuple[Any, ...]) -> int | None:
-    """Insert a row under its number, or a new one if that is taken; None: the row is there."""
-    row_id, received_at, content_id, *values = row
-    found = connection.execute(
-        f"SELECT received_at, content_id FROM {table} WHERE id = ?",  # noqa: S608
-        (row_id,),
-    ).fetchone()
-    if found == (received_at, content_id):
-        return None
-    if found is not None:
-        (row_id,) = take_ids(connection, 1)
-    connection.execute(
-        f"INSERT INTO {table} VALUES ({marks(len(row))})",  # noqa: S608
-        (row_id, received_at, content_id, *values),
-    )
-    return int(row_id)

@@ -10,8 +10,8 @@ from unisights._runtime.log import log
 from unisights._spool import clock
 from unisights._spool.files import corrupt
 from unisights._spool.process_locks import ProcessLocks
-from unisights._spool.rescue import take_in
 from unisights._spool.tables import FORMAT, SESSION_INDEX, create_tables
+from unisights._spool.take_in import take_in
 from unisights._sqlite.versions import version_of
 from unisights.delivery import Durability
 from unisights.errors import StoreError
