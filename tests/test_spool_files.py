@@ -21,6 +21,7 @@ from unisights._spool import connection
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.store import Spool
 from unisights._spool.writer import SpoolWriter
+from unisights._sqlite import open_database
 from unisights.errors import StoreError
 
 NOBODY = 65534
@@ -283,3 +284,26 @@ def test_what_a_killed_process_was_rescuing_is_taken_in_or_removed(
         assert spool.totals().waiting == (2 if is_finished else 0)
     assert not list(path.parent.glob("spool-rescue-*"))
     assert not list(path.parent.glob("spool-corrupt-*"))
+
+
+def test_attempts_to_save_removed_files_leave_one_copy(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may fail after it has copied them."""
+
+    def fail(_files: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with closing(Spool(path)) as spool:
+        with spool.transaction():
+            spool.insert([new_row("a")], [0])
+        Path(f"{path}-wal").unlink()
+        Path(f"{path}-wal").touch()
+        with monkeypatch.context() as patch:
+            patch.setattr(open_database.OpenDatabase, "drop_wal", fail)
+            for _ in range(3):
+                with pytest.raises(StoreError, match="Input/output"):
+                    spool.keep_current()
+            assert len(list(path.parent.glob("spool-rescue-*"))) == 1
+        spool.keep_current()
+        assert spool.totals().waiting == 1

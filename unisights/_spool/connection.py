@@ -22,7 +22,7 @@ from unisights._spool.files import (
 )
 from unisights._spool.ids import skip_id
 from unisights._spool.progress import Progress
-from unisights._spool.rescue import leave
+from unisights._spool.rescue import leave, rescue_path
 from unisights._spool.set_up import other_version, set_up
 from unisights._spool.tables import FORMAT
 from unisights._sqlite.connection import (
@@ -82,6 +82,7 @@ class SpoolConnection:
         self._durability = durability
         self._ordered = ordered
         self._inode: Inode | None = None  # of the file that is, or was last, open
+        self._rescued = rescue_path(path)
         self._next_id = 1  # in that file, when it was left or closed
         self._first_new_id = 1  # after the latest of a file that was removed or moved
         if must_exist and not path.is_file():
@@ -258,7 +259,9 @@ class SpoolConnection:
                 lock = self._make_lock()
                 stack.callback(lock.close)
                 self._wait_briefly_for(lock)
-            self._next_id = max(self._next_id, leave(connection, files, self.path))
+            next_id = leave(connection, files, self.path, self._rescued)
+            self._next_id = max(self._next_id, next_id)
+            self._rescued = rescue_path(self.path)
 
     @contextlib.contextmanager
     def _opening(self) -> Iterator[None]:

@@ -7,12 +7,13 @@ of this happens under the lock for transactions, so that one process after the o
 
 import contextlib
 import logging
+import os
 import secrets
 import sqlite3
 from pathlib import Path
 
 from unisights._runtime.log import log
-from unisights._spool.files import make_private, primary_code
+from unisights._spool.files import open_beside, primary_code
 from unisights._sqlite.connection import connect
 from unisights._sqlite.open_database import OpenDatabase
 from unisights._sqlite.versions import version_of
@@ -22,10 +23,22 @@ _LEFT = 2**31 - 1
 """The version that a process notes in a removed spool whose content it has taken along."""
 
 
-def leave(connection: sqlite3.Connection, files: OpenDatabase, path: Path) -> int:
+def rescue_path(path: Path) -> Path:
+    """Return a new name, beside a spool, for what is saved of its files."""
+    return path.with_name(f"{path.name}-rescue-{secrets.token_hex(8)}")
+
+
+def leave(connection: sqlite3.Connection, files: OpenDatabase, path: Path, rescued: Path) -> int:
     """Prepare for closing a connection whose files were removed or replaced.
 
     What the files at `path` lack is written to a file beside them, for `take_in`.
+
+    Args:
+        connection: the connection.
+        files: the files that it has open.
+        path: the spool.
+        rescued: that file, by a `rescue_path`. If this function has raised, it is to be called
+            again with the same one: another would hold the same payloads, and fill the disk.
 
     Returns:
         The number that the next payload would have had; 0 if the database stays the same.
@@ -38,9 +51,9 @@ def leave(connection: sqlite3.Connection, files: OpenDatabase, path: Path) -> in
         # From now on, nothing is written to the database unless it is asked for.
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         if files.is_database_current:
-            _leave_wal(connection, files, path)
+            _leave_wal(connection, files, path, rescued)
             return 0
-        return _leave_database(connection, files, path)
+        return _leave_database(connection, files, path, rescued)
     except sqlite3.DatabaseError as error:
         if primary_code(error) not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             raise
@@ -48,12 +61,14 @@ def leave(connection: sqlite3.Connection, files: OpenDatabase, path: Path) -> in
         return 0
 
 
-def _leave_wal(connection: sqlite3.Connection, files: OpenDatabase, path: Path) -> None:
+def _leave_wal(
+    connection: sqlite3.Connection, files: OpenDatabase, path: Path, rescued: Path
+) -> None:
     """Leave a WAL or an index that was removed; the database is still there."""
     if files.has_successor:
         # If the WAL is empty, another process has emptied it below. Then nothing can be read here.
         if files.wal_bytes:
-            _copy(connection, path)
+            _copy(connection, path, rescued)
             files.drop_wal()
         return
     if files.wal_bytes:
@@ -61,7 +76,9 @@ def _leave_wal(connection: sqlite3.Connection, files: OpenDatabase, path: Path) 
     files.remove_names()
 
 
-def _leave_database(connection: sqlite3.Connection, files: OpenDatabase, path: Path) -> int:
+def _leave_database(
+    connection: sqlite3.Connection, files: OpenDatabase, path: Path, rescued: Path
+) -> int:
     """Leave a database that was removed, replaced or moved; return its next number."""
     (next_id,) = connection.execute("SELECT next_id FROM state").fetchone()
     if not files.is_removed:
@@ -70,7 +87,7 @@ def _leave_database(connection: sqlite3.Connection, files: OpenDatabase, path: P
     elif version_of(connection) != _LEFT:
         # The names must not become those of the WAL of the next database.
         files.remove_names()
-        _copy(connection, path)
+        _copy(connection, path, rescued)
         connection.execute(f"PRAGMA user_version = {_LEFT}")
     files.remove_names()
     return int(next_id)
@@ -83,16 +100,15 @@ def _write_out(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"cannot use the spool {path}: something keeps reading its old files")
 
 
-def _copy(connection: sqlite3.Connection, path: Path) -> None:
-    target = path.with_name(f"{path.name}-rescue-{secrets.token_hex(8)}")
-    unfinished = Path(f"{target}.part")
-    make_private(unfinished)
+def _copy(connection: sqlite3.Connection, path: Path, rescued: Path) -> None:
+    unfinished = Path(f"{rescued}.part")
+    os.close(open_beside(path, unfinished))
     try:
         with contextlib.closing(connect(unfinished)) as copy:
             connection.backup(copy)
             # Without this, it would have a WAL of its own.
             copy.execute("PRAGMA journal_mode = DELETE")
-        unfinished.replace(target)
+        unfinished.replace(rescued)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
