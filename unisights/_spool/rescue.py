@@ -82,8 +82,14 @@ def _leave_database(
     """Leave a database that was removed, replaced or moved; return its next number."""
     (next_id,) = connection.execute("SELECT next_id FROM state").fetchone()
     if not files.is_removed:
-        # It was moved, and its content stays where it is now.
+        # It was moved, or has another name too, and its content stays where it is now.
         _write_out(connection, path)
+        (waiting,) = connection.execute("SELECT waiting FROM state").fetchone()
+        message = (
+            "the file of the spool %s was moved, or its name was removed and it has another one: "
+            "%d waiting payloads stay in that file: open it as a spool to deliver them"
+        )
+        log(logging.WARNING, "spool_moved", message, path, waiting)
     elif version_of(connection) != _LEFT:
         # The names must not become those of the WAL of the next database.
         files.remove_names()
