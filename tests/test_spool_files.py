@@ -307,3 +307,39 @@ def test_attempts_to_save_removed_files_leave_one_copy(
             assert len(list(path.parent.glob("spool-rescue-*"))) == 1
         spool.keep_current()
         assert spool.totals().waiting == 1
+
+
+@pytest.mark.parametrize("how", ["moved", "linked", "without /dev/fd"])
+def test_the_log_says_what_stays_in_a_moved_file(
+    path: Path, how: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file whose name was removed may have another one, in a backup by hard links for example."""
+    if how == "without /dev/fd":
+        monkeypatch.setattr(open_database, "_DESCRIPTORS", path.with_name("nowhere"))
+    other = path.with_name("other")
+    with closing(Spool(path)) as spool:
+        with spool.transaction():
+            spool.insert([new_row("a"), new_row("b")], [0, 0])
+        if how == "linked":
+            other.hardlink_to(path)
+            path.unlink()
+        else:
+            path.rename(other)
+        spool.keep_current()
+        assert spool.totals().waiting == 0
+    assert "2 waiting payloads stay in that file" in caplog.text
+    with closing(Spool(other)) as spool:
+        assert spool.totals().waiting == 2
+
+
+def test_a_removed_file_is_known_without_a_list_of_descriptors(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it held is taken along."""
+    monkeypatch.setattr(open_database, "_DESCRIPTORS", path.with_name("nowhere"))
+    with closing(Spool(path)) as spool:
+        with spool.transaction():
+            spool.insert([new_row("a")], [0])
+        path.unlink()
+        spool.keep_current()
+        assert spool.totals().waiting == 1

@@ -9,13 +9,18 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from unisights._runtime.log import log
 
 Inode = tuple[int, int]
 """The identity of a file, by whatever name: its device and its number."""
+
+_DESCRIPTORS = Path("/dev/fd")
+
+_MOST_DESCRIPTORS = 65_536
+"""How many descriptors are tried at most where the system does not list them."""
 
 _BESIDE = ("-wal", "-shm")
 
@@ -112,8 +117,8 @@ class OpenDatabase:
     def is_removed(self) -> bool:
         """Whether the database has no name any more; otherwise it has this one or another."""
         for descriptor in _descriptors():
-            with contextlib.suppress(OSError, ValueError):
-                found = os.fstat(int(descriptor.name))
+            with contextlib.suppress(OSError):
+                found = os.fstat(descriptor)
                 if (found.st_dev, found.st_ino) == self.inode:
                     return found.st_nlink == 0
         return not self.is_database_current
@@ -140,6 +145,9 @@ class OpenDatabase:
         return [path for path, inode in pairs if inode_of(path) != inode]
 
 
-def _descriptors() -> Iterator[Path]:
-    with contextlib.suppress(OSError):
-        yield from Path("/dev/fd").iterdir()
+def _descriptors() -> Iterable[int]:
+    """Return the descriptors of this process; all that there may be, if the system does not tell."""
+    with contextlib.suppress(OSError, ValueError):
+        if found := [int(path.name) for path in _DESCRIPTORS.iterdir()]:
+            return found
+    return range(min(os.sysconf("SC_OPEN_MAX"), _MOST_DESCRIPTORS))
