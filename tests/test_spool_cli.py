@@ -19,7 +19,7 @@ from tests.processes import PYTHON, Process, process, read_to_end, read_until
 from tests.spools import REQUEST, fill, new_row, query, rejected_row
 from tests.support import ROOT
 from unisights._cli.main import main
-from unisights._spool import repair
+from unisights._spool import connection, repair
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.store import Spool
 from unisights.errors import StoreError
@@ -491,3 +491,37 @@ def test_what_a_process_works_on_may_be_dropped(
             spool.reschedule(7, 4, due=0, error="x")
             spool.dead_letter(7, 4, error="x")
     assert _kinds(filled) == [*DEAD, *REJECTED]
+
+
+def test_a_slow_export_holds_nobody_up(
+    filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be on a network disk that hangs. What changes its state meanwhile is not dropped."""
+
+    def change(_descriptor: int) -> None:
+        with contextlib.closing(Spool(filled)) as other, other.transaction():
+            other.retry_dead([1])
+
+    monkeypatch.setattr(connection, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(os, "fsync", change)
+    kept = filled.with_name("kept")
+    which = ["--id", "1", "--id", "2", "--export", str(kept)]
+    assert main(["spool", "drop", *which, str(filled)]) == 1
+    shown = capsys.readouterr()
+    assert "dropped 1 dead letter: 2\n" in shown.out
+    assert "1 of the records changed meanwhile" in shown.err
+    assert _kinds(filled) == [("waiting", 1), *WAITING, *REJECTED]
+
+
+def test_an_error_of_the_spool_is_none_of_the_export(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads the message looks at the right disk."""
+
+    def fail(*_given: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Spool, "delete", fail)
+    kept = str(filled.with_name("kept"))
+    with pytest.raises(OSError, match="Input/output error"):
+        main(["spool", "drop", "--dead", "--export", kept, str(filled)])

@@ -78,7 +78,7 @@ class Durable:
             they were stored. Later payloads of the session wait while an earlier one is retried.
         retry: how often a payload is attempted before it becomes a dead letter, and the pauses.
         max_age: the age at which a payload that waits is not attempted again but becomes a dead
-            letter, in seconds.
+            letter, in seconds. It counts anew after a restart of the machine.
         spool_bytes: how many bytes of payloads and their requests may wait in the spool; when it
             is full, the response is 503.
         dead_letter_bytes: how many bytes of dead letters are kept; the oldest are dropped first.

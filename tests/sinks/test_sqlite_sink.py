@@ -13,7 +13,7 @@ import pytest
 
 from tests.processes import PYTHON, run_python
 from tests.sinks.places import store
-from tests.support import CAPTURES, capture, click, make_body, make_data, seal
+from tests.support import CAPTURES, ROOT, capture, click, make_body, make_data, seal
 from unisights import UnisightsPayload, decode_unisights_payload
 from unisights._runtime.callables import call_sync
 from unisights._sqlite.file_lock import FileLock

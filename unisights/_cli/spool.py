@@ -1,6 +1,7 @@
 """`unisights spool`: prints, exports, retries, replays, drops and repairs what a spool holds."""
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -166,16 +167,16 @@ def drop(path: Path, states: list[State], ids: list[int] | None, *, export_to: P
             raise StoreError(
                 f"{_ranges(sorted(missing))}: no {names} of {path}; nothing was dropped"
             )
+        dropped = 0
         with _export_file(export_to) as output:
             for state in states:
 
                 def keep(chunk: Sequence[int], state: State = state) -> None:
-                    if output is not None:
-                        _write(output, spool, state, chunk)
-                        output.flush()
-                        os.fsync(output.fileno())
+                    if output is not None and export_to is not None:
+                        _export(output, export_to, spool, state, chunk)
 
                 done = drop_records(spool, state, found[state], keep)
+                dropped += len(done.ids)
                 plural = "" if len(done.ids) == 1 else "s"
                 which = f": {_ranges(done.ids)}" if done.ids else ""
                 print(f"dropped {len(done.ids)} {_NAMES[state]}{plural}{which}")
@@ -186,7 +187,32 @@ def drop(path: Path, states: list[State], ids: list[int] | None, *, export_to: P
                     )
     if export_to is not None:
         print(f"their content is in {export_to}")
+    left = sum(len(of_state) for of_state in found.values()) - dropped
+    if left:
+        changed = f"{left} of the records changed meanwhile and were not dropped"
+        if ids is not None:
+            raise StoreError(f"{changed}; see: unisights spool list {path}")
+        print(f"{changed}; they may have been delivered")
     return 0
+
+
+def _export(output: BinaryIO, path: Path, spool: Spool, state: State, ids: Sequence[int]) -> None:
+    """Write records to a file at `path`, and wait until the disk has them."""
+    lines = io.BytesIO()
+    _write(lines, spool, state, ids)
+    with _explained(path):
+        output.write(lines.getvalue())
+        output.flush()
+        os.fsync(output.fileno())
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Raise StoreError if an export cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot export to {path}: {error.strerror}; the rest stays") from error
 
 
 @contextlib.contextmanager
@@ -195,12 +221,14 @@ def _export_file(path: Path | None) -> Iterator[BinaryIO | None]:
     if path is None:
         yield None
         return
-    try:
+    with _explained(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as output:
-            yield output
-    except OSError as error:
-        raise StoreError(f"cannot export to {path}: {error.strerror}; the rest stays") from error
+    output = os.fdopen(descriptor, "wb")
+    try:
+        yield output
+    finally:
+        with _explained(path):
+            output.close()
 
 
 def _ranges(ids: list[int]) -> str:

@@ -9,6 +9,7 @@ The file, and one connection to it:
 - `connection`: opens the file, and makes transactions.
 - `set_up`: makes, migrates and checks the tables when the file is opened.
 - `rescue`: saves what is in files that were removed while they were in use.
+- `take_in`: stores in the spool what was saved.
 - `statements`: helpers for statements about many rows.
 - `rows`, `stored_requests`: the form in which payloads and their requests are stored.
 - `ids`: the numbers of payloads and rejections.

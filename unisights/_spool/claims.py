@@ -49,6 +49,10 @@ class Claims:
         """Look for claimable payloads at this moment, if not earlier."""
         self.next_at = min(self.next_at, moment)
 
+    def look_not_before(self, moment: float) -> None:
+        """Look for claimable payloads at this moment, if not later."""
+        self.next_at = max(self.next_at, moment)
+
     def look(self, *, has_completed: bool) -> bool:
         """Look for claimable payloads if it is time; return whether to claim now.
 

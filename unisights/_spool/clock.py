@@ -32,7 +32,7 @@ def is_this_boot(noted: str) -> bool:
     if system_id and present:
         return system_id == present
     try:
-        # Setting the time of day moves the start, too. Then waits end early, and nothing else.
+        # Setting the time of day moves the start, too. Then waits end early, and ages count anew.
         return abs(float(start) - _start()) < _SAME_START
     except ValueError:
         return False

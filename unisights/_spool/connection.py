@@ -5,6 +5,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,14 +14,14 @@ from unisights._spool.files import (
     check_spool,
     corrupt,
     explain,
-    give_to_owner_of,
     make_private,
+    open_beside,
     open_files,
     primary_code,
 )
 from unisights._spool.ids import skip_id
 from unisights._spool.progress import Progress
-from unisights._spool.rescue import leave
+from unisights._spool.rescue import leave, rescue_path
 from unisights._spool.set_up import other_version, set_up
 from unisights._spool.tables import FORMAT
 from unisights._sqlite.connection import (
@@ -81,6 +82,7 @@ class SpoolConnection:
         self._durability = durability
         self._ordered = ordered
         self._inode: Inode | None = None  # of the file that is, or was last, open
+        self._rescued = rescue_path(path)
         self._next_id = 1  # in that file, when it was left or closed
         self._first_new_id = 1  # after the latest of a file that was removed or moved
         if must_exist and not path.is_file():
@@ -112,7 +114,12 @@ class SpoolConnection:
         return self._connection.use()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection. What removed files hold is saved before, or ends with it."""
+        try:
+            self._leave_before_closing()
+        except (StoreError, sqlite3.Error, OSError) as error:
+            message = "files of the spool %s were removed, and what they held cannot be saved: %s"
+            log(logging.ERROR, "spool_lost", message, self.path, error)
         self._connection.close()
         self._transaction_lock.close()
 
@@ -186,11 +193,15 @@ class SpoolConnection:
 
     def _lock(self) -> None:
         self._wait_for(self._transaction_lock)
-        while not self._transaction_lock.is_current:
-            # It was removed: others lock another file of that name.
-            self._transaction_lock.close()
-            self._transaction_lock = self._make_lock()
-            self._wait_for(self._transaction_lock)
+        try:
+            while not self._transaction_lock.is_current:
+                # It was removed: others lock another file of that name.
+                old, self._transaction_lock = self._transaction_lock, self._make_lock()
+                old.close()
+                self._wait_for(self._transaction_lock)
+        except BaseException:
+            self._transaction_lock.release()
+            raise
         self._is_locked = True
 
     def _unlock(self) -> None:
@@ -218,12 +229,9 @@ class SpoolConnection:
     def _make_lock(self) -> FileLock:
         path = self.path.with_name(f"{self.path.name}-lock")
         try:
-            lock = FileLock(path)
-            if self.path.exists():
-                give_to_owner_of(self.path, path)
+            return FileLock(path, partial(open_beside, self.path))
         except OSError as error:
             raise explain(self.path, error) from error
-        return lock
 
     # The files.
 
@@ -237,6 +245,12 @@ class SpoolConnection:
         except (sqlite3.Error, OSError) as error:
             raise explain(self.path, error) from error
 
+    def _leave_before_closing(self) -> None:
+        with self.use():
+            if self._connection.is_open and not self._connection.is_current:
+                with self._locked():
+                    self._connection.leave_lost_files()
+
     def _leave(self, connection: sqlite3.Connection, files: OpenDatabase) -> None:
         """Save what lost files hold. Only a fork does this without the lock of a transaction."""
         with contextlib.ExitStack() as stack:
@@ -245,7 +259,9 @@ class SpoolConnection:
                 lock = self._make_lock()
                 stack.callback(lock.close)
                 self._wait_briefly_for(lock)
-            self._next_id = max(self._next_id, leave(connection, files, self.path))
+            next_id = leave(connection, files, self.path, self._rescued)
+            self._next_id = max(self._next_id, next_id)
+            self._rescued = rescue_path(self.path)
 
     @contextlib.contextmanager
     def _opening(self) -> Iterator[None]:

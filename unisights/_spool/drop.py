@@ -30,18 +30,19 @@ def drop(
         spool: the spool; others may use it meanwhile.
         state: the state of the records. Those that have left it by then are not deleted.
         ids: their numbers.
-        export: is called with the numbers of records before these are deleted. If it raises, they
-            stay.
+        export: is called with the numbers of records before these are deleted, outside of the
+            transaction: it may take long. If it raises, they stay.
 
     Raises:
         StoreError: the spool cannot be written; the records before that have been deleted.
     """
     done = Drop()
     for chunk in chunks(sorted(ids)):
+        exported = spool.reports.ids(state, chunk)
+        export(exported)
         with spool.transaction():
-            found = spool.reports.ids(state, chunk)
+            found = spool.reports.ids(state, exported)
             owned = spool.reports.count_owned(found) if state == "waiting" else 0
-            export(found)
             if state == "rejected":
                 spool.rejections.delete(found)
             else:

@@ -113,21 +113,50 @@ def make_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
-def give_to_owner_of(path: Path, *files: Path) -> None:
-    """Give files to the owner of another one, if this process may do that.
+def open_beside(spool: Path, path: Path) -> int:
+    """Open a file beside a spool for reading and writing, and make it if it is missing.
 
-    What root makes beside a service's spool must not lock the service out.
+    What root makes there belongs to the spool's owner, or the service would be locked out. The
+    service's user may put anything there meanwhile, so no link is followed, and only what this
+    call has made is given away.
+
+    Returns:
+        Its descriptor.
+
+    Raises:
+        OSError: it cannot be opened, or it is a symbolic link.
     """
-    if os.geteuid() != 0:
-        return
-    owner = path.stat()
-    for file in files:
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    while True:
         with contextlib.suppress(FileNotFoundError):
-            os.chown(file, owner.st_uid, owner.st_gid)
+            return os.open(path, flags)
+        try:
+            made = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        try:
+            give_to_owner_of(spool, made)
+        except BaseException:
+            os.close(made)
+            raise
+        return made
+
+
+def give_to_owner_of(spool: Path, made: int) -> None:
+    """Give a file that this process has made to the spool's owner, if this process may do that.
+
+    Args:
+        spool: the spool; if it is missing, nothing is done.
+        made: the descriptor with which the file was made. Its name may be another file's by now.
+    """
+    if os.geteuid() == 0:
+        with contextlib.suppress(FileNotFoundError):
+            owner = spool.stat()
+            os.fchown(made, owner.st_uid, owner.st_gid)
 
 
 def touch(path: Path) -> None:
     """Note that a spool's files are in use; some programs remove files that seem to be old."""
     for file in (path, *path.parent.glob(f"{glob.escape(path.name)}-*")):
         with contextlib.suppress(OSError):
-            os.utime(file)
+            os.utime(file, follow_symlinks=False)

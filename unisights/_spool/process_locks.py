@@ -7,8 +7,10 @@ process is alive, without heartbeats and without a clock.
 import glob
 import secrets
 import time
+from functools import partial
 from pathlib import Path
 
+from unisights._spool.files import open_beside
 from unisights._sqlite.file_lock import FileLock
 
 _MISSING_SECONDS = 2.5
@@ -28,12 +30,13 @@ class ProcessLocks:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._open = partial(open_beside, path)
         self._missing: dict[int, float] = {}
 
     def register(self) -> tuple[int, FileLock]:
         """Become an owner: return a new number, and its lock, which is held from the start."""
         owner = secrets.randbits(62) + 1
-        lock = FileLock(self._file_of(owner))
+        lock = FileLock(self._file_of(owner), self._open)
         lock.acquire()
         return owner, lock
 
@@ -45,7 +48,7 @@ class ProcessLocks:
         """
         if self._may_come_back(owner):
             return None
-        lock = FileLock(self._file_of(owner))
+        lock = FileLock(self._file_of(owner), self._open)
         if lock.try_acquire():
             return lock
         lock.close()
@@ -63,7 +66,7 @@ class ProcessLocks:
     def any_alive(self) -> bool:
         """Return whether any process uses the spool, without reading it, as it may be corrupt."""
         for path in self._path.parent.glob(f"{glob.escape(self._path.name)}-owner-*"):
-            lock = FileLock(path)
+            lock = FileLock(path, self._open)
             is_free = lock.try_acquire()
             lock.close()
             if not is_free:

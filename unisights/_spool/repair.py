@@ -1,16 +1,19 @@
 """Repairs a corrupt spool: saves everything that can be read."""
 
 import contextlib
+import os
+import secrets
 import sqlite3
 import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from unisights._schema.content_id import digest
-from unisights._spool.files import check_spool, give_to_owner_of, is_disk_full
+from unisights._spool.files import check_spool, explain, give_to_owner_of, is_disk_full, open_beside
 from unisights._spool.process_locks import ProcessLocks
 from unisights._spool.rejections import COLUMNS, RejectionRow
 from unisights._spool.store import Spool
@@ -70,9 +73,11 @@ def repair_spool(path: Path) -> Repair:
         raise StoreError(f"cannot use the spool {path}: there is no such file")
     _check_is_spool(path)
     lock_path = path.with_name(f"{path.name}-lock")
-    lock = FileLock(lock_path)
     try:
-        give_to_owner_of(path, lock_path)
+        lock = FileLock(lock_path, partial(open_beside, path))
+    except OSError as error:
+        raise explain(path, error) from error
+    try:
         # A process is inside a transaction for a moment only, unless it hangs.
         if not lock.acquire(LOCK_SECONDS):
             raise _in_use(path, f"; waited {LOCK_SECONDS:g} s for {lock.describe()}")
@@ -107,16 +112,19 @@ def _repair(path: Path) -> Repair:
         # To close it, SQLite would write back the WAL, which may fail.
         with contextlib.suppress(sqlite3.Error):
             broken.close()
-    new = path.with_name(f"{path.name}-repaired")
-    _remove(new)
+    # Nobody can guess its name, and put a link there.
+    new = path.with_name(f"{path.name}-repaired-{secrets.token_hex(8)}")
+    made = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         saved = _write(new, rows)
+        give_to_owner_of(path, made)
+        os.fchmod(made, stat.S_IMODE(path.stat().st_mode))
     except BaseException:
         # The disk may be full: half a copy only takes more of its room.
         _remove(new)
         raise
-    give_to_owner_of(path, new)
-    new.chmod(stat.S_IMODE(path.stat().st_mode))
+    finally:
+        os.close(made)
     kept = path.with_name(f"{path.name}-corrupt-{time.time_ns() // 1_000_000_000}")
     for suffix in _SUFFIXES:
         with contextlib.suppress(FileNotFoundError):

@@ -10,8 +10,8 @@ from unisights._runtime.log import log
 from unisights._spool import clock
 from unisights._spool.files import corrupt
 from unisights._spool.process_locks import ProcessLocks
-from unisights._spool.rescue import take_in
 from unisights._spool.tables import FORMAT, SESSION_INDEX, create_tables
+from unisights._spool.take_in import take_in
 from unisights._sqlite.versions import version_of
 from unisights.delivery import Durability
 from unisights.errors import StoreError
@@ -98,19 +98,18 @@ def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _note_boot(connection: sqlite3.Connection, path: Path) -> None:
-    """After a restart of the machine, all payloads are due, and ages are by the time of day."""
+    """After a restart of the machine, all payloads are due, and their ages count anew.
+
+    The time of day does not tell for how long they have been waiting: it may have been wrong when
+    they came, or be wrong now. By such an age, payloads would die that nobody has attempted.
+    """
     state = connection.execute("SELECT boot FROM state").fetchone()
     if state is None:
         raise corrupt(path, "corrupt: its state is missing")
     if clock.is_this_boot(state[0]):
         return
     with _transaction(connection):
-        connection.execute("UPDATE waiting SET due = 0 WHERE due > 0")
-        connection.execute(
-            "UPDATE waiting SET since = ? - max(0, (? - (SELECT received_at FROM payloads p "
-            "WHERE p.id = waiting.id)) / 1000.0)",
-            (clock.boot_clock(), clock.wall_clock()),
-        )
+        connection.execute("UPDATE waiting SET due = 0, since = ?", (clock.boot_clock(),))
         connection.execute("UPDATE state SET boot = ?", (clock.boot_id(),))
 
 

@@ -58,6 +58,7 @@ class Upkeep:
         self._is_evicting = False
         self._touch_at = 0.0  # by `time.monotonic`
         self._log = ThrottledLog()
+        self._unusable: set[int] = set()  # owners whose locks cannot be opened
 
     def run(self, totals: Totals) -> None:
         """Do the upkeep.
@@ -78,7 +79,13 @@ class Upkeep:
     def _take_over(self) -> None:
         """Release the payloads of dead processes."""
         for other in self._spool.owners.others(self._owner):
-            lock = self._spool.process_locks.lock_if_dead(other)
+            try:
+                lock = self._spool.process_locks.lock_if_dead(other)
+            except OSError as error:
+                # Another user's, as a rule. The other owners have to be looked after nevertheless.
+                self._report_unusable(other, error)
+                continue
+            self._unusable.discard(other)
             if lock is None:
                 continue
             try:
@@ -92,6 +99,19 @@ class Upkeep:
             self._claims.look_now()
             message = "took over what an ended process had left in the spool"
             log(logging.INFO, "spool_taken_over", message)
+
+    def _report_unusable(self, owner: int, error: OSError) -> None:
+        if owner in self._unusable:
+            return
+        self._unusable.add(owner)
+        log(
+            logging.ERROR,
+            "spool_lock_unusable",
+            "cannot tell whether a process has ended that had payloads in the spool: %s; they wait "
+            "until this user can read and write that file: give it to the owner of %s by chown",
+            error,
+            self._spool.path,
+        )
 
     def _evict_dead(self, excess: int) -> None:
         """Make room among the dead letters; only one of the processes does it."""

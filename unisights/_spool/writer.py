@@ -315,6 +315,8 @@ class SpoolWriter:
             self._write(pending)
         except Exception as error:  # noqa: BLE001  # the thread outlives whatever is raised
             self._log_failure(error)
+            # It may have failed before it looked. Else the thread would try again without a pause.
+            self._claims.look_not_before(time.monotonic() + RETRY_SECONDS)
             failed = error if isinstance(error, StoreError) else StoreError(str(error))
             if pending.rejections:
                 # They may be what there is no room for: payloads must not fail because of them.

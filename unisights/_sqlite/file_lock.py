@@ -3,6 +3,7 @@
 import contextlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from unisights._runtime.fork import reset_in_children
@@ -26,13 +27,18 @@ class FileLock:
 
     A forked child does not keep it: whoever waits for the parent's end must not wait for the
     child's.
+
+    Args:
+        path: the file.
+        open_file: opens it, and makes it if it is missing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, open_file: Callable[[Path], int] | None = None) -> None:
         self.path = path
+        self._open_file = open_file or _open_file
         self._file: int | None = None
         reset_in_children(self)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = self._open_file(path)
 
     @property
     def is_current(self) -> bool:
@@ -70,7 +76,7 @@ class FileLock:
         """Hold the lock by its path again if the file was removed, unless somebody else does."""
         if self.is_current:
             return
-        new = FileLock(self.path)
+        new = FileLock(self.path, self._open_file)
         if new.try_acquire():
             # The kernel keeps the old one locked until here.
             self._file, new._file = new._file, self._file
@@ -101,6 +107,10 @@ def name_holder(path: Path) -> str:
     """Return a clause that names the process that holds a lock on a file; empty if unknown."""
     holder = _holder_of(path)
     return f", which process {holder} holds" if holder else ""
+
+
+def _open_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def _holder_of(path: Path) -> int:

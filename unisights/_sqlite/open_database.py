@@ -6,13 +6,22 @@ names stand for now.
 """
 
 import contextlib
+import logging
 import os
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from unisights._runtime.log import log
 
 Inode = tuple[int, int]
 """The identity of a file, by whatever name: its device and its number."""
+
+_DESCRIPTORS = Path("/dev/fd")
+
+_MOST_DESCRIPTORS = 65_536
+"""How many descriptors are tried at most where the system does not list them."""
 
 _BESIDE = ("-wal", "-shm")
 
@@ -30,7 +39,8 @@ def remove_leftovers(path: Path) -> None:
     """Remove what a removed database or a removed WAL has left, before a connection is opened.
 
     SQLite would take an old index for that of the new WAL, and an old WAL for that of the new
-    database.
+    database. The WAL of a database that was moved is kept under another name: after a crash, it
+    holds what the database lacks.
     """
     # In this order: what another process makes now is not there yet.
     beside = _files_beside(path.resolve())
@@ -40,7 +50,29 @@ def remove_leftovers(path: Path) -> None:
             [] if inode_of(beside[0]) is not None else [file for file in left if file == beside[1]]
         )
     for file in left:
-        file.unlink(missing_ok=True)
+        if file == beside[0]:
+            _keep(path, file)
+        else:
+            file.unlink(missing_ok=True)
+
+
+def _keep(path: Path, wal: Path) -> None:
+    """Rename the WAL of a database that is not at `path` any more; remove it if it is empty."""
+    kept = Path(f"{path}-lost-{time.time_ns() // 1_000_000}-wal")
+    with contextlib.suppress(FileNotFoundError):
+        if not wal.stat().st_size:
+            wal.unlink()
+            return
+        wal.rename(kept)
+        log(
+            logging.ERROR,
+            "sqlite_wal_kept",
+            "%s is gone, but not its WAL, which may hold what the file lacks: kept as %s. If the "
+            "file was moved, to NAME for example, rename this to NAME-wal before anything opens "
+            "NAME; then that is complete",
+            path,
+            kept,
+        )
 
 
 class OpenDatabase:
@@ -94,8 +126,8 @@ class OpenDatabase:
     def is_removed(self) -> bool:
         """Whether the database has no name any more; otherwise it has this one or another."""
         for descriptor in _descriptors():
-            with contextlib.suppress(OSError, ValueError):
-                found = os.fstat(int(descriptor.name))
+            with contextlib.suppress(OSError):
+                found = os.fstat(descriptor)
                 if (found.st_dev, found.st_ino) == self.inode:
                     return found.st_nlink == 0
         return not self.is_database_current
@@ -146,6 +178,9 @@ def _files_beside(path: Path) -> list[Path]:
     return [Path(f"{path}{end}") for end in _BESIDE]
 
 
-def _descriptors() -> Iterator[Path]:
-    with contextlib.suppress(OSError):
-        yield from Path("/dev/fd").iterdir()
+def _descriptors() -> Iterable[int]:
+    """Return the descriptors of this process; if the system does not tell, all that may be."""
+    with contextlib.suppress(OSError, ValueError):
+        if found := [int(path.name) for path in _DESCRIPTORS.iterdir()]:
+            return found
+    return range(min(os.sysconf("SC_OPEN_MAX"), _MOST_DESCRIPTORS))
