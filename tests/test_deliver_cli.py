@@ -233,15 +233,7 @@ def test_a_sidecar_runs_until_it_is_stopped(number: int, tmp_path: Path) -> None
 
 def test_several_endpoints_are_delivered_together(tmp_path: Path) -> None:
     """Each from its own spool; an endpoint that is named alone leaves the others alone."""
-    pytest.importorskip("flask")
-    (tmp_path / "main.py").write_text(
-        HANDLER
-        + APPS["flask"]
-        + "from dataclasses import replace\n"
-        + "other = unisights_flask(replace(options, path='/b', delivery=Durable('b.spool')))\n"
-        + "app.register_blueprint(other)\n"
-        + "app.register_blueprint(unisights_flask(UnisightsOptions(path='/c')))\n"
-    )
+    _write_several(tmp_path)
     fill(tmp_path / "events.spool", 1)
     fill(tmp_path / "b.spool", 2)
     finished = _deliver(tmp_path, "main:other", "--until-empty")
@@ -251,6 +243,58 @@ def test_several_endpoints_are_delivered_together(tmp_path: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     assert _handled(tmp_path) == {"site-0": 2, "site-1": 1}
     assert finished.stdout.count("Delivering what is in") == 2
+
+
+def _write_several(directory: Path) -> None:
+    pytest.importorskip("flask")
+    (directory / "main.py").write_text(
+        HANDLER
+        + APPS["flask"]
+        + "from dataclasses import replace\n"
+        + "other = unisights_flask(replace(options, path='/b', delivery=Durable('b.spool')))\n"
+        + "app.register_blueprint(other)\n"
+        + "app.register_blueprint(unisights_flask(UnisightsOptions(path='/c')))\n"
+    )
+
+
+def test_a_spool_that_is_missing_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    """They are delivered; the command then says which one is missing, and exits with 1."""
+    _write_several(tmp_path)
+    fill(tmp_path / "events.spool", 2)
+    finished = _deliver(tmp_path, "main:app", "--until-empty")
+    assert finished.returncode == 1
+    assert f"there is no spool {tmp_path / 'b.spool'}" in finished.stderr
+    assert _handled(tmp_path) == {"site-0": 1, "site-1": 1}
+    assert not (tmp_path / "b.spool").exists()
+
+
+def test_a_spool_that_cannot_be_used_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    """Likewise one that is damaged."""
+    _write_several(tmp_path)
+    fill(tmp_path / "events.spool", 2)
+    fill(tmp_path / "b.spool", 1)
+    with (tmp_path / "b.spool").open("r+b") as file:
+        file.seek(100)  # After the header, the list of tables begins.
+        file.write(bytes(1000))
+    finished = _deliver(tmp_path, "main:app", "--until-empty")
+    assert finished.returncode == 1
+    assert str(tmp_path / "b.spool") in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert _handled(tmp_path) == {"site-0": 1, "site-1": 1}
+
+
+def test_a_sidecar_waits_for_each_spool_on_its_own(tmp_path: Path) -> None:
+    """It delivers what is there, and a spool that is made later as soon as it is there."""
+    _write_several(tmp_path)
+    fill(tmp_path / "events.spool", 1)
+    with _sidecar(tmp_path, "main:app") as child:
+        read_until(child.stdout, "Waiting for the spool")
+        wait_for(lambda: _handled(tmp_path) == {"site-0": 1}, "the delivery of the first")
+        fill(tmp_path / "b.spool", 2)
+        wait_for(lambda: _handled(tmp_path) == {"site-0": 2, "site-1": 1}, "that of the second")
+        output = stop(child)
+        assert child.returncode == 0
+    assert f"{tmp_path / 'b.spool'}: 2 delivered" in output
 
 
 MISTAKES = [
