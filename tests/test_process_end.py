@@ -111,11 +111,32 @@ def test_things_are_closed_at_the_same_time() -> None:
     assert finished.stdout.splitlines() == ENDED, finished.stderr
 
 
-def test_things_are_drained_at_the_same_time() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_things_are_drained_at_the_same_time(number: signal.Signals) -> None:
     """Likewise before a signal that nobody handles, which then ends the process."""
-    finished = _run(THINGS + "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n")
+    finished = _run(
+        "import resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+        + THINGS
+        + f"os.kill(os.getpid(), signal.{number.name})\ntime.sleep(30)\n"
+    )
     assert finished.stdout.splitlines() == ENDED_BY_SIGNAL, finished.stderr
-    assert finished.returncode == -signal.SIGTERM
+    assert finished.returncode == -number
+
+
+def test_what_an_app_means_by_sighup_is_its_own() -> None:
+    """A handler, such as one that opens a log file anew, or `nohup`, which ignores it, is kept."""
+    finished = _run(
+        "import signal\n"
+        "signal.signal(signal.SIGHUP, lambda *_: os.write(1, b'reopened\\n'))\n"
+        "signal.signal(signal.SIGQUIT, signal.SIG_IGN)\n"
+        + THINGS
+        + "from unisights._runtime.shutdown import drain_at_signal\n"
+        "drain_at_signal(things[0])\n"
+        "os.kill(os.getpid(), signal.SIGQUIT)\n"
+        "os.kill(os.getpid(), signal.SIGHUP)\n"
+        "os.write(1, b'goes on\\n')\n"
+    )
+    assert finished.stdout.splitlines() == ["reopened", "goes on", *ENDED], finished.stderr
 
 
 def test_handlers_are_closed_last(tmp_path: Path) -> None:

@@ -163,10 +163,10 @@ _deferral = Deferral(_process_end.drain_deferring, _process_end.end_all)
 def close_at_exit(thing: Closable) -> None:
     """Close something when the process ends, unless it leaves before.
 
-    That is when the interpreter ends, or before SIGTERM or SIGINT if nobody handles it, in which
-    case the interpreter does not end. Several are closed at the same time; the longest of their
-    timeouts holds for all. When all are closed, all are finished, so what one uses may be shared
-    with others.
+    That is when the interpreter ends, or before SIGTERM, SIGINT, SIGHUP or SIGQUIT if nobody
+    handles it, in which case the interpreter does not end. Several are closed at the same time; the
+    longest of their timeouts holds for all. When all are closed, all are finished, so what one uses
+    may be shared with others.
     """
     _process_end.add(thing)
     _deferral.begin(handled=False)
