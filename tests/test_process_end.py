@@ -85,6 +85,7 @@ barrier = threading.Barrier(3)
 class Thing:
     def __init__(self, drain_timeout):
         self.drain_timeout = drain_timeout
+        self.name = f"/events-{drain_timeout}"
     def close(self, left):
         barrier.wait(20)
         # print would mix the lines of several threads.
@@ -172,7 +173,37 @@ def test_what_hangs_is_left_behind() -> None:
         .replace("class Thing", "ending.REPORT_SECONDS = ending.CLOSE_SECONDS = 0.1\n\nclass Thing")
     )
     assert finished.stdout.splitlines() == ["closed 0"] + ["finished"] * 3, finished.stderr
-    assert "2 endpoints did not end in time" in finished.stderr
+    assert "did not end in time: /events-0, /events-0 (phase: drain)" in finished.stderr
+
+
+def test_the_log_tells_which_endpoint_hangs_and_where() -> None:
+    """The handler, `on_error`, or the handler's `close`; each endpoint by its path and handler."""
+    finished = _run(
+        "from unisights._runtime import ending\n"
+        "ending.CLOSE_SECONDS = 0.2\n"
+        "from unisights._delivery import work_queue\n" + APPS + "ending.REPORT_SECONDS = 0.2\n"
+        "hang = threading.Event().wait\n"
+        "class Closing(Handler):\n"
+        "    def close(self): hang(60)\n"
+        "class Hanging(Handler):\n"
+        "    def __call__(self, payload, request): hang(60)\n"
+        "def serve(path, handler):\n"
+        "    app = Flask('app')\n"
+        "    app.register_blueprint(unisights_flask(UnisightsOptions(path=path, handler=handler,\n"
+        "        delivery=Background(drain_timeout=0.2), on_error=lambda *_: hang(60))))\n"
+        "    call = Call(path=path, headers={'content-type': 'application/json'},\n"
+        "        chunks=(make_body(),))\n"
+        "    assert call_wsgi(app, call).status == 202\n"
+        "serve('/first', Closing('first'))\n"
+        "serve('/second', Hanging('second'))\n"
+    )
+    lines = finished.stderr.splitlines()
+    assert (
+        "/second (handler __main__.Hanging): payloads that were not handled before the end: 1"
+        in (lines)
+    )
+    assert "/second (handler __main__.Hanging): on_error has not ended in time" in lines
+    assert "the close of the handler __main__.Closing failed" in lines
 
 
 def test_signals_are_deferred_from_other_threads() -> None:
@@ -229,7 +260,7 @@ def test_what_hangs_does_not_hold_up_the_end_of_the_app(
             pass
 
     asyncio.run(live())
-    assert "1 endpoints did not end in time" in caplog.text
+    assert "did not end in time: /events (phase: drain)" in caplog.text
     goes_on.set()
 
 
@@ -254,6 +285,7 @@ class _Thing:
     """What takes a while to be closed."""
 
     def __init__(self, drain_timeout: float, *, is_idle: bool = False) -> None:
+        self.name = "a thing"
         self.drain_timeout = drain_timeout
         self.has_to_report = self.has_to_close = not is_idle
 

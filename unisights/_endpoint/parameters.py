@@ -158,7 +158,7 @@ def _injected(annotation: Any) -> str | None:
     for each in (annotation, *get_args(annotation)):
         for kind in each.__mro__ if isinstance(each, type) else ():
             if _name(kind) in _INJECTED:
-                return each.__name__
+                return str(each.__name__)
     return None
 
 
