@@ -153,7 +153,7 @@ def empty_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     monkeypatch.delitem(sys.modules, "django.urls", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    names = ("main", "broken", "background")
+    names = ("main", "broken", "background", "factories", "failing", "exiting")
     for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
     yield
@@ -233,15 +233,7 @@ def test_a_sidecar_runs_until_it_is_stopped(number: int, tmp_path: Path) -> None
 
 def test_several_endpoints_are_delivered_together(tmp_path: Path) -> None:
     """Each from its own spool; an endpoint that is named alone leaves the others alone."""
-    pytest.importorskip("flask")
-    (tmp_path / "main.py").write_text(
-        HANDLER
-        + APPS["flask"]
-        + "from dataclasses import replace\n"
-        + "other = unisights_flask(replace(options, path='/b', delivery=Durable('b.spool')))\n"
-        + "app.register_blueprint(other)\n"
-        + "app.register_blueprint(unisights_flask(UnisightsOptions(path='/c')))\n"
-    )
+    _write_several(tmp_path)
     fill(tmp_path / "events.spool", 1)
     fill(tmp_path / "b.spool", 2)
     finished = _deliver(tmp_path, "main:other", "--until-empty")
@@ -252,6 +244,66 @@ def test_several_endpoints_are_delivered_together(tmp_path: Path) -> None:
     assert _handled(tmp_path) == {"site-0": 2, "site-1": 1}
     assert finished.stdout.count("Delivering what is in") == 2
 
+
+def _write_several(directory: Path) -> None:
+    pytest.importorskip("flask")
+    (directory / "main.py").write_text(
+        HANDLER
+        + APPS["flask"]
+        + "from dataclasses import replace\n"
+        + "other = unisights_flask(replace(options, path='/b', delivery=Durable('b.spool')))\n"
+        + "app.register_blueprint(other)\n"
+        + "app.register_blueprint(unisights_flask(UnisightsOptions(path='/c')))\n"
+    )
+
+
+def test_a_spool_that_is_missing_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    """They are delivered; the command then says which one is missing, and exits with 1."""
+    _write_several(tmp_path)
+    fill(tmp_path / "events.spool", 2)
+    finished = _deliver(tmp_path, "main:app", "--until-empty")
+    assert finished.returncode == 1
+    assert f"there is no spool {tmp_path / 'b.spool'}" in finished.stderr
+    assert _handled(tmp_path) == {"site-0": 1, "site-1": 1}
+    assert not (tmp_path / "b.spool").exists()
+
+
+def test_a_spool_that_cannot_be_used_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    """Likewise one that is damaged."""
+    _write_several(tmp_path)
+    fill(tmp_path / "events.spool", 2)
+    fill(tmp_path / "b.spool", 1)
+    with (tmp_path / "b.spool").open("r+b") as file:
+        file.seek(100)  # After the header, the list of tables begins.
+        file.write(bytes(1000))
+    finished = _deliver(tmp_path, "main:app", "--until-empty")
+    assert finished.returncode == 1
+    assert str(tmp_path / "b.spool") in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert _handled(tmp_path) == {"site-0": 1, "site-1": 1}
+
+
+def test_a_sidecar_waits_for_each_spool_on_its_own(tmp_path: Path) -> None:
+    """It delivers what is there, and a spool that is made later as soon as it is there."""
+    _write_several(tmp_path)
+    fill(tmp_path / "events.spool", 1)
+    with _sidecar(tmp_path, "main:app") as child:
+        read_until(child.stdout, "Waiting for the spool")
+        wait_for(lambda: _handled(tmp_path) == {"site-0": 1}, "the delivery of the first")
+        fill(tmp_path / "b.spool", 2)
+        wait_for(lambda: _handled(tmp_path) == {"site-0": 2, "site-1": 1}, "that of the second")
+        output = stop(child)
+        assert child.returncode == 0
+    assert f"{tmp_path / 'b.spool'}: 2 delivered" in output
+
+
+FACTORIES = """\
+from flask import Flask
+app = Flask("shop")
+def with_argument(settings): return app
+def failing(): raise ValueError("no URL")
+async def make_async(): return app
+"""
 
 MISTAKES = [
     ("main", "APP must be MODULE:NAME"),
@@ -265,6 +317,17 @@ MISTAKES = [
     ("main:retry", "importing it makes no endpoint. It is a Retry"),
     ("background:options", "1 endpoint is there, but none with durable delivery"),
     ("main:options", "there is no spool"),
+    ("./main:app", "write main:app"),
+    ("../main:app", "write main:app"),
+    (".main:app", "write main:app"),
+    ("main.py:app", "write main:app"),
+    ("shop/main.py:app", "write shop.main:app"),
+    ("factories:app()", "if it is the app itself, write factories:app"),
+    ("factories:with_argument()", "cannot be called without arguments"),
+    ("factories:failing()", "calling it has raised ValueError: no URL ("),
+    ("factories:make_async()", "it is async; name a function that returns the app itself"),
+    ("failing:app", "failing cannot be imported: it has raised KeyError: 'URL' ("),
+    ("exiting:app", "exiting cannot be imported: it has raised SystemExit: 3 ("),
 ]
 
 
@@ -284,12 +347,33 @@ def test_mistakes_are_named(
         "from unisights import Background, UnisightsOptions\n"
         "options = UnisightsOptions(delivery=Background())\n"
     )
+    (tmp_path / "factories.py").write_text(FACTORIES)
+    (tmp_path / "failing.py").write_text("{}['URL']\n")
+    (tmp_path / "exiting.py").write_text("raise SystemExit(3)\n")
     # This process keeps its handlers of signals.
     monkeypatch.setattr("unisights._cli.deliver._stop_at_signals", threading.Event)
     assert main(["deliver", target, "--until-empty"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
     assert not [*tmp_path.glob("*.spool*")]
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    """Views close their endpoints for it, as a system check reports it; the command does, too."""
+    pytest.importorskip("django")
+    (tmp_path / "urls.py").write_text(
+        "from unisights.django import unisights_urls\nurlpatterns = unisights_urls('events')\n"
+    )
+    (tmp_path / "main.py").write_text(
+        "from django.conf import settings\n"
+        "settings.configure(ROOT_URLCONF='urls', INSTALLED_APPS=['unisights.django'],\n"
+        "    UNISIGHTS={'delivry': 'background'})\n"
+        "from django.core.wsgi import get_wsgi_application\n"
+        "app = get_wsgi_application()\n"
+    )
+    finished = _deliver(tmp_path, "main:app", "--until-empty")
+    assert finished.returncode == 2
+    assert "did you mean 'delivery'?" in finished.stderr.splitlines()[-1]
 
 
 def test_it_shares_the_work_with_web_processes(tmp_path: Path) -> None:

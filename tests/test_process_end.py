@@ -72,6 +72,7 @@ barrier = threading.Barrier(3)
 class Thing:
     def __init__(self, drain_timeout):
         self.drain_timeout = drain_timeout
+        self.name = f"/events-{drain_timeout}"
     def close(self, left):
         barrier.wait(20)
         # print would mix the lines of several threads.
@@ -98,11 +99,32 @@ def test_things_are_closed_at_the_same_time() -> None:
     assert finished.stdout.splitlines() == ENDED, finished.stderr
 
 
-def test_things_are_drained_at_the_same_time() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_things_are_drained_at_the_same_time(number: signal.Signals) -> None:
     """Likewise before a signal that nobody handles, which then ends the process."""
-    finished = run_python(THINGS + "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n")
+    finished = run_python(
+        "import resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+        + THINGS
+        + f"os.kill(os.getpid(), signal.{number.name})\ntime.sleep(30)\n"
+    )
     assert finished.stdout.splitlines() == ENDED_BY_SIGNAL, finished.stderr
-    assert finished.returncode == -signal.SIGTERM
+    assert finished.returncode == -number
+
+
+def test_what_an_app_means_by_sighup_is_its_own() -> None:
+    """A handler, such as one that opens a log file anew, or `nohup`, which ignores it, is kept."""
+    finished = run_python(
+        "import signal\n"
+        "signal.signal(signal.SIGHUP, lambda *_: os.write(1, b'reopened\\n'))\n"
+        "signal.signal(signal.SIGQUIT, signal.SIG_IGN)\n"
+        + THINGS
+        + "from unisights._runtime.shutdown import drain_at_signal\n"
+        "drain_at_signal(things[0])\n"
+        "os.kill(os.getpid(), signal.SIGQUIT)\n"
+        "os.kill(os.getpid(), signal.SIGHUP)\n"
+        "os.write(1, b'goes on\\n')\n"
+    )
+    assert finished.stdout.splitlines() == ["reopened", "goes on", *ENDED], finished.stderr
 
 
 def test_handlers_are_closed_last(tmp_path: Path) -> None:
@@ -138,7 +160,37 @@ def test_what_hangs_is_left_behind() -> None:
         .replace("class Thing", "ending.REPORT_SECONDS = ending.CLOSE_SECONDS = 0.1\n\nclass Thing")
     )
     assert finished.stdout.splitlines() == ["closed 0"] + ["finished"] * 3, finished.stderr
-    assert "2 endpoints did not end in time" in finished.stderr
+    assert "did not end in time: /events-0, /events-0 (phase: drain)" in finished.stderr
+
+
+def test_the_log_tells_which_endpoint_hangs_and_where() -> None:
+    """The handler, `on_error`, or the handler's `close`; each endpoint by its path and handler."""
+    finished = run_python(
+        "from unisights._runtime import ending\n"
+        "ending.CLOSE_SECONDS = 0.2\n"
+        "from unisights._delivery import work_queue\n" + APPS + "ending.REPORT_SECONDS = 0.2\n"
+        "hang = threading.Event().wait\n"
+        "class Closing(Handler):\n"
+        "    def close(self): hang(60)\n"
+        "class Hanging(Handler):\n"
+        "    def __call__(self, payload, request): hang(60)\n"
+        "def serve(path, handler):\n"
+        "    app = Flask('app')\n"
+        "    app.register_blueprint(unisights_flask(UnisightsOptions(path=path, handler=handler,\n"
+        "        delivery=Background(drain_timeout=0.2), on_error=lambda *_: hang(60))))\n"
+        "    call = Call(path=path, headers={'content-type': 'application/json'},\n"
+        "        chunks=(make_body(),))\n"
+        "    assert call_wsgi(app, call).status == 202\n"
+        "serve('/first', Closing('first'))\n"
+        "serve('/second', Hanging('second'))\n"
+    )
+    lines = finished.stderr.splitlines()
+    assert (
+        "/second (handler __main__.Hanging): payloads that were not handled before the end: 1"
+        in (lines)
+    )
+    assert "/second (handler __main__.Hanging): on_error has not ended in time" in lines
+    assert "the close of the handler __main__.Closing failed" in lines
 
 
 def test_signals_are_deferred_from_other_threads() -> None:
@@ -210,7 +262,7 @@ def test_what_hangs_does_not_hold_up_the_end_of_the_app(
             pass
 
     asyncio.run(live())
-    assert "1 endpoints did not end in time" in caplog.text
+    assert "did not end in time: /events (phase: drain)" in caplog.text
     goes_on.set()
 
 
@@ -235,6 +287,7 @@ class _Thing:
     """What takes a while to be closed."""
 
     def __init__(self, drain_timeout: float, *, is_idle: bool = False) -> None:
+        self.name = "a thing"
         self.drain_timeout = drain_timeout
         self.has_to_report = self.has_to_close = not is_idle
 

@@ -81,6 +81,15 @@ def test_loading_the_app_is_not_serving() -> None:
     assert _call_in("importlib._bootstrap", "_find_and_load", "call()", call=serve)()
 
 
+def test_other_threads_are_left_alone_without_the_gil(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their frames change while they are read, which may end the process."""
+    serve = _call_in("uvicorn.server", "run", "call()", call=serving.is_serving)
+    assert serve()
+    monkeypatch.setattr("sys._is_gil_enabled", lambda: False, raising=False)
+    monkeypatch.setattr("sys._current_frames", lambda: pytest.fail("their frames were read"))
+    assert not serve()
+
+
 def test_gunicorns_first_process_forks_and_its_worker_serves() -> None:
     """Both load the app: one with `--preload`, the other without."""
     preload = _call_in("gunicorn.arbiter", "setup", "call()", call=serving.will_fork)

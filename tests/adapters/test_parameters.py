@@ -255,3 +255,75 @@ def test_depends_is_refused_elsewhere_too(option: str) -> None:
     functions: dict[str, Any] = {option: keep}
     with pytest.raises(ConfigurationError, match=rf"{option}: its parameter 'second' .*Depends"):
         unisights_asgi(UnisightsOptions(**functions))
+
+
+def _swapped(request: RequestInfo, payload: Payload) -> None:
+    """Handle nothing."""
+
+
+def _swapped_half(request: RequestInfo, payload: Any) -> None:
+    """Handle nothing."""
+
+
+def _of_dict(payload: dict[str, Any], request: Any) -> None:
+    """Handle nothing."""
+
+
+def _keep_text(payload: Payload, error: str) -> None:
+    """Keep nothing."""
+
+
+def _keep_dict(rejection: dict[str, Any]) -> None:
+    """Keep nothing."""
+
+
+OTHERS = {
+    "swapped": ("handler", _swapped, "first parameter 'request'", "payload, request"),
+    "half": ("handler", _swapped_half, "first parameter 'request'", "payload, request"),
+    "dict": ("handler", _of_dict, "first parameter 'payload'", "UnisightsPayload"),
+    "on_error": ("on_error", _swapped_half, "first parameter", "payload, exception"),
+    "error": ("on_error", _keep_text, "second parameter 'error'", "annotate it as Exception"),
+    "on_reject": ("on_reject", _keep_dict, "first parameter", "annotate it as Rejection"),
+}
+
+
+@pytest.mark.parametrize(("option", "function", "place", "advice"), OTHERS.values(), ids=OTHERS)
+def test_each_argument_is_checked(option: str, function: Any, place: str, advice: str) -> None:
+    """The first one as well, of each function; the error says which order they have."""
+    from unisights.asgi import unisights_asgi
+
+    functions: dict[str, Any] = {option: function}
+    with pytest.raises(ConfigurationError, match=place) as raised:
+        unisights_asgi(UnisightsOptions(**functions))
+    assert str(raised.value).startswith(f"{option}: ")
+    assert advice in str(raised.value)
+
+
+def test_what_is_passed_to_on_error_may_be_annotated_more_narrowly() -> None:
+    """A class that is derived from the argument's, or the reverse, may be right."""
+    from unisights.asgi import unisights_asgi
+
+    def report(payload: object, error: ValueError) -> None:
+        """Report nothing."""
+
+    functions: dict[str, Any] = {"on_error": report}
+    unisights_asgi(UnisightsOptions(**functions))
+
+
+@pytest.mark.parametrize("name", ["BackgroundTasks", "Response", "Request"])
+def test_what_fastapi_passes_by_its_class_is_refused(name: str) -> None:
+    """Further parameters of these classes would always keep their defaults."""
+    fastapi = pytest.importorskip("fastapi")
+    from unisights.fastapi import unisights_fastapi
+
+    wanted: Any = getattr(fastapi, name)
+
+    def third(payload: Any, request: Any, more: wanted = None) -> None:
+        """Handle nothing."""
+
+    def named(payload: Any, request: Any, *, more: wanted | None = None) -> None:
+        """Handle nothing."""
+
+    for handler in (third, named):
+        with pytest.raises(ConfigurationError, match=rf"parameter 'more' .* {name}, but FastAPI"):
+            unisights_fastapi(UnisightsOptions(handler=handler))

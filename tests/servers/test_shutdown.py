@@ -154,6 +154,19 @@ def test_ctrl_c_loses_nothing(combination: Combination, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "combination", [Combination(UVICORN, FASTAPI), Combination(WAITRESS, FLASK)], ids=str
+)
+def test_the_end_of_a_terminal_loses_nothing(combination: Combination, tmp_path: Path) -> None:
+    """When an SSH session ends, the server gets SIGHUP, and nothing is lost by it."""
+    with running(combination, tmp_path, _settings(combination)) as server:
+        with Flood(server) as flood:
+            _wait_until_behind(server, flood)
+            server.send_signal(signal.SIGHUP)
+            server.wait_for_end()
+        _assert_all_handled(server, flood.acknowledged)
+
+
+@pytest.mark.parametrize(
     "combination",
     [
         Combination(with_arguments(server, "--max-requests 10"), app)

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import os
 import sys
+import traceback
 from typing import Any
 
 from unisights.config import UnisightsOptions
@@ -48,6 +49,7 @@ def find_durable_endpoints(target: str) -> tuple[list[EndpointControl], object]:
         key=lambda endpoint: str(endpoint.spool),
     )
     if not durable:
+        _check_django_settings()
         raise AppError(_explain(target, app, len(found)))
     return durable, kept
 
@@ -58,21 +60,58 @@ def _load(target: str) -> Any:
         raise AppError(f"APP must be {FORMS}, such as main:app, not {target!r}")
     if "" not in sys.path and (directory := os.getcwd()) not in sys.path:  # noqa: PTH109
         sys.path.insert(0, directory)
+    _check_module_name(target, module_name, path)
     found = _import(module_name)
-    is_factory = path.endswith("()")
-    for name in path.removesuffix("()").split("."):
+    names, call, _ = path.partition("()")
+    for name in names.split("."):
         try:
             found = getattr(found, name)
         except AttributeError:
             raise AppError(f"{target}: there is no {name!r} in {module_name}") from None
-    if is_factory and not callable(found):
-        raise AppError(f"{target}: it cannot be called, it is a {type(found).__name__}")
-    return found() if is_factory else found
+    return _call_factory(target, found) if call else found
+
+
+def _check_module_name(target: str, module_name: str, path: str) -> None:
+    without = module_name.removesuffix(".py")
+    if all(name.isidentifier() for name in module_name.split(".")) and without == module_name:
+        return
+    name = without.strip("./").replace("/", ".")
+    raise AppError(
+        f"{target}: {module_name!r} is not the name of a module: write {name}:{path}, and run this "
+        "in the directory from which it is imported, or set PYTHONPATH"
+    )
+
+
+def _call_factory(target: str, factory: Any) -> Any:
+    if not callable(factory):
+        raise AppError(f"{target}: it cannot be called, it is a {type(factory).__name__}")
+    try:
+        inspect.signature(factory).bind()
+    except TypeError as error:
+        raise AppError(
+            f"{target}: it cannot be called without arguments ({error}); if it is the app itself, "
+            f"write {target.removesuffix('()')}"
+        ) from None
+    except ValueError:
+        pass  # It tells no signature, as some that are written in C.
+    try:
+        made = factory()
+    except UnisightsError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise AppError(f"{target}: calling it has raised {_tell(error)}") from error
+    if inspect.isawaitable(made):
+        if inspect.iscoroutine(made):
+            made.close()
+        raise AppError(f"{target}: it is async; name a function that returns the app itself")
+    return made
 
 
 def _import(name: str) -> Any:
     try:
         return importlib.import_module(name)
+    except UnisightsError:
+        raise
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise AppError(f"{name} cannot be imported: {error}") from error
@@ -80,6 +119,22 @@ def _import(name: str) -> Any:
             f"there is no module {error.name}: run this in the directory that it is in, not in "
             f"{os.getcwd()}, or set PYTHONPATH"  # noqa: PTH109
         ) from None
+    except (Exception, SystemExit) as error:
+        raise AppError(f"{name} cannot be imported: it has raised {_tell(error)}") from error
+
+
+def _tell(error: BaseException) -> str:
+    """What was raised, and where, on one line."""
+    *_, frame = traceback.extract_tb(error.__traceback__)
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{words} ({frame.filename}, line {frame.lineno})"
+
+
+def _check_django_settings() -> None:
+    """Raise what is wrong with the setting `UNISIGHTS`: views close their endpoints then."""
+    settings: Any = sys.modules.get("unisights.django._settings")
+    if settings is not None:
+        settings.read_options()
 
 
 def _make_endpoints(app: Any) -> object:

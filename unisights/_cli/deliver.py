@@ -21,12 +21,18 @@ _LOOK_SECONDS = 0.1
 _FOREVER = 1e9
 """A timeout in seconds that is longer than any process runs."""
 
-_Endpoints = Sequence[tuple[EndpointControl, Path]]
-"""Durable endpoints, and their spools."""
+_RELATIVE = "a relative path begins in the directory in which the command runs"
+
+_Endpoint = tuple[EndpointControl, Path]
+"""A durable endpoint, and its spool."""
+
+_Endpoints = Sequence[_Endpoint]
 
 
 def deliver(target: str, *, until_empty: bool, timeout: float) -> int:
     """Deliver until SIGTERM or SIGINT, or until the spools are empty; return the exit status.
+
+    A spool that is missing, or cannot be used, does not keep the others from being delivered.
 
     Args:
         target: the app, see `unisights._cli.apps`.
@@ -36,33 +42,37 @@ def deliver(target: str, *, until_empty: bool, timeout: float) -> int:
 
     Raises:
         AppError: the app cannot be loaded, or has no durable endpoint.
-        StoreError: a spool is missing, or cannot be used.
+        StoreError: every spool is missing, or cannot be used.
         ConfigurationError: the options cannot work.
     """
     found, _kept = find_durable_endpoints(target)
-    endpoints = [(endpoint, endpoint.spool) for endpoint in found if endpoint.spool is not None]
+    waiting = [(endpoint, endpoint.spool) for endpoint in found if endpoint.spool is not None]
     is_stopped = _stop_at_signals()
-    opened = []
+    opened: list[_Endpoint] = []
+    errors: list[StoreError] = []
     is_done = False
     try:
-        for endpoint, spool in endpoints:
-            _wait_for_file(spool, is_stopped, may_be_made=not until_empty)
-            if is_stopped.is_set():
-                break
-            endpoint.open()
-            opened.append((endpoint, spool))
-            print(f"Delivering what is in {spool}", flush=True)
+        if until_empty:
+            errors += [_missing(spool) for _endpoint, spool in waiting if not spool.exists()]
         else:
-            is_done = (
-                _deliver_all(opened, is_stopped, timeout) if until_empty else is_stopped.wait()
-            )
+            _announce_missing(waiting)
+        waiting = _open_existing(waiting, opened, errors)
+        if not opened and (until_empty or not waiting):
+            raise errors.pop()
+        if until_empty:
+            is_done = _deliver_all(opened, is_stopped, timeout) and not errors
+        else:
+            while waiting and not is_stopped.wait(_LOOK_SECONDS):
+                waiting = _open_existing(waiting, opened, errors)
+            is_stopped.wait()
     finally:
+        for error in errors:
+            print(f"unisights: {error}", file=sys.stderr, flush=True)
         _close(opened)
     _print_summary(opened)
     if until_empty and not is_done:
         print("unisights: not all of it was delivered", file=sys.stderr)
-        return 1
-    return 0
+    return 1 if errors or (until_empty and not is_done) else 0
 
 
 def _stop_at_signals() -> threading.Event:
@@ -78,16 +88,37 @@ def _stop_at_signals() -> threading.Event:
     return is_stopped
 
 
-def _wait_for_file(path: Path, is_stopped: threading.Event, *, may_be_made: bool) -> None:
-    """Wait until the app has made its spool. Making it here would hide a wrong path."""
-    if path.exists():
-        return
-    reason = "a relative path begins in the directory in which the command runs"
-    if not may_be_made:
-        raise StoreError(f"there is no spool {path}; {reason}")
-    print(f"Waiting for the spool {path}, which nobody has made yet; {reason}", flush=True)
-    while not path.exists() and not is_stopped.wait(_LOOK_SECONDS):
-        pass
+def _missing(spool: Path) -> StoreError:
+    return StoreError(f"there is no spool {spool}; {_RELATIVE}")
+
+
+def _announce_missing(endpoints: _Endpoints) -> None:
+    for _endpoint, spool in endpoints:
+        if not spool.exists():
+            print(f"Waiting for the spool {spool}, which nobody has made yet; {_RELATIVE}")
+    sys.stdout.flush()
+
+
+def _open_existing(
+    endpoints: _Endpoints, opened: list[_Endpoint], errors: list[StoreError]
+) -> list[_Endpoint]:
+    """Open the endpoints whose spools are there, and return the others.
+
+    The app makes its spools. To make one here would hide a path that is wrong.
+    """
+    missing = []
+    for endpoint, spool in endpoints:
+        if not spool.exists():
+            missing.append((endpoint, spool))
+            continue
+        try:
+            endpoint.open()
+        except StoreError as error:
+            errors.append(error)
+        else:
+            opened.append((endpoint, spool))
+            print(f"Delivering what is in {spool}", flush=True)
+    return missing
 
 
 def _deliver_all(endpoints: _Endpoints, is_stopped: threading.Event, timeout: float) -> bool:

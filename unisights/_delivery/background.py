@@ -37,6 +37,7 @@ class BackgroundDelivery(Delivery):
         self._queue = WorkQueue(
             self._handle,
             self._fail,
+            get_name=lambda: self.name,
             max_payloads=bounds.queue_size,
             max_bytes=bounds.queue_bytes,
             workers=bounds.max_concurrency,

@@ -9,6 +9,7 @@ from typing import Any
 
 from unisights._delivery.context import DeliveryContext
 from unisights._delivery.handler import MakeRequest, ManagedHandler
+from unisights._delivery.naming import name_endpoint
 from unisights._delivery.outcome import Outcome
 from unisights._runtime import shutdown
 from unisights._runtime.callables import run_in_own_thread
@@ -31,6 +32,7 @@ class Delivery(ABC):
         may_wait: whether delivering a payload may wait.
 
     Attributes:
+        name: what operators know the endpoint by.
         on_loop: as given.
         in_request: calls the user's functions for a host that serves each request in a thread.
         may_wait: whether delivering a payload, or keeping a rejection, may wait.
@@ -44,6 +46,7 @@ class Delivery(ABC):
 
     def __init__(self, context: DeliveryContext, on_loop: Caller, *, may_wait: bool) -> None:
         self._context = context
+        self.name = name_endpoint(context.options.path, context.options.handler)
         self._options = context.options
         self._count = context.counters.add
         self._log = context.log.log
@@ -160,7 +163,7 @@ class Delivery(ABC):
             finish_requests: waits at most so many seconds for the requests that are unfinished.
         """
         with shutdown.time_left(self) as left:
-            async with shutdown.leave_behind(left.drain + left.report):
+            async with shutdown.leave_behind(self, left.drain + left.report):
                 begin = time.monotonic()
                 await finish_requests(left.drain)
                 waited = time.monotonic() - begin

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
 
+from unisights._delivery.naming import name_function
 from unisights._runtime.callables import call_for_future, is_async
 from unisights._runtime.callers import Caller
 from unisights._runtime.event_loop import running_loop
@@ -127,7 +128,9 @@ class ManagedHandler:
             # The time limit's own exception says nothing.
             reason = error if str(error) else TimeoutError("it did not end in time")
             failed = reason if isinstance(error, TimeoutError) else error
-            log(logging.ERROR, "handler_close_failed", "the handler's close failed", error=failed)
+            message = "the close of the handler %s failed"
+            name = name_function(self._handler)
+            log(logging.ERROR, "handler_close_failed", message, name, error=failed)
 
     def _begin_opening(self, caller: Caller) -> "tuple[_Opening, bool]":
         """Return the call of `open` that runs or has succeeded, and whether it is a new one."""

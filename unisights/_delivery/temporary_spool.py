@@ -24,6 +24,7 @@ class TemporarySpool:
         drain_timeout: the end of the process does not wait for what is in it.
     """
 
+    name = "a temporary spool"
     drain_timeout = 0.0
     has_to_report = has_to_close = False
 

@@ -73,6 +73,7 @@ class WorkQueue:
         workers: how many payloads run at once.
         only_in_drain: whether no thread starts, so that payloads wait for `drain`, which then
             works them off itself; asked for each payload.
+        get_name: what the log names the queue by.
 
     Attributes:
         is_closed: whether no payloads are accepted.
@@ -89,7 +90,9 @@ class WorkQueue:
         max_bytes: int,
         workers: int,
         only_in_drain: Callable[[], bool] = lambda: False,
+        get_name: Callable[[], str] = lambda: "the queue",
     ) -> None:
+        self._get_name = get_name
         self._only_in_drain = only_in_drain
         self._run = run
         self._fail = fail
@@ -202,8 +205,9 @@ class WorkQueue:
                 self._bytes = 0
             if self._open:
                 count = len(self._open)
-                message = "waiting for %d payloads to be handled"
-                log(logging.INFO, "draining", message, count, count=count)
+                message = "%s: payloads to be handled before the end: %d"
+                name = self._get_name()
+                log(logging.INFO, "draining", message, name, count, count=count, endpoint=name)
             interrupt = self._wait_until(lambda: not self._open, seconds)
         interrupt = self._report_rest(report_seconds) or interrupt
         self._end_threads()
@@ -229,8 +233,9 @@ class WorkQueue:
         if not rest:
             return None
         count = len(rest)
-        message = "%d payloads were not handled before the end"
-        log(logging.ERROR, "undelivered", message, count, count=count)
+        message = "%s: payloads that were not handled before the end: %d"
+        name = self._get_name()
+        log(logging.ERROR, "undelivered", message, name, count, count=count, endpoint=name)
         # What `fail` calls may hang, and must not keep the process from ending.
         reporter = threading.Thread(target=self._report, args=(rest,), daemon=True)
         try:
@@ -238,7 +243,11 @@ class WorkQueue:
         except RuntimeError:
             self._report(rest)
         with self._changed:
-            return self._wait_until(lambda: not rest, seconds)
+            interrupt = self._wait_until(lambda: not rest, seconds)
+            if rest:
+                message = "%s: on_error has not ended in time"
+                log(logging.ERROR, "on_error_failed", message, name, endpoint=name)
+            return interrupt
 
     def _end_threads(self) -> None:
         """Let each thread end when it is idle; what comes after `open` has other threads."""

@@ -44,6 +44,7 @@ class Completion:
         is_full: whether too many abandoned requests are unfinished.
     """
 
+    name = "unfinished requests"
     defers_signals = True
     drain_timeout = 8.0
     has_to_report = has_to_close = False

@@ -11,9 +11,19 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from unisights.config import UnisightsOptions
 from unisights.errors import ConfigurationError
+from unisights.rejection import Rejection
 from unisights.request import RequestInfo
+from unisights.types import UnisightsPayload
 
 _POSITIONAL = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+
+_INJECTED = {
+    "starlette.background.BackgroundTasks",
+    "starlette.requests.HTTPConnection",
+    "starlette.responses.Response",
+    "fastapi.security.oauth2.SecurityScopes",
+}
+"""FastAPI passes an object of its own where it finds one of these classes in an annotation."""
 
 
 def check_parameters(
@@ -27,27 +37,36 @@ def check_parameters(
         is_inline: whether the delivery is inline.
 
     Raises:
-        ConfigurationError: a parameter asks for a dependency of FastAPI, or the handler's second
-            one for a request of another class.
+        ConfigurationError: a parameter asks for what FastAPI would fill in, or is annotated with
+            another class than that of the argument which it will be given.
     """
-    given = framework_request if is_inline else RequestInfo
-    arguments = {
-        "handler": f"the payload and a {_name(given)}",
-        "on_error": "the payload and the exception",
-        "on_reject": "the rejection",
+    request = framework_request if is_inline else RequestInfo
+    given: dict[str, dict[str, type]] = {
+        "handler": {"payload": UnisightsPayload, "request": request},
+        "on_error": {"payload": UnisightsPayload, "exception": Exception},
+        "on_reject": {"rejection": Rejection},
     }
-    for option, words in arguments.items():
+    for option, arguments in given.items():
         function = getattr(options, option)
         parameters = [] if function is None else _parameters(function)
-        _refuse_dependencies(option, parameters, words)
-        if option == "handler":
-            _refuse_other_request(parameters, framework_request, is_inline=is_inline)
+        _refuse_dependencies(option, parameters, arguments)
+        hint = ""
+        if option == "handler" and not is_inline:
+            hint = _hint_at_inline(parameters, framework_request)
+        _refuse_other_classes(option, parameters, arguments, hint)
 
 
-def _refuse_dependencies(option: str, parameters: list[inspect.Parameter], words: str) -> None:
+def _refuse_dependencies(
+    option: str, parameters: list[inspect.Parameter], arguments: dict[str, type]
+) -> None:
+    more = [each for each in parameters if each.kind in _POSITIONAL][len(arguments) :]
+    more += [each for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
     for parameter in parameters:
         marker = _marker(parameter)
+        if marker is None and parameter in more:
+            marker = _injected(parameter.annotation)
         if marker is not None:
+            words = " and ".join(f"a {_name(given)}" for given in arguments.values())
             raise ConfigurationError(
                 f"{option}: its parameter {parameter.name!r} is declared with {marker}, but "
                 f"FastAPI does not call it: it is given {words}, and nothing else; let it "
@@ -55,21 +74,32 @@ def _refuse_dependencies(option: str, parameters: list[inspect.Parameter], words
             )
 
 
-def _refuse_other_request(
-    parameters: list[inspect.Parameter], framework_request: type, *, is_inline: bool
+def _refuse_other_classes(
+    option: str, parameters: list[inspect.Parameter], arguments: dict[str, type], hint: str
 ) -> None:
-    given = framework_request if is_inline else RequestInfo
-    for second in [each for each in parameters if each.kind in _POSITIONAL][1:2]:
-        if _fits(second.annotation, given):
-            return
-        reason = "" if is_inline else ", as the delivery is not inline"
+    positional = [each for each in parameters if each.kind in _POSITIONAL]
+    order = ", ".join(arguments)
+    for place, parameter, given in zip(
+        ("first", "second"), positional, arguments.values(), strict=False
+    ):
+        if _fits(parameter.annotation, given):
+            continue
         remedy = f"annotate it as {given.__name__}"
-        if not is_inline and _fits(second.annotation, framework_request):
-            remedy += ", or deliver inline"
+        if place == "second":
+            remedy += hint
         raise ConfigurationError(
-            f"handler: its second parameter {second.name!r} is annotated as "
-            f"{_name(second.annotation)}, but it is given a {_name(given)}{reason}: {remedy}"
+            f"{option}: its {place} parameter {parameter.name!r} is annotated as "
+            f"{_name(parameter.annotation)}, but it is given a {_name(given)}: {remedy}; "
+            f"the arguments are, in this order: {order}"
         )
+
+
+def _hint_at_inline(parameters: list[inspect.Parameter], framework_request: type) -> str:
+    """The other remedy for a handler that wants the framework's own request."""
+    for second in [each for each in parameters if each.kind in _POSITIONAL][1:2]:
+        if _fits(second.annotation, framework_request):
+            return ", or deliver inline"
+    return ""
 
 
 def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -120,6 +150,15 @@ def _marker(parameter: inspect.Parameter) -> str | None:
         for kind in type(value).__mro__:
             if kind.__module__ == "fastapi.params":
                 return f"{type(value).__name__}(…)"
+    return None
+
+
+def _injected(annotation: Any) -> str | None:
+    """The class for which FastAPI would pass an object of its own, if an annotation names one."""
+    for each in (annotation, *get_args(annotation)):
+        for kind in each.__mro__ if isinstance(each, type) else ():
+            if _name(kind) in _INJECTED:
+                return str(each.__name__)
     return None
 
 

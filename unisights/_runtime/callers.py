@@ -17,6 +17,10 @@ from unisights._runtime.callables import call_for_future, call_sync, is_async, s
 from unisights._runtime.event_loop import shared_loop
 from unisights._runtime.latches import Latch, LoopLatch, ThreadLatch
 
+CANCEL_SECONDS = 0.5
+"""How long cancelling an async callable may take, in seconds. The end of the process waits for one
+second, so that it is told which handler did not end."""
+
 Result = TypeVar("Result")
 
 
@@ -46,8 +50,8 @@ class Caller(ABC):
     async def call_within(self, seconds: float, function: Callable[..., Any]) -> None:
         """Call a callable of the user's, and wait for a limited time.
 
-        `IN_THREAD` waits for one second more, in which an async callable is cancelled. If no thread
-        can be started, it waits without a limit for a callable that is not async.
+        `IN_THREAD` waits for `CANCEL_SECONDS` more, in which an async callable is cancelled. If no
+        thread can be started, it waits without a limit for a callable that is not async.
 
         Raises:
             TimeoutError: it has not ended by then.
@@ -165,7 +169,7 @@ class ThreadCaller(Caller):
             self._call_here(limited)
         else:
             # An async callable is cancelled first, unless the process's loop is blocked.
-            ended.result(seconds + 1)
+            ended.result(seconds + CANCEL_SECONDS)
 
     async def block(self, function: Callable[[], Result]) -> Result:
         """Call a function in this thread."""

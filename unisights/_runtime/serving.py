@@ -8,7 +8,7 @@ in which its server waits for requests. A server that is not listed here is not 
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -44,7 +44,12 @@ _IMPORT = "importlib._bootstrap"
 
 
 def is_serving() -> bool:
-    """Return whether a server serves requests in this process, with an app that is loaded."""
+    """Return whether a server serves requests in this process, with an app that is loaded.
+
+    Without the GIL, it is always False: the other threads would go on while their frames are read.
+    """
+    if not _has_gil():
+        return False
     stacks = _stacks()
     main = stacks.get(threading.main_thread().ident or 0, [])
     if _is_in(_IN_MAIN_THREAD, main):
@@ -66,6 +71,12 @@ def will_fork() -> bool:
         return bool(uwsgi.masterpid()) and not (uwsgi.worker_id() or uwsgi.mule_id())
     modules = {module for module, _name in _calls(sys._getframe())}  # noqa: SLF001
     return "gunicorn.arbiter" in modules and "gunicorn.workers.base" not in modules
+
+
+def _has_gil() -> bool:
+    """Whether only one thread runs Python code at a time."""
+    is_enabled: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)
+    return is_enabled()
 
 
 def _stacks() -> dict[int, list[_Call]]:

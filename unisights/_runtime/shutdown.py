@@ -29,6 +29,10 @@ class Closable(Protocol):
     """What has to be drained and closed before the process ends."""
 
     @property
+    def name(self) -> str:
+        """What operators know it by."""
+
+    @property
     def drain_timeout(self) -> float:
         """How long draining may take, in seconds, if nothing else in the process takes longer."""
 
@@ -103,8 +107,8 @@ class _ProcessEnd:
             things = list(self._deferring.values())
             ending = self._join(things, by_signal=True)
         left = ending.time_left()
-        drains = (partial(thing.drain_at_signal, left) for thing in things)
-        _run_together(drains, left.drain + left.report)
+        drains = [(thing, partial(thing.drain_at_signal, left)) for thing in things]
+        _run_together(drains, left.drain + left.report, "drain")
         ending.note_close()
 
     def end_all(self) -> None:
@@ -137,11 +141,11 @@ class _ProcessEnd:
         with self._lock:
             ending = self._join(things, by_signal=by_signal)
         left = ending.time_left()
-        calls = (partial(drain, left) for drain in drains)
-        error = _run_together(calls, left.drain + left.report)
+        calls = [(thing, partial(drain, left)) for thing, drain in zip(things, drains, strict=True)]
+        error = _run_together(calls, left.drain + left.report, "drain")
         left = ending.time_to_close()
-        calls = (partial(finish, left) for finish in finishes)
-        error = _run_together(calls, left.close) or error
+        calls = [(thing, partial(end, left)) for thing, end in zip(things, finishes, strict=True)]
+        error = _run_together(calls, left.close, "close") or error
         ending.note_close()
         return error
 
@@ -163,10 +167,10 @@ _deferral = Deferral(_process_end.drain_deferring, _process_end.end_all)
 def close_at_exit(thing: Closable) -> None:
     """Close something when the process ends, unless it leaves before.
 
-    That is when the interpreter ends, or before SIGTERM or SIGINT if nobody handles it, in which
-    case the interpreter does not end. Several are closed at the same time; the longest of their
-    timeouts holds for all. When all are closed, all are finished, so what one uses may be shared
-    with others.
+    That is when the interpreter ends, or before SIGTERM, SIGINT, SIGHUP or SIGQUIT if nobody
+    handles it, in which case the interpreter does not end. Several are closed at the same time; the
+    longest of their timeouts holds for all. When all are closed, all are finished, so what one uses
+    may be shared with others.
     """
     _process_end.add(thing)
     _deferral.begin(handled=False)
@@ -192,13 +196,13 @@ def time_left(thing: Closable) -> contextlib.AbstractContextManager[TimeLeft]:
 
 
 @contextlib.asynccontextmanager
-async def leave_behind(seconds: float) -> AsyncIterator[None]:
-    """Return a context that does not last longer than so many seconds, and one more."""
+async def leave_behind(thing: Closable, seconds: float) -> AsyncIterator[None]:
+    """Return a context in which to drain, which lasts no longer than so many seconds, and one."""
     try:
         async with asyncio.timeout(seconds + _GRACE_SECONDS):
             yield
     except TimeoutError:
-        _tell_left_behind(1)
+        _tell_left_behind([thing], "drain")
 
 
 def leave(thing: Closable) -> None:
@@ -227,7 +231,9 @@ def _before_exit(callback: Callable[[], Any]) -> None:
         callback()
 
 
-def _run_together(calls: Iterable[Callable[[], None]], seconds: float) -> BaseException | None:
+def _run_together(
+    calls: Iterable[tuple[Closable, Callable[[], None]]], seconds: float, phase: str
+) -> BaseException | None:
     """Run calls at the same time; return what one raised or what interrupted the wait.
 
     They keep to their time themselves. One that does not is left behind a second later, so that the
@@ -244,9 +250,10 @@ def _run_together(calls: Iterable[Callable[[], None]], seconds: float) -> BaseEx
         finally:
             ended.set()
 
-    ends = []
+    ends: list[threading.Event] = []
+    started: list[Closable] = []
     unstarted = []
-    for call in calls:
+    for thing, call in calls:
         arguments = call, threading.Event()
         try:
             threading.Thread(target=run, args=arguments, daemon=True).start()
@@ -254,17 +261,28 @@ def _run_together(calls: Iterable[Callable[[], None]], seconds: float) -> BaseEx
             unstarted.append(arguments)
         else:
             ends.append(arguments[1])
+            started.append(thing)
     for arguments in unstarted:
         run(*arguments)
     errors += _wait_until(deadline, ends)
-    if count := sum(not ended.is_set() for ended in ends):
-        _tell_left_behind(count)
+    late = [thing for thing, ended in zip(started, ends, strict=True) if not ended.is_set()]
+    if late:
+        _tell_left_behind(late, phase)
     return errors[-1] if errors else None
 
 
-def _tell_left_behind(count: int) -> None:
-    message = "%d endpoints did not end in time, and were left behind"
-    log(logging.ERROR, "end_timed_out", message, count, count=count)
+def _tell_left_behind(things: Sequence[Closable], phase: str) -> None:
+    names = sorted(thing.name for thing in things)
+    log(
+        logging.ERROR,
+        "end_timed_out",
+        "left behind, as it did not end in time: %s (phase: %s)",
+        ", ".join(names),
+        phase,
+        count=len(names),
+        endpoints=names,
+        phase=phase,
+    )
 
 
 def _wait_until(deadline: float, ends: Sequence[threading.Event]) -> list[BaseException]:

@@ -19,7 +19,14 @@ from typing import Any
 
 from unisights._runtime.fork import reset_in_children
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+"""They mean that the process is to end, whoever handles them."""
+
+_SIGNALS = (*_STOPPING, signal.SIGHUP, signal.SIGQUIT)
+"""They end a process that does not handle them: SIGHUP when its terminal or its SSH session ends.
+
+A process that handles the last two may mean anything by them, such as opening its log file anew.
+"""
 
 
 class Deferral:
@@ -52,7 +59,7 @@ class Deferral:
         Does nothing where Python cannot handle signals, such as in subinterpreters.
 
         Args:
-            handled: also those that have a handler.
+            handled: also SIGTERM and SIGINT if they have a handler.
         """
         self._is_done = False
         self._defers_handled |= handled
@@ -72,7 +79,7 @@ class Deferral:
         if current is signal.SIG_DFL:
             return not _is_handled_in_c(number)
         # What is ignored ends nothing; None is a handler that is not Python's.
-        is_replaceable = current not in {signal.SIG_IGN, None}
+        is_replaceable = number in _STOPPING and current not in {signal.SIG_IGN, None}
         return self._defers_handled and is_replaceable and not isinstance(current, _Deferring)
 
     def handle(self, number: int, previous: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar, cast
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 
+from unisights._delivery.naming import name_endpoint
 from unisights._endpoint.asynchronous import AsyncEndpoint
 from unisights._endpoint.base import Endpoint
 from unisights._endpoint.synchronous import SyncEndpoint
@@ -109,12 +110,8 @@ class _EveryDatabase(set[str]):
 def _make(kind: Callable[..., Made], options: UnisightsOptions | None) -> Made:
     """Make an endpoint. If a system check reports that the settings are wrong, it is closed."""
     try:
-        return kind(
-            read_options() if options is None else options,
-            Inline(),
-            CALLERS,
-            request_type=HttpRequest,
-        )
+        used = read_options() if options is None else options
+        endpoint = kind(used, Inline(), CALLERS, request_type=HttpRequest)
     except (ConfigurationError, StoreError) as error:
         if options is not None or not is_app_installed():
             raise
@@ -123,6 +120,9 @@ def _make(kind: Callable[..., Made], options: UnisightsOptions | None) -> Made:
         closed = kind(UnisightsOptions(), Inline(), CALLERS, request_type=HttpRequest)
         closed.delivery.close()
         return closed
+    # Its path is in the URLconf, not in the options.
+    endpoint.delivery.name = name_endpoint("a Django view", used.handler)
+    return endpoint
 
 
 def _as_view(
