@@ -527,3 +527,69 @@ def test_whoever_may_use_the_file_may_use_its_lock(sink: SQLiteSink, db: Path) -
     db.chmod(0o660)
     _store(sink, _payload(make_body(), 2))
     assert Path(f"{db}-lock").stat().st_mode & 0o777 == 0o660
+
+
+FORKS = """\
+import asyncio, os, sys, threading
+from pathlib import Path
+from tests.support import make_body
+from unisights import decode_unisights_payload
+from unisights._sqlite.file_lock import FileLock
+from unisights.sinks import SQLiteSink, _sqlite_lock
+
+path = Path(sys.argv[1])
+
+
+async def put(sink, name):
+    await sink(decode_unisights_payload(make_body(asset_id=name)), None)
+
+
+async def main():
+    sink = SQLiteSink(path)
+    await put(sink, "before")
+    lock = FileLock(Path(f"{path}-lock"))
+    assert lock.try_acquire()
+    Path(f"{path}-wal").unlink()
+    # The lock is released once the fork waits for it.
+    begun, sleep = threading.Event(), _sqlite_lock.time.sleep
+    _sqlite_lock.time.sleep = lambda seconds: (begun.set(), sleep(seconds))
+    threading.Thread(target=lambda: (begun.wait(30), lock.release())).start()
+    child = os.fork()
+    if child == 0:
+        # A loop of the child's own.
+        thread = threading.Thread(target=lambda: asyncio.run(in_child(sink)))
+        thread.start()
+        thread.join()
+        os._exit(0 if done else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    await put(sink, "parent")
+    await sink.close()
+
+
+done = []
+
+
+async def in_child(sink):
+    await put(sink, "child")
+    await sink.close()
+    done.append(True)
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_fork_saves_lost_files_once_it_gets_the_lock(db: Path) -> None:
+    """It waits for the process that stores, and then the child can use the file."""
+    done = subprocess.run(
+        [PYTHON, "-c", FORKS, str(db)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "restart the child" not in done.stderr
+    found = _rows(db, "SELECT asset_id FROM payloads ORDER BY id")
+    assert found == [("before",), ("child",), ("parent",)]

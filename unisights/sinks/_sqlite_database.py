@@ -157,7 +157,7 @@ class Database:
         if self._lock.is_held:
             self._save(connection, files)
         else:
-            with self._lock.held(self._connection, BUSY_SECONDS):
+            with self._lock.held(None, BUSY_SECONDS):
                 self._save(connection, files)
 
     def _save(self, connection: sqlite3.Connection, files: OpenDatabase) -> None:

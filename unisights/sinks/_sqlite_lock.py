@@ -43,11 +43,12 @@ class DatabaseLock:
         return self._holder is not None
 
     @contextlib.contextmanager
-    def held(self, guard: ForkGuard, seconds: float) -> Iterator[None]:
+    def held(self, guard: ForkGuard | None, seconds: float) -> Iterator[None]:
         """Hold the lock, unless this thread does so already.
 
         Args:
-            guard: what the caller uses; neither forks nor other threads wait for the lock.
+            guard: what the caller uses: forks and other threads may use it while the caller waits.
+                None: during a fork, which nobody may enter.
             seconds: how long to wait for other processes.
 
         Raises:
@@ -62,7 +63,7 @@ class DatabaseLock:
             if time.monotonic() >= deadline:
                 lock = "another thread" if self._lock is None else self._lock.describe()
                 raise StoreError(f"cannot use it: waited {seconds:g} s for {lock}")
-            with guard.let_go():
+            with contextlib.nullcontext() if guard is None else guard.let_go():
                 time.sleep(_PAUSE_SECONDS)
         self._holder = thread
         try:

@@ -128,7 +128,10 @@ class _FileWriter(Writer[Rows]):
                 if database.is_current:
                     database.left = []
                     return
-        raise StoreError("files of it were removed again and again")
+        raise StoreError(
+            "files of it were removed again and again, or something in this process still has the "
+            "old ones open"
+        )
 
     def _close(self) -> None:
         database = self.database
