@@ -41,10 +41,10 @@ from unisights._spool.store import Spool
 
 copy, path = rescue._copy, Path(sys.argv[1])
 
-def wait(connection, path):
+def wait(*given):
     print("inside", flush=True)
     sys.stdin.readline()
-    copy(connection, path)
+    copy(*given)
 
 rescue._copy = wait
 spool = Spool(path)

@@ -146,7 +146,7 @@ class OpenDatabase:
 
 
 def _descriptors() -> Iterable[int]:
-    """Return the descriptors of this process; all that there may be, if the system does not tell."""
+    """Return the descriptors of this process, or all possible ones if it cannot list them."""
     with contextlib.suppress(OSError, ValueError):
         if found := [int(path.name) for path in _DESCRIPTORS.iterdir()]:
             return found
