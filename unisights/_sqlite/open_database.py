@@ -179,7 +179,7 @@ def _files_beside(path: Path) -> list[Path]:
 
 
 def _descriptors() -> Iterable[int]:
-    """Return the descriptors of this process; if the system does not tell, all that may be."""
+    """Return the descriptors of this process, or all possible ones if it cannot list them."""
     with contextlib.suppress(OSError, ValueError):
         if found := [int(path.name) for path in _DESCRIPTORS.iterdir()]:
             return found
