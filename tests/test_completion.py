@@ -174,7 +174,7 @@ def test_what_outlives_the_end_is_reported(kind: str, caplog: pytest.LogCaptureF
     assert len(errors) == 1
     stats = endpoint.control.stats()
     assert (stats.accepted, stats.delivered, stats.failed) == (1, 0, 1)
-    assert "1 payloads were not handled before the end" in caplog.text
+    assert "payloads that were not handled before the end: 1" in caplog.text
 
 
 def test_a_handler_that_fails_after_it_was_reported_is_not_reported_again() -> None:

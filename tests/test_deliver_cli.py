@@ -288,7 +288,7 @@ def test_a_sidecar_waits_for_each_spool_on_its_own(tmp_path: Path) -> None:
     _write_several(tmp_path)
     fill(tmp_path / "events.spool", 1)
     with _sidecar(tmp_path, "main:app") as child:
-        read_until(child.stdout, "Waiting for the spool")
+        read_until(child, "Waiting for the spool")
         wait_for(lambda: _handled(tmp_path) == {"site-0": 1}, "the delivery of the first")
         fill(tmp_path / "b.spool", 2)
         wait_for(lambda: _handled(tmp_path) == {"site-0": 2, "site-1": 1}, "that of the second")

@@ -62,6 +62,7 @@ def test_connections_to_sqlite_files_are_closed_before_forks() -> None:
     assert users == {
         "_spool/connection.py": True,
         "_spool/rescue.py": False,
+        "_spool/take_in.py": False,
         "sinks/_sqlite_database.py": True,
     }
 

@@ -156,8 +156,9 @@ class InlineDelivery(Delivery):
         count = len(rest)
         if not count:
             return
-        message = "%d payloads were not handled before the end"
-        self._log(logging.ERROR, "undelivered", message, count, count=count)
+        message = "%s: payloads that were not handled before the end: %d"
+        name = self.name
+        self._log(logging.ERROR, "undelivered", message, name, count, count=count, endpoint=name)
         self._count("failed", count)
         if self._options.on_error is not None:
             self._start_report(partial(self._report_each, rest))

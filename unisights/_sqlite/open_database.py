@@ -43,7 +43,8 @@ def remove_leftovers(path: Path) -> None:
     holds what the database lacks.
     """
     # In this order: what another process makes now is not there yet.
-    beside = _files_beside(path.resolve())
+    path = path.resolve()
+    beside = _files_beside(path)
     left = [file for file in beside if inode_of(file) is not None]
     if inode_of(path) is not None:
         left = (
