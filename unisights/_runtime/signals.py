@@ -107,7 +107,7 @@ class Deferral:
         finally:
             self._is_done = True
             self._is_deferring = False
-            os.kill(os.getpid(), number)
+            _send_to_main_thread(number)
 
 
 class _Deferring:
@@ -119,6 +119,19 @@ class _Deferring:
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         self._deferral.handle(number, self.previous)
+
+
+def _send_to_main_thread(number: int) -> None:
+    """Send a signal to this process, and wake its main thread, which alone runs handlers.
+
+    A signal that is sent to the process may interrupt another thread, rarely. Then a main thread
+    that waits, for a connection for example, goes on waiting.
+    """
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, number)
+    else:  # Windows ends the process at once.
+        os.kill(os.getpid(), number)
 
 
 def _is_handled_in_c(number: int) -> bool:
