@@ -84,26 +84,39 @@ class Service:
 
     def freeze(self) -> None:
         """Stop it from answering, without closing a connection."""
-        self._signal_all(signal.SIGSTOP)
+        pids = self._signal_all(signal.SIGSTOP)
+        # A signal takes effect a moment later, in which a request may yet be answered.
+        wait_for(lambda: all(_are_stopped(pid) for pid in pids), "the stop of all threads")
 
     def resume(self) -> None:
         """Let it answer again."""
         self._signal_all(signal.SIGCONT)
 
-    def _signal_all(self, number: int) -> None:
-        """PostgreSQL puts each of its processes into a group of its own."""
+    def _signal_all(self, number: int) -> list[int]:
+        """Signal all processes, of which PostgreSQL puts each into a group of its own."""
         if self._child is None:
-            return
+            return []
         pid = self._child.pid
         children = Path(f"/proc/{pid}/task/{pid}/children")
-        for one in (pid, *map(int, children.read_text().split() if children.exists() else ())):
+        pids = [pid, *map(int, children.read_text().split() if children.exists() else ())]
+        for one in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one, number)
+        return pids
 
     def _answers(self) -> bool:
         assert self._child is not None
         assert self._child.poll() is None, (self._directory / "output").read_text()
         return self._is_ready(self.port)
+
+
+def _are_stopped(pid: int) -> bool:
+    """Whether no thread of a process runs; on systems without /proc, it is taken for granted."""
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            if stat.read_text().rpartition(")")[2].split()[0] not in "TtZX":
+                return False
+    return True
 
 
 def account(name: str | None) -> dict[str, Any]:
