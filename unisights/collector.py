@@ -19,7 +19,6 @@ from unisights._decoding.fast_path import Decoded, decode, decode_selected
 from unisights._http.body import ENCODINGS, BodyBuffer, BodyTooLargeError, content_encoding
 from unisights._http.cors import Cors
 from unisights._http.responses import HTTPResponse, Responses
-from unisights._runtime.fork import notice_fork
 from unisights._runtime.log import ThrottledLog, log
 from unisights._schema.checks import MAX_LISTED, Checks
 from unisights.config import UnisightsOptions
@@ -107,7 +106,6 @@ class Collector:
             The response to a preflight or to a request that is refused; None if the body is to
             be read.
         """
-        notice_fork()
         if not self._cors.is_allowed(info):
             return self.refuse("forbidden_origin", self.responses.forbidden_origin(info))
         if info.method != "POST":

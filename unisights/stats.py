@@ -1,7 +1,7 @@
 """What an endpoint has counted in this process."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -109,6 +109,12 @@ class Counters:
         """Count something that has happened once, or so many times."""
         with self._lock:
             self._counts[name] += count
+
+    def add_each(self, names: Iterable[Counted]) -> None:
+        """Count several things that have happened once, in less time than one by one."""
+        with self._lock:
+            for name in names:
+                self._counts[name] += 1
 
     def refuse(self, reason: RefusalReason) -> None:
         """Count a refusal."""

@@ -20,10 +20,14 @@ from unisights._runtime.ending import TimeLeft
 from unisights._runtime.event_loop import as_exception
 from unisights.errors import UndeliveredError
 from unisights.request import RequestInfo
+from unisights.stats import Counted
 from unisights.types import UnisightsPayload
 
 CLOSE_SECONDS = 8.0
 """How long closing, and the end of the process, wait for the handlers that run, in seconds."""
+
+_ALL_DONE: tuple[Counted, ...] = ("accepted", "delivered")
+"""What is counted for a payload that nobody handles."""
 
 _POLL_SECONDS = 0.01
 """How often draining looks whether handlers run. So requests need not report it."""
@@ -61,8 +65,11 @@ class InlineDelivery(Delivery):
         """Run the handler."""
         if self._is_closed:
             return SHUTTING_DOWN
-        self._count("accepted")
         window = self._window
+        if window is None and self.handler.is_missing:
+            self._context.counters.add_each(_ALL_DONE)
+            return HANDLED
+        self._count("accepted")
         content_id = "" if window is None else payload.content_id
         if window is not None and content_id in window:
             self._count("duplicate")

@@ -5,6 +5,7 @@ from unisights._endpoint.discarding import discard_rest
 from unisights._http.body import SyncBody
 from unisights._http.responses import HTTPResponse
 from unisights._runtime.callers import run_blocking
+from unisights._runtime.fork import notice_fork
 from unisights.request import RequestInfo
 
 
@@ -19,6 +20,8 @@ class SyncEndpoint(Endpoint):
             body: its body.
             make_request: makes the framework's request of the body that was read.
         """
+        # Servers of WSGI that are written in C may fork without a hook; those of ASGI do not.
+        notice_fork()
         collector = self.collector
         response = collector.screen(info)
         if response is not None:

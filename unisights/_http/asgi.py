@@ -73,8 +73,8 @@ def to_messages(response: HTTPResponse) -> tuple[Message, Message]:
     """Return the two messages of a response, for the server's `send`."""
     # Middleware may add to this list, so each response has its own.
     headers = [*_encode(response.headers)]
-    if (length := response.content_length) is not None:
-        headers.append((b"content-length", b"%d" % length))
+    if response.status != 204:  # as `content_length` says, in less time
+        headers.append((b"content-length", b"%d" % len(response.body)))
     start = {"type": "http.response.start", "status": response.status, "headers": headers}
     return start, {"type": "http.response.body", "body": response.body}
 
