@@ -13,7 +13,7 @@ import pytest
 
 from tests.processes import PYTHON, run_python
 from tests.sinks.places import store
-from tests.support import CAPTURES, ROOT, capture, click, make_body, make_data, seal
+from tests.support import CAPTURES, capture, click, make_body, make_data, seal
 from unisights import UnisightsPayload, decode_unisights_payload
 from unisights._runtime.callables import call_sync
 from unisights._sqlite.file_lock import FileLock
@@ -398,14 +398,7 @@ assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
 @pytest.mark.parametrize("removed", [["-wal"], ["-wal", "-shm"]])
 def test_files_removed_under_writers_lose_nothing(db: Path, removed: list[str]) -> None:
     """Processes that store while -wal or -shm are removed do not write over one another."""
-    done = subprocess.run(
-        [PYTHON, "-c", BUSY_HOST, str(db), *removed],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python(BUSY_HOST, str(db), *removed, timeout=60)
     assert done.returncode == 0, done.stderr
     assert _rows(db, "PRAGMA integrity_check") == [("ok",)]
     expected = [(750, 750)]
@@ -415,14 +408,7 @@ def test_files_removed_under_writers_lose_nothing(db: Path, removed: list[str]) 
 @pytest.mark.parametrize("removed", ["wal", "index", "wal and index"])
 def test_a_process_that_closes_keeps_what_others_stored(db: Path, removed: str) -> None:
     """Files are removed, another process stores, and the first ones close without storing again."""
-    done = subprocess.run(
-        [PYTHON, "-c", HOST, str(db), json.dumps(REMOVED[removed]), "late only"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python(HOST, str(db), json.dumps(REMOVED[removed]), "late only", timeout=60)
     assert done.returncode == 0, done.stderr
     assert _rows(db, "SELECT count(*) FROM payloads") == [(15,)]
     assert _rows(db, "PRAGMA integrity_check") == [("ok",)]
@@ -440,14 +426,7 @@ processes[1].end()
 def test_a_process_that_closes_keeps_what_a_killed_one_stored(db: Path, removed: str) -> None:
     """The WAL of the one that was killed has the name of the one that SQLite would remove."""
     head, _, _ = HOST.partition("late = ")
-    done = subprocess.run(
-        [PYTHON, "-c", head + KILLED, str(db), json.dumps(REMOVED[removed])],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python(head + KILLED, str(db), json.dumps(REMOVED[removed]), timeout=60)
     assert done.returncode == 0, done.stderr
     assert _rows(db, "SELECT count(*) FROM payloads") == [(11,)]
     assert {path.name for path in db.parent.iterdir()} <= {db.name, f"{db.name}-lock"}
@@ -581,14 +560,7 @@ asyncio.run(main())
 
 def test_a_fork_saves_lost_files_once_it_gets_the_lock(db: Path) -> None:
     """It waits for the process that stores, and then the child can use the file."""
-    done = subprocess.run(
-        [PYTHON, "-c", FORKS, str(db)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python(FORKS, str(db), timeout=60)
     assert done.returncode == 0, done.stderr
     assert "restart the child" not in done.stderr
     found = _rows(db, "SELECT asset_id FROM payloads ORDER BY id")

@@ -131,6 +131,9 @@ class InlineDelivery(Delivery):
 
         Requests are served meanwhile: their clients may wait for the answers.
         """
+        self._drain_and_report(left)
+
+    def _drain_and_report(self, left: TimeLeft) -> None:
         self._report_some(self._wait_for_some(self._unfinished(), left.drain))
         wait(self._reports.copy(), left.report)
 
@@ -154,8 +157,7 @@ class InlineDelivery(Delivery):
     def _close(self, left: TimeLeft) -> None:
         """Wait for the handlers that run, and pass the payloads of the others to `on_error`."""
         self._is_closed = True
-        self._report_some(self._wait_for_some(self._unfinished(), left.drain))
-        wait(self._reports.copy(), left.report)
+        self._drain_and_report(left)
 
     def _report_some(self, numbers: set[int]) -> None:
         popped = [self._running.pop(number, None) for number in numbers]
