@@ -539,7 +539,7 @@ def test_requests_wait_until_a_child_that_no_hook_was_called_in_has_begun_anew()
 
 
 UNHOOKED = """\
-import time, weakref
+import logging, time, weakref
 from unisights import Background, UnisightsOptions
 from unisights._runtime.fork import _forks
 
@@ -557,7 +557,17 @@ def handles(label):
         time.sleep(0.01)
     return label in handled
 
+logged = threading.Event()
+
+class Note(logging.Handler):
+    def emit(self, record):
+        logged.set()
+
+for handler in (logging.StreamHandler(), Note()):
+    logging.getLogger("unisights").addHandler(handler)
 assert store.store("parent") and handles("parent")
+# Its first attempt has failed by then: no other thread writes to stderr while this one forks.
+assert logged.wait(30)
 # A fork by C code would hang in the interpreter, now and then, where threads run.
 known = _forks.guards, _forks.objects, _forks.process
 _forks.guards, _forks.objects = weakref.WeakSet(), weakref.WeakSet()
